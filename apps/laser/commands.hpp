@@ -1,0 +1,21 @@
+// The subcommands; one file each. Every `add_…` registers its options and, on use, runs and sets the exit
+// code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace laser {
+
+/// Shared by all commands.
+struct CommandLine {
+  std::string text;   // the command as typed, for records
+  int exit_code = 0;  // of the command that ran
+};
+
+void add_train(CLI::App& app, CommandLine& line);
+void add_sweep(CLI::App& app, CommandLine& line);
+void add_reproduce(CLI::App& app, CommandLine& line);
+void add_report(CLI::App& app, CommandLine& line);
+void add_doctor(CLI::App& app, CommandLine& line);
+
+}  // namespace laser

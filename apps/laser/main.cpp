@@ -1,0 +1,50 @@
+// The command `laser`. Errors are caught here and nowhere else.
+#include <cstdio>
+#include <iostream>
+
+#include "commands.hpp"
+#include "laser/core/error.hpp"
+#include "laser/train/versions.hpp"
+#include "signals.hpp"
+
+namespace {
+
+int run(int argc, char** argv) {
+  laser::CommandLine line;
+  for (int i = 0; i < argc; ++i) line.text += (i > 0 ? " " : "") + std::string(i == 0 ? "laser" : argv[i]);
+  CLI::App app{
+      "laser: many workers train one model and send their gradients through the air.\n"
+      "Linear compression in wireless distributed optimization (arXiv 2310.13033)."};
+  app.set_version_flag("--version", "laser " + laser::laser_version());
+  app.require_subcommand(1);
+  app.footer("Start with 'laser reproduce table4', or 'laser train --help' for all options of a run.");
+  laser::add_train(app, line);
+  laser::add_sweep(app, line);
+  laser::add_reproduce(app, line);
+  laser::add_report(app, line);
+  laser::add_doctor(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(laser::ExitCode::kUsage);
+  }
+  return line.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  laser::install_signal_handlers();
+  try {
+    return run(argc, argv);
+  } catch (const laser::Error& error) {
+    std::cerr << "laser: " << error.what() << '\n';
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    std::cerr << "laser: out of memory\n";
+    return static_cast<int>(laser::ExitCode::kBug);
+  } catch (const std::exception& error) {
+    std::cerr << "laser: internal error, please report it: " << error.what() << '\n';
+    return static_cast<int>(laser::ExitCode::kBug);
+  }
+}

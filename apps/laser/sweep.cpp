@@ -1,0 +1,66 @@
+// laser sweep CONFIG.toml key=v1,v2,... [key=...] --out DIR [--jobs N]
+#include "laser/train/sweep.hpp"
+
+#include <iostream>
+
+#include "commands.hpp"
+#include "laser/core/error.hpp"
+#include "output.hpp"
+
+namespace laser {
+namespace {
+
+struct SweepArguments {
+  std::vector<std::string> items;
+  SweepOptions options;
+  bool quiet = false;
+  bool dry_run = false;
+};
+
+void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
+  std::vector<std::string> files;
+  std::vector<Axis> axes;
+  for (const auto& item : arguments.items) {
+    if (item.find('=') == std::string::npos) {
+      files.push_back(item);
+    } else {
+      axes.push_back(parse_axis(item));
+    }
+  }
+  const auto jobs = make_jobs(read_arguments(files), axes);
+  if (arguments.dry_run) {
+    for (const auto& job : jobs) std::cout << job.name << '\n';
+    return;
+  }
+  arguments.options.command = line.text;
+  line.exit_code = sweep_with_progress(jobs, arguments.options, "sweep", arguments.quiet);
+  if (line.exit_code == 0) {
+    std::cout << fmt::format("{} runs in {}\nlaser report {}   shows them\n", jobs.size(),
+                             arguments.options.folder, arguments.options.folder);
+  }
+}
+
+}  // namespace
+
+void add_sweep(CLI::App& app, CommandLine& line) {
+  auto arguments = std::make_shared<SweepArguments>();
+  auto* command =
+      app.add_subcommand("sweep", "Train every combination of a grid of settings, several at once");
+  command
+      ->add_option("settings", arguments->items, "a configuration file (optional) and the axes of the grid")
+      ->option_text("[CONFIG.toml] key=v1,v2,... [key=...]");
+  command->add_option("--out", arguments->options.folder, "folder for the runs")->required();
+  command
+      ->add_option("--jobs", arguments->options.parallel,
+                   "runs at once (default: as many as there are cores)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--resume", arguments->options.resume, "go on with a sweep: completed runs are kept");
+  command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
+  command->footer(
+      "Example: laser sweep configs/table4.toml method=laser,zsgd power=0.1,1,10 seed=1,2,3 --out runs/mine\n"
+      "'laser train --help' lists all settings.");
+  command->callback([arguments, &line] { run_sweep_command(*arguments, line); });
+}
+
+}  // namespace laser

@@ -1,0 +1,15 @@
+// laser theory: the formulas of the paper as a calculator (spec 3, 6, 7). Everything is computed in power/
+// and theory/; here are only arguments and tables.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace laser {
+
+/// Registers `laser theory split|ranks|lambda|bounds|condition|volume|policy|plan`, each with --json.
+void add_theory_command(CLI::App& app);
+
+/// Registers `laser theory plan` below the theory command.
+void add_theory_plan(CLI::App& theory);
+
+}  // namespace laser

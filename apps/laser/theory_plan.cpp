@@ -1,0 +1,186 @@
+// laser theory plan: what each tensor of a model sends, its share of the power and its influence factor.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+
+#include "laser/core/error.hpp"
+#include "laser/model/shapes.hpp"
+#include "laser/power/allocation.hpp"
+#include "laser/theory/condition.hpp"
+#include "laser/theory/influence.hpp"
+#include "laser/theory/volume.hpp"
+#include "theory.hpp"
+#include "theory_table.hpp"
+
+namespace laser {
+namespace {
+
+struct PlanArguments {
+  std::string model, scheme = "laser_alt_even", allocation = "sqrt_dim";
+  double power = 0, phi = 0.5;
+  std::int64_t rank = 4;
+  bool json = false;
+};
+
+constexpr std::uint64_t kLargestHeader = 100'000'000;  // the limit of the safetensors format
+
+// Names and shapes from the header of a safetensors file, in the order of the data; the data are not read.
+Layout read_safetensors_shapes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    fail(ExitCode::kData, "can't read {}. HINT: pass a model name or the path of a .safetensors file", path);
+  unsigned char prefix[8] = {};
+  file.read(reinterpret_cast<char*>(prefix), sizeof prefix);
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = length << 8 | prefix[i];
+  if (!file || length > kLargestHeader)
+    fail(ExitCode::kData, "{} is no safetensors file: its header is damaged", path);
+  std::string header(length, '\0');
+  file.read(header.data(), static_cast<std::streamsize>(length));
+  if (!file) fail(ExitCode::kData, "{} is truncated: it ends within its header", path);
+
+  struct Entry {
+    std::uint64_t start;
+    std::string name;
+    Shape shape;
+  };
+  std::vector<Entry> entries;
+  try {
+    const auto document = nlohmann::json::parse(header);
+    for (const auto& [name, tensor] : document.items()) {
+      if (name == "__metadata__") continue;
+      entries.push_back(
+          {tensor.at("data_offsets").at(0).get<std::uint64_t>(), name, tensor.at("shape").get<Shape>()});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    fail(ExitCode::kData, "{} is no safetensors file: {}", path, error.what());
+  }
+  std::ranges::sort(entries, {}, &Entry::start);
+  Layout layout;
+  for (const auto& entry : entries) layout.add(entry.name, entry.shape);
+  return layout;
+}
+
+Layout layout_of(const std::string& model) {
+  if (model.ends_with(".safetensors")) return read_safetensors_shapes(model);
+  return model_layout(model == "resnet18" ? "resnet18_cifar10" : model);
+}
+
+// Shares by shape: before training there are no norms to share by.
+std::vector<double> shares_by_shape(const std::string& name, const std::vector<std::int64_t>& symbols) {
+  const auto allocation = parse_allocation(name);
+  const bool by_shape = allocation == Allocation::uniform || allocation == Allocation::sqrt_dim ||
+                        allocation == Allocation::param || allocation == Allocation::param2;
+  if (!by_shape) {
+    fail(ExitCode::kConfiguration,
+         "allocation '{}' needs the norms of gradients, which a plan has not: choose uniform, sqrt_dim, "
+         "param or "
+         "param2",
+         name);
+  }
+  const std::vector<double> norms(symbols.size(), 0.0);
+  return block_shares(allocation, {norms, norms, symbols});
+}
+
+// lambda of a compressed tensor with energy `power`, one worker (spec 6).
+double compressed_influence(const Layer& layer, theory::VolumeScheme scheme, std::int64_t rank, double power,
+                            double phi) {
+  switch (scheme) {
+    case theory::VolumeScheme::laser_two_phase:
+      return theory::influence_two_phase(layer.rows, layer.columns, rank, power, phi);
+    case theory::VolumeScheme::laser_one_shot:
+      return theory::influence_one_shot_bound(layer.rows, layer.columns, rank, power);
+    case theory::VolumeScheme::laser_alt_odd:
+      return theory::influence_alternating_odd(layer.rows, layer.columns, rank, power);
+    default:
+      return theory::influence_alternating_even(layer.rows, layer.columns, rank, power);
+  }
+}
+
+void add_notes(Table& table, const Layout& layout, const PlanArguments& a, std::int64_t losing) {
+  const auto tensors = static_cast<std::int64_t>(layout.layers.size());
+  const double needed = theory::power_for_rank(a.rank, tensors);
+  if (theory::rank_fits_power(a.rank, a.power, tensors)) {
+    table.notes.push_back(
+        fmt::format("Rank {} suits the power: P = {:g} > 4 r^2 L = {:g}.", a.rank, a.power, needed));
+  } else {
+    const auto fitting = theory::largest_rank_for_power(a.power, tensors);
+    const auto advice = fitting > 0 ? fmt::format("the largest rank that fits is {}", fitting)
+                                    : std::string("no rank fits, not even 1");
+    table.notes.push_back(
+        fmt::format("Rank {} is too high for P = {:g}: the theory asks for P > 4 r^2 L = {:g}; {}.", a.rank,
+                    a.power, needed, advice));
+  }
+  table.notes.push_back(
+      fmt::format("pays: at this tensor's power the bound of Lemma 10 is below the uncompressed lambda; {} "
+                  "compressed tensor(s) "
+                  "say no.",
+                  losing));
+  table.notes.push_back(
+      "Shares follow the shapes; in training they follow the norms of what is sent (comp_norm).");
+}
+
+Table plan_table(const PlanArguments& a) {
+  const auto layout = layout_of(a.model);
+  const auto scheme = theory::parse_volume_scheme(a.scheme);
+  if (!a.scheme.starts_with("laser")) {
+    fail(ExitCode::kConfiguration, "a plan is for low-rank schemes (laser_...), not for '{}'", a.scheme);
+  }
+  if (!(a.power > 0)) fail(ExitCode::kConfiguration, "the power P is {}: it must be above 0", a.power);
+  std::vector<std::int64_t> symbols;
+  for (const auto& layer : layout.layers)
+    symbols.push_back(theory::tensor_symbols(layer, scheme, {.rank = a.rank}));
+  const auto shares = shares_by_shape(a.allocation, symbols);
+
+  Table table{
+      fmt::format("{}: rank {}, power {:g} per worker and round, {}", a.model, a.rank, a.power, a.scheme),
+      {"tensor", "shape", "sent", "symbols", "share", "power", "lambda", "lambda_whole", "pays"},
+      {},
+      {}};
+  std::int64_t losing = 0;
+  std::int64_t total = 0;
+  for (std::size_t l = 0; l < layout.layers.size(); ++l) {
+    const auto& layer = layout.layers[l];
+    const double power = shares[l] * a.power;
+    const double whole = theory::influence_random_k(layer.size, power);
+    std::vector<Cell> row{layer.name, fmt::format("{}", fmt::join(layer.shape, "x"))};
+    if (theory::compression_saves(layer, a.rank)) {
+      const auto rank = theory::effective_rank(layer, a.rank);
+      const bool pays = theory::rank_fits_power_exact(layer.rows, layer.columns, rank, power);
+      losing += pays ? 0 : 1;
+      row.insert(row.end(), {fmt::format("rank {}", rank), symbols[l], shares[l], power,
+                             compressed_influence(layer, scheme, rank, power, a.phi), whole, pays});
+    } else {
+      row.insert(row.end(), {"whole", symbols[l], shares[l], power, whole, whole, nullptr});
+    }
+    total += symbols[l];
+    table.rows.push_back(row);
+  }
+  table.rows.push_back({"total", fmt::format("{}", layout.size), "", total, 1.0, a.power, nullptr,
+                        theory::influence_random_k(layout.size, a.power), nullptr});
+  add_notes(table, layout, a, losing);
+  return table;
+}
+
+}  // namespace
+
+void add_theory_plan(CLI::App& theory) {
+  const auto a = std::make_shared<PlanArguments>();
+  auto* plan = theory.add_subcommand("plan", "What each tensor of a model sends, its power and its lambda");
+  plan->add_option("--model", a->model, "resnet18, resnet18_cifar100, gpt2, mnist_linear or FILE.safetensors")
+      ->required();
+  plan->add_option("--power", a->power, "Energy per worker and round")->required();
+  plan->add_option("--rank", a->rank, "Rank r")->capture_default_str();
+  plan->add_option("--scheme", a->scheme, "laser_alt_even, laser_alt_odd, laser_two_phase or laser_one_shot")
+      ->capture_default_str();
+  plan->add_option("--allocation", a->allocation, "Shares by shape: uniform, sqrt_dim, param or param2")
+      ->capture_default_str();
+  plan->add_option("--phi", a->phi, "First phase's part of the two-phase budget")->capture_default_str();
+  plan->add_flag("--json", a->json, "One JSON object instead of a table");
+  plan->callback([a] { plan_table(*a).print(a->json); });
+}
+
+}  // namespace laser

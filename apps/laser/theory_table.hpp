@@ -1,0 +1,35 @@
+// Tables of the theory command, as aligned text or as JSON, and the sweeps that fill their rows.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace laser {
+
+/// Numbers, texts, yes/no, or null for "does not apply".
+using Cell = nlohmann::ordered_json;
+
+/// Rows of named columns with a title and remarks.
+struct Table {
+  std::string title;
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> notes;
+
+  /// Prints to stdout: a title, a header, one line a row (numbers to the right, six digits), the notes; or
+  /// with `json` one object {title, rows: [{column: value}], notes} with all digits, where a number that is
+  /// not finite is null.
+  void print(bool json) const;
+};
+
+/// The values of a list such as "250", "1,2,4", "10:1e6:log" (5 points a decade), "10:1e6:log:2" (2 a
+/// decade), "0:1:lin" (11 points), "0:1:lin:5". Both ends are included. Throws Error (usage) with the forms
+/// that are understood.
+[[nodiscard]] std::vector<double> parse_sweep(const std::string& name, const std::string& text);
+
+/// The same for integers; points of a range are rounded and repeats dropped. Throws Error (usage).
+[[nodiscard]] std::vector<std::int64_t> parse_integer_sweep(const std::string& name, const std::string& text);
+
+}  // namespace laser

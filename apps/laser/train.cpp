@@ -1,0 +1,92 @@
+// laser train CONFIG.toml [key=value ...] [--out DIR] [--json]
+#include <filesystem>
+#include <iostream>
+
+#include "commands.hpp"
+#include "laser/core/error.hpp"
+#include "laser/record/json.hpp"
+#include "laser/train/trainer.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "signals.hpp"
+
+namespace laser {
+namespace {
+
+struct TrainArguments {
+  std::vector<std::string> items;
+  std::string out;
+  bool json = false;
+  bool quiet = false;
+  bool dry_run = false;
+};
+
+void print_result(const RunSummary& s, const std::string& folder) {
+  std::cout
+      << fmt::format("status              {}\n", s.status)
+      << fmt::format("test accuracy       {:.2f} %   raw weights after {} epochs\n", s.final_accuracy,
+                     s.epochs)
+      << fmt::format(
+             "                    {:.2f} %   best epoch of the averaged weights (the paper's metric)\n",
+             s.best_ema_accuracy)
+      << fmt::format(
+             "channel uses        {:.1f} per worker and round ({:.1f} x fewer than the {:.0f} parameters)\n",
+             s.symbols_per_round, s.dense_symbols / std::max(s.symbols_per_round, 1.0), s.dense_symbols);
+  if (s.power)
+    std::cout << fmt::format("power budget used   {:.4f} at most, of every worker and round\n", s.budget_use);
+  std::cout << fmt::format("time                {:.2f} s for {} rounds\n", s.seconds, s.rounds)
+            << fmt::format("weights             {}\n", s.weights_hash)
+            << fmt::format("records             {}\n", folder);
+}
+
+void run_train(const TrainArguments& arguments, CommandLine& line) {
+  const auto settings = read_arguments(arguments.items);
+  const auto experiment = resolve(settings);
+  if (arguments.dry_run) {
+    std::cout << to_toml(experiment);
+    return;
+  }
+  const auto folder =
+      arguments.out.empty() ? fresh_folder(experiment.method + "-" + experiment.task) : arguments.out;
+  use_threads(experiment.threads);
+  if (!arguments.quiet) std::cerr << legend(experiment) << '\n';
+  const auto data = load_task_data(experiment.task, experiment.data_dir, experiment.verify_data);
+  ProgressLine progress(experiment.method, arguments.quiet);
+  RunControl control;
+  control.stop = [] { return stop_signal() != 0; };
+  control.progress = [&](const Progress& p) {
+    progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds),
+                  p.accuracy > 0 ? fmt::format("accuracy {:.2f} %", p.accuracy) : "");
+  };
+  const auto summary = train_into(folder, experiment, data, control, line.text);
+  progress.clear();
+  if (arguments.json) {
+    std::cout << to_json(summary);
+  } else {
+    print_result(summary, folder);
+  }
+  if (summary.status == "interrupted") {
+    std::cerr << fmt::format("laser: interrupted after round {}; what was measured is in {}\n",
+                             summary.rounds, folder);
+    line.exit_code = 128 + stop_signal();
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, CommandLine& line) {
+  auto arguments = std::make_shared<TrainArguments>();
+  auto* command = app.add_subcommand("train", "Train one model over the air");
+  command
+      ->add_option("settings", arguments->items,
+                   "a configuration file, and settings that override it (both optional)")
+      ->option_text("[CONFIG.toml] [key=value ...]");
+  command->add_option("--out", arguments->out, "folder for the records (default: a new one under runs/)");
+  command->add_flag("--json", arguments->json, "print the summary as JSON");
+  command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
+  command->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");
+  command->footer(option_help());
+  command->callback([arguments, &line] { run_train(*arguments, line); });
+}
+
+}  // namespace laser

@@ -1,0 +1,331 @@
+#include "laser/aggregate/aggregator.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "laser/aggregate/receiver.hpp"
+#include "laser/aggregate/split.hpp"
+#include "laser/core/error.hpp"
+
+namespace laser {
+
+struct Aggregator::Round {
+  std::int64_t index = 0;
+  bool diagnosed = false;
+  Link link;
+  std::vector<Exchange> exchanges;  // one a tensor
+  std::vector<bool> silent;         // had something to send but no energy: nothing arrives, memory keeps it
+  std::vector<double> raw_norms;    // [k, tensors] of the messages M_i
+  at::Tensor estimate;              // [d]
+  at::Tensor clean;                 // [d] the estimate without noise, where diagnosed
+  RoundReport report;
+};
+
+Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
+                       at::ScalarType type, std::unique_ptr<NoiseSource> noise)
+    : layout_(std::move(layout)),
+      seed_(seed),
+      collective_(collective),
+      noise_(noise ? std::move(noise) : std::make_unique<AddressedNoise>()),
+      compressor_(make_compressor(algorithm.compressor)),
+      uncompressed_(make_compressor({.name = "identity"})),
+      channel_(make_channel(algorithm.channel)),
+      allocation_(parse_allocation(algorithm.allocation)),
+      mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
+      feedback_(algorithm.feedback),
+      receiver_(algorithm.receiver) {
+  compressor_->check(layout_);
+  for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
+    const auto& layer = layout_.layers[l];
+    const auto index = static_cast<std::uint32_t>(l);
+    TensorState state;
+    state.compressor = compressor_->applies(layer) ? compressor_.get() : uncompressed_.get();
+    state.shared = state.compressor->initial_state(layer, index, seed_, type);
+    state.constants = state.compressor->constants(layer, index, seed_, type);
+    tensors_.push_back(std::move(state));
+  }
+}
+
+RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tensor& gradients,
+                              at::Tensor& estimate, bool diagnosed, double scale) {
+  LASER_CHECK(gradients.dim() == 2 && gradients.size(1) == layout_.size && gradients.stride(1) == 1);
+  LASER_CHECK(estimate.numel() == layout_.size && estimate.is_contiguous());
+  Round round;
+  round.index = index;
+  round.diagnosed = diagnosed;
+  round.link = channel_->draw(seed_, index, collective_.workers());
+  round.estimate = estimate;
+  round.report.energy.assign(static_cast<std::size_t>(gradients.size(0)), 0.0);
+
+  open(round, gradients, scale);  // M_i = e_i + s g_i
+  const auto shares = compressor_->pass_shares();
+  for (std::size_t pass = 0; pass < shares.size(); ++pass) {
+    auto sendings = encode(round, static_cast<int>(pass));
+    allocate(round, sendings, budget * shares[pass]);
+    exchange(round, sendings, static_cast<int>(pass));
+  }
+  close(round, gradients, scale);  // e_i = M_i - what the worker got across
+  round.report.energy = collective_.gather_rows(std::move(round.report.energy), 1);
+  return std::move(round.report);
+}
+
+void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
+  std::vector<double> norms;
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    auto& tensor = tensors_[l];
+    const auto gradient = slice(gradients, l);
+    Exchange exchange{&layout_.layers[l],
+                      static_cast<std::uint32_t>(l),
+                      seed_,
+                      round.index,
+                      {},
+                      &tensor.shared,
+                      &tensor.constants,
+                      {}};
+    if (feedback_ != "none" && tensor.compressor == compressor_.get()) {
+      if (!tensor.memory.defined()) tensor.memory = at::zeros(gradient.sizes(), gradient.options());
+      exchange.message = tensor.memory.add_(gradient, scale);
+    } else {
+      exchange.message = scale == 1.0 ? gradient : gradient * scale;
+    }
+    const auto own = group_norms(exchange.message.flatten(1).unsqueeze(1));
+    norms.insert(norms.end(), own.begin(), own.end());
+    round.exchanges.push_back(std::move(exchange));
+  }
+  round.silent.assign(tensors_.size(), false);
+  // [tensors, K] -> [K, tensors], then over all processes.
+  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
+  std::vector<double> rows(norms.size());
+  for (std::size_t l = 0; l < count; ++l) {
+    for (std::size_t i = 0; i < workers; ++i) rows[i * count + l] = norms[l * workers + i];
+  }
+  round.raw_norms = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(count));
+  for (std::size_t j = 0; j < round.raw_norms.size(); ++j) {
+    if (!std::isfinite(round.raw_norms[j])) {
+      fail(ExitCode::kNonFinite,
+           "the gradient of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
+           "raise "
+           "power, or try feedback=none",
+           layout_.layers[j % count].name, j / count, round.index);
+    }
+  }
+}
+
+std::vector<Aggregator::Sending> Aggregator::encode(Round& round, int pass) {
+  const bool last = pass + 1 == static_cast<int>(compressor_->pass_shares().size());
+  std::vector<Sending> sendings;
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    const auto* compressor = tensors_[l].compressor;
+    if (round.silent[l] || (compressor == uncompressed_.get() && !last)) continue;
+    Sending sending{l, compressor->encode(round.exchanges[l], pass), 0, {}, {}, {}};
+    const auto& blocks = sending.message.blocks;
+    for (const auto& block : blocks) {
+      sending.groups += block.size(1);
+      round.report.symbols += block.size(1) * block.size(2);
+    }
+    const auto workers = static_cast<std::size_t>(blocks[0].size(0));
+    sending.local_norms.resize(workers * static_cast<std::size_t>(sending.groups));
+    std::size_t first = 0;
+    for (const auto& block : blocks) {
+      const auto norms = group_norms(block);
+      const auto groups = static_cast<std::size_t>(block.size(1));
+      for (std::size_t j = 0; j < norms.size(); ++j) {
+        sending.local_norms[j / groups * static_cast<std::size_t>(sending.groups) + first + j % groups] =
+            norms[j];
+      }
+      first += groups;
+    }
+    sending.norms = collective_.gather_rows(sending.local_norms, sending.groups);
+    sendings.push_back(std::move(sending));
+  }
+  return sendings;
+}
+
+void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double budget) {
+  const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = sendings.size();
+  if (!channel_->noisy()) {
+    for (auto& sending : sendings)
+      sending.group_energies.assign(static_cast<std::size_t>(sending.groups), 0.0);
+    return;
+  }
+  std::vector<double> raw(workers * blocks), sent(workers * blocks);
+  std::vector<std::int64_t> symbols(blocks, 0);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const auto& sending = sendings[b];
+    for (const auto& block : sending.message.blocks) symbols[b] += block.size(1) * block.size(2);
+    auto content = sending.message.content_norm;
+    if (!content.empty()) content = collective_.gather_rows(std::move(content), 1);
+    for (std::size_t i = 0; i < workers; ++i) {
+      raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + sending.tensor];
+      sent[i * blocks + b] = content.empty() ? norm_of_groups(sending.norms, i, sending.groups) : content[i];
+    }
+  }
+  const std::vector<double> budgets(workers, budget);
+  const auto energies = block_energies(allocation_, budgets, {raw, sent, symbols});
+  for (std::size_t b = 0; b < blocks; ++b) {
+    auto& sending = sendings[b];
+    std::vector<double> own(workers);  // [k] what each worker would give the tensor
+    for (std::size_t i = 0; i < workers; ++i) own[i] = energies[i * blocks + b];
+    const auto& layer = layout_.layers[sending.tensor];
+    sending.group_energies = split_over_groups(sending.message.split, layer, own, sending.norms);
+  }
+}
+
+void Aggregator::exchange(Round& round, const std::vector<Sending>& sendings, int pass) {
+  for (const auto& sending : sendings) {
+    const auto l = sending.tensor;
+    std::vector<Reception> noisy, clean;
+    transmit(round, sending, pass, noisy, clean);
+    if (round.silent[l]) continue;
+    const auto* compressor = tensors_[l].compressor;
+    auto& exchange = round.exchanges[l];
+    auto decoded = compressor->decode(exchange, pass, noisy);
+    if (!decoded.estimate.defined()) continue;  // more passes to come
+    slice(round.estimate, l).copy_(decoded.estimate);
+    if (round.diagnosed) {
+      if (!round.clean.defined()) round.clean = at::zeros_like(round.estimate);
+      slice(round.clean, l).copy_(compressor->decode(exchange, pass, clean).estimate);
+    }
+    tensors_[l].shared = std::move(decoded.shared);
+  }
+}
+
+void Aggregator::transmit(Round& round, const Sending& sending, int pass, std::vector<Reception>& noisy,
+                          std::vector<Reception>& clean) {
+  const auto workers = static_cast<std::size_t>(collective_.workers());
+  const auto groups = static_cast<std::size_t>(sending.groups);
+  std::vector<Superposition> scales;
+  for (std::size_t g = 0; g < groups; ++g) {
+    std::vector<double> norms(workers);
+    for (std::size_t i = 0; i < workers; ++i) norms[i] = sending.norms[i * groups + g];
+    scales.push_back(channel_->superpose(round.link, norms, sending.group_energies[g]));
+  }
+  const auto unheard = std::count_if(scales.begin(), scales.end(), [](const auto& s) { return !s.received; });
+  const auto powered = std::count_if(sending.group_energies.begin(), sending.group_energies.end(),
+                                     [](double energy) { return energy > 0; });
+  if (unheard > 0 && powered == 0) {
+    round.silent[sending.tensor] = true;
+    return;
+  }
+  std::size_t first = 0;
+  for (std::size_t b = 0; b < sending.message.blocks.size(); ++b) {
+    const auto& block = sending.message.blocks[b];
+    const auto count = static_cast<std::size_t>(block.size(1));
+    const auto scale = std::span(scales).subspan(first, count);
+    const auto local = columns_of(sending.local_norms, groups, first, count);
+    auto air = superpose_symbols(block, scale, local, collective_.first_worker(), mode_);
+    collective_.sum(air.sum);
+    Reception reception{air.sum, {}};
+    for (const auto& s : scale) reception.noise_std.push_back(s.noise_std);
+    at::Tensor exact;
+    if (round.diagnosed || receiver_ == "mmse_genie") {
+      exact = superpose_symbols(block, scale, local, collective_.first_worker(), ChannelMode::kFast).sum;
+      collective_.sum(exact);
+    }
+    const auto unit = static_cast<std::uint32_t>(pass) * 16 + static_cast<std::uint32_t>(b);
+    receive_symbols(air.sum, scale, mode_, *noise_,
+                    round.exchanges[sending.tensor].key(Purpose::kNoise, unit));
+    if (receiver_ != "unbiased")
+      apply_mmse(air.sum, receiver_ == "mmse_genie" ? exact : air.sum, reception.noise_std,
+                 receiver_ == "mmse_genie");
+    noisy.push_back(reception);
+    if (round.diagnosed) clean.push_back({exact, std::vector<double>(count, 0.0)});
+    for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
+    first += count;
+  }
+}
+
+void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) {
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    auto& tensor = tensors_[l];
+    if (round.silent[l]) slice(round.estimate, l).zero_();
+    if (round.silent[l] || !tensor.memory.defined()) continue;  // a silent tensor keeps its whole message
+    if (feedback_ == "local") {
+      tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
+    } else {
+      tensor.memory.sub_(slice(round.estimate, l));
+    }
+  }
+  if (round.diagnosed) diagnose(round, gradients);
+  if (scale != 1.0) round.estimate.div_(scale);
+}
+
+void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
+  const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
+  double memory = 0, gradient = 0, message = 0, residual = 0;
+  const auto workers = static_cast<double>(gradients.size(0));
+  std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    const auto& tensor = tensors_[l];
+    if (tensor.compressor != compressor_.get() || round.silent[l]) continue;
+    const auto count = tensors_.size();
+    const auto first = static_cast<std::size_t>(collective_.first_worker());
+    for (std::size_t i = 0; i < own_memory.size(); ++i) {
+      const double norm = round.raw_norms[(first + i) * count + l];
+      message += norm * norm;
+      if (tensor.memory.defined()) own_memory[i] += square(tensor.memory[static_cast<std::int64_t>(i)]);
+    }
+    if (feedback_ == "local") {
+      residual += square(tensor.memory);
+    } else {  // without a local memory the residual is formed aside
+      auto rest = tensor.memory.defined() ? tensor.memory + slice(round.estimate, l)
+                                          : round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
+      tensor.compressor->subtract_own(round.exchanges[l], rest);
+      residual += square(rest);
+    }
+  }
+  for (std::size_t i = 0; i < own_memory.size(); ++i) {
+    gradient = square(gradients[static_cast<std::int64_t>(i)]);
+    memory += gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0;
+  }
+  if (feedback_ != "none") round.report.memory_ratio = memory / workers;
+  if (message > 0) round.report.delta = 1 - residual / message;
+  if (round.clean.defined()) {
+    const double signal = square(round.clean);
+    if (signal > 0) round.report.lambda = square(round.estimate - round.clean) / signal;
+  }
+}
+
+at::Tensor Aggregator::slice(const at::Tensor& flat, std::size_t tensor) const {
+  const auto& layer = layout_.layers[tensor];
+  const auto part = flat.narrow(-1, layer.offset, layer.size);
+  return flat.dim() == 1 ? part.view({layer.rows, layer.columns})
+                         : part.unflatten(1, {layer.rows, layer.columns});
+}
+
+NamedTensors Aggregator::state() const {
+  NamedTensors result;
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    const auto& name = layout_.layers[l].name;
+    if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
+    for (const auto& [key, value] : tensors_[l].shared) result["shared/" + name + "/" + key] = value;
+  }
+  return result;
+}
+
+void Aggregator::load_state(const NamedTensors& state) {
+  const auto restore = [&](const std::string& name, at::Tensor& target, at::IntArrayRef sizes) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != sizes) {
+      fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape", name);
+    }
+    target = found->second.clone(at::MemoryFormat::Contiguous);
+  };
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    auto& tensor = tensors_[l];
+    const auto& layer = layout_.layers[l];
+    const auto memory = state.find("memory/" + layer.name);
+    if (memory != state.end()) {
+      const auto sizes = std::vector<std::int64_t>{memory->second.size(0), layer.rows, layer.columns};
+      restore("memory/" + layer.name, tensor.memory, sizes);
+    }
+    for (auto& [key, value] : tensor.shared) {
+      restore("shared/" + layer.name + "/" + key, value, value.sizes().vec());
+    }
+  }
+}
+
+}  // namespace laser

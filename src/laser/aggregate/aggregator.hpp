@@ -1,0 +1,95 @@
+// The round: gradients -> error feedback -> compress -> allocate power -> channel -> decode -> estimate.
+//
+// It names no variant of any part. It owns what lasts between rounds (error memories, shared factors) and
+// nothing about training: the optimizer sees only the estimate.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/channel/superposition.hpp"
+#include "laser/collective/collective.hpp"
+#include "laser/core/layout.hpp"
+#include "laser/power/allocation.hpp"
+
+namespace laser {
+
+/// What a round tells about itself.
+struct RoundReport {
+  std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
+  std::int64_t symbols = 0;    // channel uses
+  // Only where a diagnosis was asked for:
+  std::optional<double> memory_ratio;  // mean over local workers of ||e_i|| / ||g_i||
+  std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
+  std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
+};
+
+class Aggregator {
+ public:
+  /// For tensors of `layout` and numbers of `type` (float32 or float64). The collective says how many workers
+  /// there are and outlives the aggregator. `noise` may bring other draws than the addressed ones. Throws
+  /// Error (configuration) where the algorithm makes no sense for the model.
+  Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
+             at::ScalarType type = at::kFloat, std::unique_ptr<NoiseSource> noise = nullptr);
+
+  /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (infinite
+  /// where the channel is noiseless), `estimate` [d] receives the server's estimate of the mean gradient.
+  /// `scale` is s of M = e + s g; the estimate is divided by it. Throws Error (non-finite) naming worker,
+  /// tensor and round.
+  RoundReport round(std::int64_t round, double budget, const at::Tensor& gradients, at::Tensor& estimate,
+                    bool diagnose = false, double scale = 1.0);
+
+  /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>".
+  [[nodiscard]] NamedTensors state() const;
+  /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
+  void load_state(const NamedTensors& state);
+  /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
+  [[nodiscard]] const at::Tensor& memory(std::size_t layer) const { return tensors_[layer].memory; }
+  [[nodiscard]] const Layout& layout() const { return layout_; }
+
+ private:
+  struct TensorState {  // of one parameter tensor
+    const Compressor* compressor = nullptr;
+    NamedTensors shared;
+    NamedTensors constants;
+    at::Tensor memory;  // [K, m, n] e_i; undefined without error feedback
+  };
+  struct Sending {  // one tensor in one pass
+    std::size_t tensor = 0;
+    Message message;
+    std::int64_t groups = 0;             // over all blocks
+    std::vector<double> norms;           // [k, groups]
+    std::vector<double> local_norms;     // [K, groups]
+    std::vector<double> group_energies;  // [groups] p_b
+  };
+  struct Round;  // the state of a round under way
+
+  void open(Round& round, const at::Tensor& gradients, double scale);
+  std::vector<Sending> encode(Round& round, int pass);
+  void allocate(Round& round, std::vector<Sending>& sendings, double budget);
+  void exchange(Round& round, const std::vector<Sending>& sendings, int pass);
+  void transmit(Round& round, const Sending& sending, int pass, std::vector<Reception>& noisy,
+                std::vector<Reception>& clean);
+  void close(Round& round, const at::Tensor& gradients, double scale);
+  void diagnose(Round& round, const at::Tensor& gradients);
+  [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
+
+  Layout layout_;
+  std::uint64_t seed_;
+  Collective& collective_;
+  std::unique_ptr<NoiseSource> noise_;
+  std::unique_ptr<Compressor> compressor_;
+  std::unique_ptr<Compressor> uncompressed_;
+  std::unique_ptr<Channel> channel_;
+  Allocation allocation_;
+  ChannelMode mode_;
+  std::string feedback_;
+  std::string receiver_;
+  std::vector<TensorState> tensors_;
+};
+
+}  // namespace laser

@@ -1,0 +1,130 @@
+#include "laser/channel/superposition.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "laser/core/tensor_span.hpp"
+#include "laser/kernels/normal.hpp"
+#include "laser/kernels/reduction.hpp"
+
+namespace laser {
+namespace {
+
+/// [K, C, 1] factors of the local workers, as a tensor that broadcasts over symbols.
+template <class Value>
+at::Tensor factor_tensor(const at::Tensor& symbols, std::span<const Superposition> groups, std::int64_t first,
+                         Value value) {
+  const auto workers = symbols.size(0);
+  const auto count = static_cast<std::int64_t>(groups.size());
+  at::Tensor factors = at::empty({workers, count, 1}, symbols.options());
+  with_span(factors, [&](auto span) {
+    using T = element_of<decltype(span)>;
+    for (std::int64_t i = 0; i < workers; ++i) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        span[static_cast<std::size_t>(i * count + c)] =
+            static_cast<T>(value(groups[static_cast<std::size_t>(c)], static_cast<std::size_t>(first + i)));
+      }
+    }
+  });
+  return factors;
+}
+
+/// The weight that all workers have in all groups, or NaN where they differ.
+double common_weight(std::span<const Superposition> groups) {
+  const double weight = groups[0].weight(0);
+  for (const auto& group : groups) {
+    for (std::size_t i = 0; i < group.gain.size(); ++i) {
+      if (std::abs(group.weight(i) - weight) > 1e-14 * std::abs(weight)) return std::nan("");
+    }
+  }
+  return weight;
+}
+
+}  // namespace
+
+void NoiseSource::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
+  const auto std =
+      at::tensor(at::ArrayRef<double>(noise_std.data(), noise_std.size()), values.options().device(at::kCPU))
+          .to(values.device());
+  values.add_(normal(values.sizes(), values.scalar_type(), key) * std.unsqueeze(1));
+}
+
+at::Tensor AddressedNoise::normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey& key) {
+  at::Tensor out = at::empty(sizes, at::TensorOptions().dtype(type));
+  with_span(out, [&](auto span) { fill_normal(span, key); });
+  return out;
+}
+
+void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
+  if (noise_std.size() != 1 || !values.is_contiguous()) return NoiseSource::add(values, noise_std, key);
+  with_span(values, [&](auto span) {
+    using T = element_of<decltype(span)>;
+    add_normal(span, static_cast<T>(noise_std[0]), key);
+  });
+}
+
+OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
+                        std::span<const double> norms, std::int64_t first, ChannelMode mode) {
+  const auto workers = symbols.size(0);
+  const auto count = groups.size();
+  OnAir result{{}, std::vector<double>(static_cast<std::size_t>(workers), 0.0)};
+  if (mode == ChannelMode::kPhysical) {
+    const auto sent =
+        symbols * factor_tensor(symbols, groups, first,
+                                [](const Superposition& s, std::size_t i) { return s.amplitude[i]; });
+    const auto sent_norms = group_norms(sent);
+    for (std::size_t j = 0; j < sent_norms.size(); ++j) {
+      result.energy[j / count] += sent_norms[j] * sent_norms[j];
+    }
+    const auto gains = factor_tensor(symbols, groups, first,
+                                     [](const Superposition& s, std::size_t i) { return s.gain[i]; });
+    result.sum = (sent * gains).sum(0);
+    return result;
+  }
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    const auto worker = j / count;
+    const double sent = groups[j % count].amplitude[static_cast<std::size_t>(first) + worker] * norms[j];
+    result.energy[worker] += sent * sent;
+  }
+  const double weight = common_weight(groups);
+  if (std::isnan(weight)) {
+    const auto weights = factor_tensor(symbols, groups, first,
+                                       [](const Superposition& s, std::size_t i) { return s.weight(i); });
+    result.sum = (symbols * weights).sum(0);
+  } else {
+    result.sum = symbols.sum(0).mul_(weight);
+  }
+  return result;
+}
+
+void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, ChannelMode mode,
+                     NoiseSource& noise, const StreamKey& key) {
+  std::vector<double> noise_std;
+  for (const auto& group : groups) noise_std.push_back(group.noise_std);
+  const bool noisy = std::any_of(noise_std.begin(), noise_std.end(), [](double s) { return s > 0; });
+  if (mode == ChannelMode::kFast) {
+    if (noisy) noise.add(sum, noise_std, key);
+    return;
+  }
+  for (double& s : noise_std) s = s > 0 ? 1.0 : 0.0;  // the air's own noise has variance 1
+  if (noisy) noise.add(sum, noise_std, key);
+  const auto scales = at::empty({static_cast<std::int64_t>(groups.size()), 1}, at::kDouble);
+  for (std::size_t c = 0; c < groups.size(); ++c) scales.data_ptr<double>()[c] = groups[c].receive_scale;
+  sum.mul_(scales.to(sum.options()));
+}
+
+std::vector<double> group_norms(const at::Tensor& symbols) {
+  const auto workers = symbols.size(0), count = symbols.size(1);
+  std::vector<double> norms;
+  norms.reserve(static_cast<std::size_t>(workers * count));
+  for (std::int64_t i = 0; i < workers; ++i) {
+    for (std::int64_t c = 0; c < count; ++c) {
+      with_span(symbols[i][c], [&](auto span) { norms.push_back(std::sqrt(sum_of_squares(span))); });
+    }
+  }
+  return norms;
+}
+
+}  // namespace laser

@@ -1,0 +1,55 @@
+// Symbols through the air: the tensor side of a channel, in two modes that agree to rounding.
+//
+// fast      the weighted mean is computed exactly and sigma Z is added to it
+// physical  every x_i = a_i s_i is formed and its energy measured, y = sum h_i x_i + Z, then scaled back
+// The two halves leave room for a sum over processes between them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+#include <vector>
+
+#include "laser/channel/channel.hpp"
+
+namespace laser {
+
+enum class ChannelMode { kFast, kPhysical };
+
+/// Where standard normals come from; tests and known answers bring their own draws.
+class NoiseSource {
+ public:
+  virtual ~NoiseSource() = default;
+  /// Standard normals of the given sizes, number i at flat position i of the stream.
+  virtual at::Tensor normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey& key) = 0;
+  /// values [C, D] += noise_std[c] * normal [C, D], in place.
+  virtual void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key);
+};
+
+/// Noise addressed by the stream's key (kernels/normal.hpp): the same bits for every thread and process
+/// count.
+class AddressedNoise final : public NoiseSource {
+ public:
+  at::Tensor normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey& key) override;
+  void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) override;
+};
+
+/// What the local workers put on the air in one block, already added up.
+struct OnAir {
+  at::Tensor sum;              // [C, D]: sum_i w_i s_i (fast) or sum_i h_i x_i (physical)
+  std::vector<double> energy;  // [K] energy that each local worker spent on the block
+};
+
+/// Adds up the symbols [K, C, D] of the local workers, the first of which is worker `first` of k. `groups`
+/// [C] are the scales, `norms` [K, C] the local workers' group norms.
+OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
+                        std::span<const double> norms, std::int64_t first, ChannelMode mode);
+
+/// Turns the sum over all workers into the decoded block [C, D]: adds noise and scales back, in place.
+void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, ChannelMode mode,
+                     NoiseSource& noise, const StreamKey& key);
+
+/// Norms of the groups of symbols [K, C, D], each group contiguous: [K, C] row-major, in double.
+std::vector<double> group_norms(const at::Tensor& symbols);
+
+}  // namespace laser

@@ -1,0 +1,47 @@
+#include "laser/compress/compressor.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "laser/compress/elementwise.hpp"
+#include "laser/compress/low_rank.hpp"
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+std::unique_ptr<Compressor> make_low_rank(const CompressorOptions& options) {
+  if (options.transport == "two_phase") return make_two_phase(options);
+  if (options.transport == "one_shot") return make_one_shot(options);
+  return make_alternating(options);
+}
+
+}  // namespace
+
+const std::vector<CompressorEntry>& compressors() {
+  static const std::vector<CompressorEntry> table{
+      {"identity", "the gradient as it is (Z-SGD)", make_identity},
+      {"low_rank", "PowerSGD's thin factors P Q^T (LASER)", make_low_rank},
+      {"random_k", "random coordinates, the same at every worker (Random-K)", make_random_k},
+      {"count_sketch", "count-mean sketch of shared random buckets and signs (Sketching)", make_count_sketch},
+      {"sign", "signs, decoded by noisy majority vote (Signum)", make_sign},
+      {"top_k_projection", "Gaussian projection of the largest entries (A-DSGD)", make_top_k_projection},
+  };
+  return table;
+}
+
+std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options) {
+  std::string known;
+  for (const auto& entry : compressors()) {
+    if (entry.name == options.name) return entry.make(options);
+    known += (known.empty() ? "" : ", ") + entry.name;
+  }
+  fail(ExitCode::kConfiguration, "compressor = '{}' is unknown; choose one of {}", options.name, known);
+}
+
+std::int64_t reduced_size(double factor, std::int64_t size) {
+  return std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(std::floor(factor * static_cast<double>(size) + 1e-9)));
+}
+
+}  // namespace laser

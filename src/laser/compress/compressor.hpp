@@ -1,0 +1,132 @@
+// A compressor: what a worker sends instead of its gradient, and what the server makes of what it hears.
+//
+// It is a short conversation of one or two passes about one tensor: encode -> symbols of every local worker;
+// decode <- what was received. It is stateless: what lasts (warm-start factors) is handed in and handed back
+// as named tensors, so that checkpoints need no knowledge of any variant. Error memories belong to the round
+// (aggregate/), power and noise to others; a compressor never sees them. All K local workers are one batch.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "laser/core/layout.hpp"
+#include "laser/core/random.hpp"
+
+namespace laser {
+
+using NamedTensors = std::map<std::string, at::Tensor>;
+
+/// What the local workers send about one tensor in one pass.
+struct Message {
+  /// How a worker's energy for the tensor is divided over the groups of all blocks.
+  enum class Split {
+    kByNorm,      // in proportion to the group norms (a single group gets all)
+    kFactorPair,  // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, Lemma 7 inside
+                  // each
+  };
+  std::vector<at::Tensor>
+      blocks;  // each [K, C, D]: C groups of D contiguous symbols, each group with its own scale
+  Split split = Split::kByNorm;
+  std::vector<double> content_norm;  // [K] norm of what the symbols stand for; empty: the norm of the symbols
+};
+
+/// A block as decoded by the receiver.
+struct Reception {
+  at::Tensor values;              // [C, D]
+  std::vector<double> noise_std;  // [C] sigma_b per symbol
+};
+
+/// One tensor's conversation in one round.
+struct Exchange {
+  const Layer* layer = nullptr;
+  std::uint32_t index = 0;  // of the layer
+  std::uint64_t seed = 0;
+  std::int64_t round = 0;
+  at::Tensor message;                       // [K, m, n]: M_i, what each local worker wants to get across
+  const NamedTensors* shared = nullptr;     // state that all workers and the server have in common
+  const NamedTensors* constants = nullptr;  // derived from seed and shape, never saved
+  NamedTensors scratch;                     // lives for this round
+  /// The stream for `purpose` at this round and tensor.
+  [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {
+    return {seed, purpose, static_cast<std::uint32_t>(round), index, unit};
+  }
+};
+
+/// What the server makes of a pass.
+struct Decoded {
+  at::Tensor estimate;  // [m, n]; undefined before the last pass
+  NamedTensors shared;  // the shared state from here on
+};
+
+/// What holds for a compressor; contract tests read these, never names.
+struct Traits {
+  bool linear = true;  // the decoded mean is a linear function of the workers' messages, given shared state
+  bool splits = true;  // own reconstruction + residual = message
+  bool exact = false;  // without noise the estimate is the mean of the messages
+};
+
+class Compressor {
+ public:
+  virtual ~Compressor() = default;
+  [[nodiscard]] virtual Traits traits() const = 0;
+  /// Whether the tensor is compressed; if not it is sent as it is, in the last pass, without error memory.
+  [[nodiscard]] virtual bool applies(const Layer&) const { return true; }
+  /// Throws Error (configuration) if its options make no sense for these tensors.
+  virtual void check(const Layout&) const {}
+  /// Share of the round's budget of each pass; adds up to 1.
+  [[nodiscard]] virtual std::vector<double> pass_shares() const { return {1.0}; }
+  /// Shared state before the first round.
+  [[nodiscard]] virtual NamedTensors initial_state(const Layer&, std::uint32_t /*index*/,
+                                                   std::uint64_t /*seed*/, at::ScalarType) const {
+    return {};
+  }
+  /// Tensors that follow from seed and shape alone (projection matrices).
+  [[nodiscard]] virtual NamedTensors constants(const Layer&, std::uint32_t /*index*/, std::uint64_t /*seed*/,
+                                               at::ScalarType) const {
+    return {};
+  }
+  /// Symbols of every local worker for this pass. May use exchange.scratch.
+  virtual Message encode(Exchange& exchange, int pass) const = 0;
+  /// The server's view of this pass; `received` holds one Reception a block.
+  virtual Decoded decode(Exchange& exchange, int pass, std::span<const Reception> received) const = 0;
+  /// memory [K, m, n] -= each worker's own noiseless reconstruction of its message. After the last pass.
+  virtual void subtract_own(const Exchange& exchange, at::Tensor& memory) const = 0;
+};
+
+/// Options of all compressors; each uses some.
+struct CompressorOptions {
+  std::string name = "low_rank";
+  std::int64_t rank = 4;
+  std::string transport = "alternating";  // alternating | two_phase | one_shot
+  std::string column_mode = "common";     // common | sqrt_kappa
+  bool warm_start = true;
+  bool canonical = false;          // one_shot: send thin SVD factors
+  double phase_share = 0.5;        // two_phase: share of the budget for the first phase
+  std::string compress = "saves";  // saves | always
+  double compression_factor = 0.2;
+  std::string decoder = "pinv";  // A-DSGD: pinv | lmmse | amp
+};
+
+/// One line of the compressors' table of contents.
+struct CompressorEntry {
+  std::string name;
+  std::string sentence;
+  std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
+};
+
+/// All compressors.
+const std::vector<CompressorEntry>& compressors();
+
+/// The compressor that `options.name` names. Throws Error (configuration) naming the known ones.
+std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options);
+
+/// Number of symbols that stand for d_l numbers: max(1, floor(factor d_l + 1e-9)) (spec 4).
+std::int64_t reduced_size(double factor, std::int64_t size);
+
+}  // namespace laser

@@ -1,0 +1,56 @@
+// PowerSGD's low-rank factors, M = P Q^T with P [m, r], Q [n, r], in the three orders of sending them
+// (spec 2.4).
+//
+// Factors are kept transposed, [r, m] and [r, n]: each column of the paper is a contiguous row here, so that
+// its norm, its scale and its noise are one run of memory.
+#pragma once
+
+#include "laser/compress/compressor.hpp"
+
+namespace laser {
+
+enum class Side : std::uint32_t { kLeft = 0, kRight = 1 };
+
+/// What the three transports share: which tensors are factored, and at which rank.
+struct LowRankShape {
+  std::int64_t rank = 4;
+  bool always = false;  // compress every matrix, even where factors are larger (the paper's literal text)
+  bool separate_columns = false;  // column mode sqrt_kappa: every column has its own scale
+  bool warm_start = true;
+
+  explicit LowRankShape(const CompressorOptions& options);
+  /// r_l = min(r, m_l, n_l).
+  [[nodiscard]] std::int64_t rank_of(const Layer& layer) const;
+  /// Rule `saves`: matrices with m n > r_l (m + n); `always`: all matrices (spec 2.1).
+  [[nodiscard]] bool applies(const Layer& layer) const;
+  /// Throws Error (configuration) if no matrix of the model would be factored.
+  void check(const Layout& layout) const;
+  /// The factor before the first round: [r, m] (left) or [r, n] (right) of N(0, 1), never re-drawn with warm
+  /// start.
+  [[nodiscard]] at::Tensor first_factor(const Layer& layer, Side side, std::uint64_t seed,
+                                        std::uint32_t index, at::ScalarType type) const;
+  /// The factor to start this round from: the shared one ("left" or "right"), or a fresh one without warm
+  /// start.
+  [[nodiscard]] at::Tensor start(const Exchange& exchange, Side side) const;
+  /// The factors of all workers [K, r, D] as a block: one group of r D symbols, or r groups of D.
+  [[nodiscard]] at::Tensor block(const at::Tensor& factors) const;
+};
+
+/// Rows of `a` [r, D] replaced by the orthonormal basis of their span: orth(A)^T with A = a^T (spec 2.2), or
+/// for each of [K, r, D]. Rank-deficient rows are replaced from the stream.
+at::Tensor orthonormal_rows(const at::Tensor& a, const StreamKey& replacement);
+
+/// For every worker B^T M_i: [K, r, n] from basis [r, m] and message [K, m, n].
+at::Tensor project_rows(const at::Tensor& basis, const at::Tensor& message);
+
+/// For every worker (M_i B)^T: [K, r, m] from basis [r, n] and message [K, m, n].
+at::Tensor project_columns(const at::Tensor& basis, const at::Tensor& message);
+
+/// memory [K, m, n] -= left^T right with left [K, r, m] or [r, m] and right [K, r, n] or [r, n].
+void subtract_product(at::Tensor& memory, const at::Tensor& left, const at::Tensor& right);
+
+std::unique_ptr<Compressor> make_alternating(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_two_phase(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_one_shot(const CompressorOptions& options);
+
+}  // namespace laser

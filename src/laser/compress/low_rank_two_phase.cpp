@@ -1,0 +1,62 @@
+// Transport `two_phase` (spec 2.4 A; PowerSGD's order): send P, hear the common basis orth(P), then send Q.
+//
+// The basis is orthonormalised after the channel: doing it at each worker would destroy linearity.
+#include <ATen/ATen.h>
+
+#include "laser/compress/low_rank.hpp"
+
+namespace laser {
+namespace {
+
+class TwoPhaseLowRank final : public Compressor {
+ public:
+  explicit TwoPhaseLowRank(const CompressorOptions& options)
+      : shape_(options), phase_share_(options.phase_share) {}
+
+  [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
+  [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
+  void check(const Layout& layout) const override { shape_.check(layout); }
+  [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
+
+  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                           at::ScalarType type) const override {
+    return {{"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
+  }
+
+  Message encode(Exchange& exchange, int pass) const override {
+    if (pass == 0) {
+      const auto start =
+          orthonormal_rows(shape_.start(exchange, Side::kRight), exchange.key(Purpose::kReplacement, 0));
+      return {{shape_.block(project_columns(start, exchange.message))}, Message::Split::kByNorm, {}};
+    }
+    auto& factors = exchange.scratch["factors"];
+    factors = project_rows(exchange.scratch.at("basis"), exchange.message);
+    return {{shape_.block(factors)}, Message::Split::kByNorm, {}};
+  }
+
+  Decoded decode(Exchange& exchange, int pass, std::span<const Reception> received) const override {
+    const auto rank = shape_.rank_of(*exchange.layer);
+    const auto factor = received[0].values.view({rank, -1});
+    if (pass == 0) {
+      exchange.scratch["basis"] = orthonormal_rows(factor, exchange.key(Purpose::kReplacement, 1));
+      return {{}, *exchange.shared};
+    }
+    return {at::mm(exchange.scratch.at("basis").t(), factor), {{"right", factor}}};
+  }
+
+  void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
+    subtract_product(memory, exchange.scratch.at("basis"), exchange.scratch.at("factors"));
+  }
+
+ private:
+  LowRankShape shape_;
+  double phase_share_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_two_phase(const CompressorOptions& options) {
+  return std::make_unique<TwoPhaseLowRank>(options);
+}
+
+}  // namespace laser

@@ -1,0 +1,172 @@
+// A-DSGD (spec 4, 4.1): A top_K(M_i) with a fixed Gaussian A [s, d_l], entries N(0, 1/s), decoded by one of
+//   pinv   A^T (A A^T)^-1 y, the minimum-norm solution; the noise level is not used
+//   lmmse  t A^T (t A A^T + sigma^2 I)^-1 y, t estimated from ||y||
+//   amp    approximate message passing with soft thresholds, stopped when it grows, backed up by lmmse
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "laser/compress/elementwise.hpp"
+#include "laser/core/tensor_span.hpp"
+#include "laser/kernels/normal.hpp"
+
+namespace laser {
+namespace {
+
+constexpr std::int64_t kLargestProjection = std::int64_t{1} << 28;
+constexpr int kAmpIterations = 30;
+constexpr double kAmpThreshold = 2.0;  // in units of the residual's standard deviation; 1.1 diverges
+constexpr double kAmpGrowth = 3.0;     // stop when the residual grows this much over its best
+
+/// Indices of the `count` entries of largest magnitude, ties by lower index, ascending.
+template <class T>
+std::vector<std::int32_t> largest_entries(std::span<const T> values, std::int64_t count) {
+  std::vector<T> magnitudes(values.size());
+  std::transform(values.begin(), values.end(), magnitudes.begin(), [](T v) { return std::abs(v); });
+  auto sorted = magnitudes;
+  const auto nth = sorted.begin() + (count - 1);
+  std::nth_element(sorted.begin(), nth, sorted.end(), std::greater<>());
+  const T threshold = *nth;
+  auto ties = count - std::count_if(magnitudes.begin(), magnitudes.end(), [&](T v) { return v > threshold; });
+  std::vector<std::int32_t> chosen;
+  for (std::size_t j = 0; j < magnitudes.size(); ++j) {
+    if (magnitudes[j] > threshold || (magnitudes[j] == threshold && ties-- > 0)) {
+      chosen.push_back(static_cast<std::int32_t>(j));
+    }
+  }
+  return chosen;
+}
+
+class TopKProjection final : public Compressor {
+ public:
+  explicit TopKProjection(const CompressorOptions& options)
+      : factor_(options.compression_factor), decoder_(options.decoder) {}
+
+  [[nodiscard]] Traits traits() const override { return {.linear = false, .splits = false, .exact = false}; }
+
+  void check(const Layout& layout) const override {
+    for (const auto& layer : layout.layers) {
+      if (projections(layer) * layer.size > kLargestProjection) {
+        fail(ExitCode::kConfiguration,
+             "top_k_projection needs a {} x {} matrix for tensor '{}', over the limit of 2^28 entries. HINT: "
+             "lower "
+             "compression_factor (now {}) or use another method",
+             projections(layer), layer.size, layer.name, factor_);
+      }
+    }
+  }
+
+  [[nodiscard]] NamedTensors constants(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                       at::ScalarType type) const override {
+    const auto s = projections(layer);
+    auto transposed = at::empty({layer.size, s}, at::TensorOptions().dtype(type));  // A^T
+    with_span(transposed, [&](auto span) { fill_normal(span, {seed, Purpose::kProjection, 0, index, 0}); });
+    transposed.mul_(1.0 / std::sqrt(static_cast<double>(s)));
+    const auto gram = at::mm(transposed.t(), transposed).to(at::kDouble);
+    if (decoder_ == "pinv") {
+      return {{"transposed", transposed},
+              {"inverse", at::cholesky_inverse(at::linalg_cholesky(gram)).to(type)}};
+    }
+    const auto [values, vectors] = at::linalg_eigh(gram);  // A A^T = U diag(e) U^T
+    return {{"transposed", transposed}, {"values", values.to(type)}, {"vectors", vectors.to(type)}};
+  }
+
+  Message encode(Exchange& exchange, int) const override {
+    const auto flat = flat_symbols(exchange.message);
+    const auto workers = flat.size(0), count = largest(*exchange.layer);
+    auto indices = at::empty({workers * count}, at::kInt);
+    auto values = at::empty({workers * count}, flat.options());
+    for (std::int64_t i = 0; i < workers; ++i) {
+      with_span(flat[i][0], [&](auto row) {
+        using T = element_of<decltype(row)>;
+        const auto chosen = largest_entries<T>(row, count);
+        std::copy(chosen.begin(), chosen.end(), indices.data_ptr<std::int32_t>() + i * count);
+        std::transform(chosen.begin(), chosen.end(), values.data_ptr<T>() + i * count,
+                       [&](std::int32_t j) { return row[static_cast<std::size_t>(j)]; });
+      });
+    }
+    const auto offsets = at::arange(0, workers * count, count, at::kInt);
+    // Sums of count rows of A^T with weights: a sparse product, one row a worker.
+    const auto projected = std::get<0>(
+        at::embedding_bag(exchange.constants->at("transposed"), indices, offsets, false, 0, false, values));
+    exchange.scratch = {{"indices", indices.to(at::kLong).view({workers, count})}};
+    return {{projected.unsqueeze(1)}, Message::Split::kByNorm, {}};
+  }
+
+  Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
+    const auto y = received[0].values.view({-1});
+    const auto& constants = *exchange.constants;
+    const double noise = received[0].noise_std[0];
+    at::Tensor estimate;
+    if (decoder_ == "pinv") {
+      estimate = at::mv(constants.at("transposed"), at::mv(constants.at("inverse"), y));
+    } else if (decoder_ == "lmmse") {
+      estimate = lmmse(constants, y, noise);
+    } else {
+      estimate = amp(constants, y, noise);
+    }
+    return {in_layer_shape(estimate, *exchange.layer), *exchange.shared};
+  }
+
+  void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
+    memory.view({memory.size(0), -1}).scatter_(1, exchange.scratch.at("indices"), 0);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t projections(const Layer& layer) const {
+    return reduced_size(factor_, layer.size);
+  }
+  [[nodiscard]] std::int64_t largest(const Layer& layer) const {
+    return reduced_size(factor_ / 2, layer.size);
+  }
+
+  static at::Tensor lmmse(const NamedTensors& constants, const at::Tensor& y, double noise) {
+    const auto& transposed = constants.at("transposed");
+    const auto s = static_cast<double>(y.size(0)), d = static_cast<double>(transposed.size(0));
+    const double energy = y.to(at::kDouble).pow(2).sum().item<double>();
+    const double variance = std::max(0.0, energy - s * noise * noise) / d;  // E ||A x||^2 = ||x||^2
+    if (variance == 0) return at::zeros({transposed.size(0)}, y.options());
+    const auto& vectors = constants.at("vectors");
+    const auto weights = variance / (variance * constants.at("values") + noise * noise);
+    return at::mv(transposed, at::mv(vectors, at::mv(vectors.t(), y) * weights));
+  }
+
+  static at::Tensor amp(const NamedTensors& constants, const at::Tensor& y, double noise) {
+    const auto& transposed = constants.at("transposed");
+    const auto s = static_cast<double>(y.size(0));
+    auto x = at::zeros({transposed.size(0)}, y.options());
+    auto z = y;
+    at::Tensor best;
+    double least = y.norm().item<double>();
+    const double start = least;
+    if (start == 0) return x;
+    for (int iteration = 0; iteration < kAmpIterations; ++iteration) {
+      const double threshold = kAmpThreshold * z.norm().item<double>() / std::sqrt(s);
+      const auto moved = x + at::mv(transposed, z);
+      x = at::sign(moved) * (moved.abs() - threshold).clamp_min(0);
+      const auto nonzeros = static_cast<double>(at::count_nonzero(x).item<std::int64_t>());
+      z = y - at::mv(transposed.t(), x) + z * (nonzeros / s);
+      const double residual = z.norm().item<double>();
+      if (!std::isfinite(residual) || residual > kAmpGrowth * least) break;
+      if (residual < least) {
+        least = residual;
+        best = x;
+      }
+    }
+    // No iterate beat the start: the problem lies above the recovery limit.
+    return best.defined() ? best : lmmse(constants, y, noise);
+  }
+
+  double factor_;
+  std::string decoder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_top_k_projection(const CompressorOptions& options) {
+  return std::make_unique<TopKProjection>(options);
+}
+
+}  // namespace laser

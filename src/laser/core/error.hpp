@@ -1,0 +1,50 @@
+// Errors that the user can mend, and the exit codes they end with.
+//
+// A laser::Error says what is wrong, where, and what to do next. It is caught once, in main. A failed
+// internal check (LASER_CHECK) is our bug and exits with 70. This is not a logging facility.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace laser {
+
+/// Exit codes of the command (docs/method.md lists them; they are a promise).
+enum class ExitCode : int {
+  kOk = 0,
+  kUsage = 2,          // unknown subcommand, flag or argument
+  kConfiguration = 3,  // unknown key, value out of range, impossible combination
+  kData = 4,           // missing, damaged or wrong data, known answers, records
+  kNonFinite = 5,      // training reached NaN or infinity
+  kIo = 6,             // a file or folder can't be written, disk full
+  kWorkerLost = 7,
+  kBug = 70,
+  kInterrupted = 130,  // SIGINT
+  kTerminated = 143,   // SIGTERM
+};
+
+/// The user can mend it. `what()` is one line: what, where, and a HINT with the next step where there is one.
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  [[nodiscard]] ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+/// Throws Error(code) with a text formatted as by fmt::format.
+template <class... Args>
+[[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> text, Args&&... args) {
+  throw Error(code, fmt::format(text, std::forward<Args>(args)...));
+}
+
+/// Throws std::logic_error: a condition that only our own bug can break.
+[[noreturn]] void internal_failure(const char* condition, const char* file, int line);
+
+}  // namespace laser
+
+#define LASER_CHECK(condition) \
+  ((condition) ? (void)0 : ::laser::internal_failure(#condition, __FILE__, __LINE__))

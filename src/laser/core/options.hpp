@@ -1,0 +1,69 @@
+// One home for every option: name, unit, range, sentence. Parsing, --help, the printed legend, the resolved
+// configuration and unknown-key errors are all derived from the list that a struct's `describe` function
+// fills. This is not a configuration file reader (train/configuration does that).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace laser {
+
+/// One option bound to a variable. Values travel as text, so that files, command lines and records share one
+/// path.
+struct Option {
+  enum class Kind { kInteger, kReal, kFlag, kText, kRealList };
+  std::string name;
+  std::string group;
+  Kind kind = Kind::kText;
+  std::string unit;      // empty where there is none
+  std::string range;     // as printed: "1 .. 1024", "a | b"
+  std::string sentence;  // what it does
+  std::string fallback;  // the default, as text
+  std::function<std::string()> get;
+  std::function<void(const std::string&)> set;  // throws Error (configuration)
+  std::function<bool()> used;                   // whether it matters for the present configuration
+};
+
+/// The options of a program run, in the order in which they are explained.
+class OptionList {
+ public:
+  /// Options added from here on belong to `name` and matter only while `used` holds.
+  void group(
+      const std::string& name, std::function<bool()> used = [] { return true; });
+
+  void add_integer(const std::string& name, std::int64_t& variable, std::int64_t low, std::int64_t high,
+                   const std::string& unit, const std::string& sentence);
+  /// `low` and `high` bound the value; `open_low` excludes `low` itself.
+  void add_real(const std::string& name, double& variable, double low, double high, bool open_low,
+                const std::string& unit, const std::string& sentence);
+  void add_flag(const std::string& name, bool& variable, const std::string& sentence);
+  void add_choice(const std::string& name, std::string& variable, const std::vector<std::string>& choices,
+                  const std::string& sentence);
+  void add_text(const std::string& name, std::string& variable, const std::string& sentence);
+  void add_real_list(const std::string& name, std::vector<double>& variable, const std::string& unit,
+                     const std::string& sentence);
+
+  /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.
+  [[nodiscard]] const Option& find(std::string_view name) const;
+  void set(std::string_view name, const std::string& text) const { find(name).set(text); }
+  [[nodiscard]] const std::vector<Option>& all() const { return options_; }
+
+ private:
+  Option& add(const std::string& name, Option::Kind kind, const std::string& unit, const std::string& range,
+              const std::string& sentence);
+  std::vector<Option> options_;
+  std::string group_;
+  std::function<bool()> used_ = [] { return true; };
+};
+
+/// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
+/// off).
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
+
+/// Shortest text that reads back as the same double ("0.1", "1e-05", "inf").
+std::string number_text(double value);
+
+}  // namespace laser

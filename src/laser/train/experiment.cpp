@@ -1,0 +1,207 @@
+#include "laser/train/experiment.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "laser/channel/channel.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/sha256.hpp"
+#include "laser/power/allocation.hpp"
+#include "laser/power/schedule.hpp"
+#include "laser/train/task.hpp"
+
+namespace laser {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+constexpr const char* kMachineGroup = "machine";  // options of this group never change a result
+
+template <class Table>
+std::vector<std::string> names_of(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.emplace_back(entry.first);
+  return names;
+}
+
+template <class Entries>
+std::vector<std::string> entry_names(const Entries& entries) {
+  std::vector<std::string> names;
+  for (const auto& entry : entries) names.push_back(entry.name);
+  return names;
+}
+
+void describe_compressor(OptionList& list, CompressorOptions& o) {
+  const auto low_rank = [&o] { return o.name == "low_rank"; };
+  list.group("compressor");
+  list.add_choice("compressor", o.name, entry_names(compressors()), "what is sent instead of the gradient");
+  list.group("compressor", low_rank);
+  list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
+  list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
+                  "order in which the factors P and Q are sent");
+  list.add_flag("warm_start", o.warm_start, "start from the last factors, not from random ones");
+  list.add_choice("compress", o.compress, {"saves", "always"},
+                  "factor a matrix only where that saves symbols, or always");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport != "one_shot"; });
+  list.add_choice("column_mode", o.column_mode, {"common", "sqrt_kappa"},
+                  "one scale a factor, or one a column with energy in proportion to its norm");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "two_phase"; });
+  list.add_real("phase_share", o.phase_share, 0.01, 0.99, false, "", "share of the budget for sending P");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "one_shot"; });
+  list.add_flag("canonical", o.canonical, "send thin SVD factors (orthogonal rank-one terms)");
+  list.group("compressor", [&o] {
+    return o.name == "random_k" || o.name == "count_sketch" || o.name == "top_k_projection";
+  });
+  list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
+  list.group("compressor", [&o] { return o.name == "top_k_projection"; });
+  list.add_choice("decoder", o.decoder, {"pinv", "lmmse", "amp"}, "how the projections are decoded");
+}
+
+}  // namespace
+
+void describe(OptionList& list, Experiment& e) {
+  auto& a = e.algorithm;
+  list.group("method");
+  list.add_choice("method", e.method, entry_names(recipes()),
+                  "a method of the paper: sets compressor, feedback, allocation and channel");
+  describe_compressor(list, a.compressor);
+  list.group("round");
+  list.add_choice("feedback", a.feedback, {"none", "local", "decoded"},
+                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate");
+  list.add_choice("receiver", a.receiver, {"unbiased", "mmse", "mmse_genie"}, "scaling of what is received");
+  list.group("channel");
+  list.add_choice("channel", a.channel, entry_names(channels()), "model of the air");
+  const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
+  list.group("channel", noisy);
+  list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
+                  "exact mean + noise, or every transmitted signal formed and measured");
+  list.add_choice("allocation", a.allocation, names_of(kAllocations),
+                  "how the budget is shared over the tensors");
+  list.add_real("power", e.power, 0, kInfinity, false, "energy per worker and round, noise variance 1",
+                "average power budget P");
+  list.add_choice("power_policy", e.power_policy, names_of(kPowerPolicies), "the budget over time");
+  list.group("channel", [&e, noisy] { return noisy() && e.power_policy != "constant"; });
+  list.add_choice("power_period", e.power_period, {"epoch", "round"}, "what one step of the policy is");
+  list.group("channel", [&e, noisy] { return noisy() && e.power_policy == "custom"; });
+  list.add_real_list("power_levels", e.power_levels, "relative",
+                     "shape of the custom policy, one number a period");
+
+  list.group("training");
+  list.add_choice("task", e.task, task_names(), "data set and model");
+  list.add_integer("workers", e.workers, 1, 4096, "", "number of workers k");
+  list.add_integer("batch_size", e.batch_size, 1, kNoLimit, "examples per worker",
+                   "mini-batch of each worker");
+  list.add_integer("epochs", e.epochs, 1, 1000000, "", "passes over the data");
+  list.add_integer("seed", e.seed, 0, kNoLimit, "", "names all random numbers of the run");
+  list.add_real("learning_rate", e.learning_rate, 0, kInfinity, true, "", "step size");
+  list.add_real("momentum", e.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
+  list.add_real("weight_decay", e.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
+  list.add_choice("message_scale", e.message_scale, {"grad", "learning_rate"},
+                  "s of M = e + s g: the gradient itself, or the paper's gamma g");
+  list.add_real("ema_decay", e.ema_decay, 0, 0.999999, false, "",
+                "per round, of the averaged weights that the paper evaluates");
+
+  list.group(kMachineGroup);
+  list.add_integer("threads", e.threads, 0, 1024, "", "0: all cores for one run, one a run in a sweep");
+  list.add_text("data_dir", e.data_dir, "folder of the data files; empty: those that ship with the program");
+  list.add_flag("verify_data", e.verify_data, "check the data files by SHA-256");
+}
+
+std::pair<std::string, std::string> parse_assignment(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    fail(ExitCode::kUsage, "'{}' is not of the form key=value. HINT: 'laser train --help' lists all keys",
+         text);
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Experiment resolve(const Settings& settings) {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  for (const auto& [key, value] : settings) {
+    if (key == "method") list.set(key, value);
+  }
+  apply(find_recipe(experiment.method), experiment.algorithm);
+  for (const auto& [key, value] : settings) list.set(key, value);
+  validate(experiment);
+  return experiment;
+}
+
+void validate(const Experiment& e) {
+  if (!make_channel(e.algorithm.channel)->noisy()) return;
+  if (e.power <= 0) {
+    fail(
+        ExitCode::kConfiguration,
+        "power = {} must be above 0 on the channel '{}'. HINT: for exact communication set channel=noiseless",
+        e.power, e.algorithm.channel);
+  }
+  if (e.power_policy == "custom") {
+    if (e.power_period == "epoch")
+      (void)power_schedule(PowerPolicy::custom, e.epochs, e.power, e.power_levels);
+  } else if (!e.power_levels.empty()) {
+    fail(ExitCode::kConfiguration,
+         "power_levels is given, but power_policy = '{}'. HINT: set power_policy=custom", e.power_policy);
+  }
+}
+
+std::map<std::string, std::string> to_map(const Experiment& experiment) {
+  auto copy = experiment;
+  OptionList list;
+  describe(list, copy);
+  std::map<std::string, std::string> result;
+  for (const auto& option : list.all()) result[option.name] = option.get();
+  return result;
+}
+
+std::string experiment_hash(const Experiment& experiment) {
+  auto copy = experiment;
+  OptionList list;
+  describe(list, copy);
+  std::map<std::string, std::string> relevant;
+  for (const auto& option : list.all()) {
+    if (option.group != kMachineGroup && option.used()) relevant[option.name] = option.get();
+  }
+  std::string text;
+  for (const auto& [name, value] : relevant) text += name + " = " + value + "\n";
+  return sha256_hex(text);
+}
+
+std::string to_toml(const Experiment& experiment) {
+  auto copy = experiment;
+  OptionList list;
+  describe(list, copy);
+  std::string text, group;
+  for (const auto& option : list.all()) {
+    if (option.group != group) text += fmt::format("{}# {}\n", group.empty() ? "" : "\n", option.group);
+    group = option.group;
+    std::string value = option.get();
+    if (option.kind == Option::Kind::kText) {
+      std::string quoted;
+      for (const char c : value) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+      value = "\"" + quoted + "\"";
+    }
+    text += fmt::format("{} = {}\n", option.name, value);
+  }
+  return text;
+}
+
+std::string legend(const Experiment& experiment) {
+  auto copy = experiment;
+  OptionList list;
+  describe(list, copy);
+  std::string text, group;
+  for (const auto& option : list.all()) {
+    if (!option.used()) continue;
+    text += fmt::format("{:<11}", option.group == group ? "" : option.group);
+    group = option.group;
+    const auto value = option.get();
+    text += fmt::format("{:<19} {:<12} {}{}\n", option.name, value.empty() ? "-" : value, option.sentence,
+                        option.unit.empty() ? "" : fmt::format(" [{}]", option.unit));
+  }
+  return text;
+}
+
+}  // namespace laser

@@ -1,0 +1,72 @@
+// The configuration tree of a training run, and its one list of options.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/core/options.hpp"
+
+namespace laser {
+
+/// Everything that a run depends on. Defaults are the paper's MNIST experiment (spec 5, E4).
+struct Experiment {
+  std::string method = "laser";
+  Algorithm algorithm;
+  double power = 1.0;                     // P, average energy per worker and round; noise variance 1
+  std::string power_policy = "constant";  // spec 3.1
+  std::string power_period = "epoch";     // epoch | round: what one step of the policy is
+  std::vector<double> power_levels;       // custom policy: one number a period
+
+  std::string task = "mnist";
+  std::int64_t workers = 16;
+  std::int64_t batch_size = 128;
+  std::int64_t epochs = 50;
+  std::int64_t seed = 1;
+
+  double learning_rate = 0.01;
+  double momentum = 0.9;
+  double weight_decay = 1e-4;
+  std::string message_scale = "grad";  // grad | learning_rate: s of M = e + s g (spec 2.3)
+  double ema_decay = 0.99;
+
+  std::int64_t threads = 0;  // 0: all cores of a single run, one each in a sweep
+  std::string data_dir;
+  bool verify_data = true;
+};
+
+/// Binds every option of `experiment` to the list.
+void describe(OptionList& options, Experiment& experiment);
+
+/// A configuration as given: (key, text) pairs, later ones win.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// Reads a flat TOML file. Throws Error (configuration) with file, line and reason.
+Settings read_settings(const std::string& path);
+
+/// Splits "key=value". Throws Error (usage) if there is no '='.
+std::pair<std::string, std::string> parse_assignment(const std::string& text);
+
+/// Defaults, then the recipe of the method, then the settings; checked as a whole. Throws Error
+/// (configuration).
+Experiment resolve(const Settings& settings);
+
+/// Throws Error (configuration) where options that are fine alone don't go together.
+void validate(const Experiment& experiment);
+
+/// Every option as TOML, grouped and explained: resolving it gives the same experiment.
+std::string to_toml(const Experiment& experiment);
+
+/// Every option as text.
+std::map<std::string, std::string> to_map(const Experiment& experiment);
+
+/// The legend printed before a run: the options that matter, with value, unit and sentence.
+std::string legend(const Experiment& experiment);
+
+/// SHA-256 of all options that can change the result: equal experiments have equal hashes (64 hex digits).
+std::string experiment_hash(const Experiment& experiment);
+
+}  // namespace laser

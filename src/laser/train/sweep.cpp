@@ -1,0 +1,222 @@
+#include "laser/train/sweep.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "laser/core/error.hpp"
+#include "laser/record/reader.hpp"
+
+namespace laser {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A value as part of a folder name.
+std::string name_part(const std::string& value) {
+  std::string part;
+  for (const char c : value) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
+    part += plain ? c : '_';
+  }
+  return part;
+}
+
+std::string job_name(const Experiment& experiment, const std::vector<Axis>& axes) {
+  auto copy = experiment;
+  OptionList list;
+  describe(list, copy);
+  std::string name;
+  for (const auto& axis : axes) {
+    const auto& option = list.find(axis.key);
+    if (axis.values.size() < 2 || !option.used()) continue;
+    const auto value = name_part(option.get());
+    name += (axis.key == "method" ? value : axis.key + "-" + value) + "_";
+  }
+  return name + experiment_hash(experiment).substr(0, 8);
+}
+
+bool is_completed(const fs::path& folder) {
+  return fs::exists(folder / "summary.json") && read_run(folder.string()).summary.status == "completed";
+}
+
+/// Removes what is left of a run that did not complete: only the files that a run writes.
+void clear_unfinished(const fs::path& folder) {
+  for (const char* file : {"config.toml", "versions.json", "metrics.jsonl", "summary.json"}) {
+    std::error_code ignored;
+    fs::remove(folder / file, ignored);
+  }
+}
+
+/// Data sets of the jobs, each read once.
+class DataCache {
+ public:
+  std::shared_ptr<TaskData> get(const Experiment& e) {
+    const std::scoped_lock lock(mutex_);
+    auto& data = cache_[{e.task, e.data_dir, e.verify_data}];
+    if (!data) data = load_task_data(e.task, e.data_dir, e.verify_data);
+    return data;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, bool>, std::shared_ptr<TaskData>> cache_;
+};
+
+/// The shared state of a sweep under way.
+class Sweep {
+ public:
+  Sweep(const std::vector<Job>& jobs, const SweepOptions& options)
+      : jobs_(jobs), options_(options), done_(jobs.size(), 0.0) {}
+
+  SweepResult run(std::int64_t parallel) {
+    std::vector<std::thread> threads;
+    for (std::int64_t i = 0; i < parallel; ++i) threads.emplace_back([this] { work(); });
+    for (auto& thread : threads) thread.join();
+    if (problem_) std::rethrow_exception(problem_);
+    result_.interrupted = options_.stop && options_.stop() &&
+                          result_.completed + static_cast<std::int64_t>(result_.failures.size()) <
+                              static_cast<std::int64_t>(jobs_.size());
+    return result_;
+  }
+
+ private:
+  void work() {
+    try {
+      for (auto j = next_++; j < jobs_.size() && !stopping(); j = next_++) run_job(j);
+    } catch (...) {  // not the job's fault (disk full, missing data): ends the sweep
+      const std::scoped_lock lock(mutex_);
+      if (!problem_) problem_ = std::current_exception();
+      failed_ = true;
+    }
+  }
+
+  bool stopping() { return failed_ || (options_.stop && options_.stop()); }
+
+  void run_job(std::size_t j) {
+    const auto& job = jobs_[j];
+    const auto folder = fs::path(options_.folder) / job.name;
+    if (options_.resume) {
+      if (is_completed(folder)) return finish(j, true, "");
+      clear_unfinished(folder);
+    }
+    use_threads(std::max<std::int64_t>(job.experiment.threads, 1));
+    RunControl control;
+    control.stop = [this] { return stopping(); };
+    control.progress = [this, j](const Progress& p) {
+      report(j, static_cast<double>(p.rounds_done) / static_cast<double>(p.rounds));
+    };
+    try {
+      const auto summary =
+          train_into(folder.string(), job.experiment, data_.get(job.experiment), control, options_.command);
+      if (summary.status == "completed") finish(j, false, "");
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kNonFinite) throw;
+      finish(j, false, error.what());
+    }
+  }
+
+  void finish(std::size_t j, bool found, const std::string& failure) {
+    {
+      const std::scoped_lock lock(mutex_);
+      ++runs_done_;
+      if (failure.empty()) ++result_.completed;
+      if (!failure.empty()) result_.failures.push_back(jobs_[j].name + ": " + failure);
+      if (found) ++result_.found;
+    }
+    report(j, 1.0);
+  }
+
+  void report(std::size_t j, double fraction) {
+    if (!options_.progress) return;
+    const std::scoped_lock lock(mutex_);
+    total_ += fraction - done_[j];
+    done_[j] = fraction;
+    options_.progress(total_, runs_done_, static_cast<std::int64_t>(jobs_.size()));
+  }
+
+  const std::vector<Job>& jobs_;
+  const SweepOptions& options_;
+  DataCache data_;
+  std::mutex mutex_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::exception_ptr problem_;
+  std::vector<double> done_;
+  double total_ = 0;
+  std::int64_t runs_done_ = 0;
+  SweepResult result_;
+};
+
+}  // namespace
+
+Axis parse_axis(const std::string& text) {
+  const auto [key, value] = parse_assignment(text);
+  Axis axis{key, {""}};
+  int depth = 0;
+  for (const char c : value) {
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      axis.values.emplace_back();
+    } else {
+      axis.values.back() += c;
+    }
+  }
+  for (const auto& item : axis.values) {
+    if (item.empty() && axis.values.size() > 1) {
+      fail(ExitCode::kUsage, "'{}' has an empty value between its commas", text);
+    }
+  }
+  return axis;
+}
+
+std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes) {
+  std::vector<Settings> grid{base};
+  for (const auto& axis : axes) {
+    std::vector<Settings> wider;
+    for (const auto& settings : grid) {
+      for (const auto& value : axis.values) {
+        wider.push_back(settings);
+        wider.back().emplace_back(axis.key, value);
+      }
+    }
+    grid = std::move(wider);
+  }
+  std::vector<Job> jobs;
+  std::set<std::string> known;
+  for (const auto& settings : grid) {
+    Job job{{}, resolve(settings)};
+    if (!known.insert(experiment_hash(job.experiment)).second) continue;
+    job.name = job_name(job.experiment, axes);
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options) {
+  if (!options.resume) {
+    for (const auto& job : jobs) {
+      if (fs::exists(fs::path(options.folder) / job.name)) {
+        fail(ExitCode::kIo,
+             "{} already holds runs of this sweep. HINT: --resume goes on with the missing ones; 'laser "
+             "report {}' "
+             "shows those that are there; or choose another --out",
+             options.folder, options.folder);
+      }
+    }
+  }
+  std::int64_t parallel = options.parallel;
+  if (parallel == 0) {
+    std::int64_t threads = 1;
+    for (const auto& job : jobs) threads = std::max(threads, job.experiment.threads);
+    parallel =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / threads);
+  }
+  return Sweep(jobs, options).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
+}
+
+}  // namespace laser

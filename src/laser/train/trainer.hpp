@@ -1,0 +1,40 @@
+// The training loop: local gradients -> one round over the air -> optimizer step -> evaluation each epoch.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "laser/record/schema.hpp"
+#include "laser/train/experiment.hpp"
+#include "laser/train/task.hpp"
+
+namespace laser {
+
+/// Where a run is, for progress lines.
+struct Progress {
+  std::int64_t rounds_done = 0;
+  std::int64_t rounds = 0;
+  double accuracy = 0;  // of the last evaluation, percent
+};
+
+/// How a run talks to whoever started it. Every member may be empty.
+struct RunControl {
+  std::function<void(const Progress&)> progress;   // after every round
+  std::function<bool()> stop;                      // true: end after this round, with what there is
+  std::function<void(const EpochRecord&)> record;  // after every epoch
+};
+
+/// Trains one experiment and returns its summary (status completed or interrupted). Throws Error (non-finite)
+/// when training diverges; what was recorded until then has been handed out.
+RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
+
+/// Trains into a run folder (record/schema.hpp): configuration, versions, a line an epoch, summary - also
+/// when the run fails, is interrupted, or diverges. Throws what train and the record writer throw.
+RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
+                      const RunControl& control, const std::string& command);
+
+/// Sets the number of threads that LibTorch uses in this thread; 0: all cores.
+void use_threads(std::int64_t threads);
+
+}  // namespace laser
