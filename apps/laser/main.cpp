@@ -6,6 +6,7 @@
 #include "laser/core/error.hpp"
 #include "laser/train/versions.hpp"
 #include "signals.hpp"
+#include "theory.hpp"
 
 namespace {
 
@@ -22,6 +23,7 @@ int run(int argc, char** argv) {
   laser::add_sweep(app, line);
   laser::add_reproduce(app, line);
   laser::add_report(app, line);
+  laser::add_theory_command(app);
   laser::add_doctor(app, line);
   try {
     app.parse(argc, argv);

@@ -147,8 +147,8 @@ Table plan_table(const PlanArguments& a) {
     const double power = shares[l] * a.power;
     const double whole = theory::influence_random_k(layer.size, power);
     std::vector<Cell> row{layer.name, fmt::format("{}", fmt::join(layer.shape, "x"))};
-    if (theory::compression_saves(layer, a.rank)) {
-      const auto rank = theory::effective_rank(layer, a.rank);
+    if (compression_saves(layer, a.rank)) {
+      const auto rank = effective_rank(layer, a.rank);
       const bool pays = theory::rank_fits_power_exact(layer.rows, layer.columns, rank, power);
       losing += pays ? 0 : 1;
       row.insert(row.end(), {fmt::format("rank {}", rank), symbols[l], shares[l], power,

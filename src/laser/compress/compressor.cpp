@@ -1,8 +1,5 @@
 #include "laser/compress/compressor.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "laser/compress/elementwise.hpp"
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/error.hpp"
@@ -37,11 +34,6 @@ std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options) {
     known += (known.empty() ? "" : ", ") + entry.name;
   }
   fail(ExitCode::kConfiguration, "compressor = '{}' is unknown; choose one of {}", options.name, known);
-}
-
-std::int64_t reduced_size(double factor, std::int64_t size) {
-  return std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(std::floor(factor * static_cast<double>(size) + 1e-9)));
 }
 
 }  // namespace laser

@@ -126,7 +126,4 @@ const std::vector<CompressorEntry>& compressors();
 /// The compressor that `options.name` names. Throws Error (configuration) naming the known ones.
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options);
 
-/// Number of symbols that stand for d_l numbers: max(1, floor(factor d_l + 1e-9)) (spec 4).
-std::int64_t reduced_size(double factor, std::int64_t size);
-
 }  // namespace laser

@@ -20,7 +20,7 @@ class CountSketch final : public Compressor {
     const auto size = exchange.layer->size;
     const auto words = hash_words(exchange);
     const auto flat = flat_symbols(exchange.message);
-    auto buckets = at::zeros({flat.size(0), 1, reduced_size(factor_, size)}, flat.options());
+    auto buckets = at::zeros({flat.size(0), 1, kept_coordinates(size, factor_)}, flat.options());
     for (std::int64_t i = 0; i < flat.size(0); ++i) {
       with_span(flat[i][0], [&](auto values) {
         using T = element_of<decltype(values)>;

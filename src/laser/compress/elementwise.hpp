@@ -17,4 +17,17 @@ at::Tensor flat_symbols(const at::Tensor& message);
 /// A received group [1, d] in the shape of the tensor, [m, n].
 at::Tensor in_layer_shape(const at::Tensor& values, const Layer& layer);
 
+/// The symbols [K, 1, d] at `indices` [b]: [K, 1, b].
+at::Tensor take_coordinates(const at::Tensor& symbols, const at::Tensor& indices);
+
+/// The inverse at the server: [d] with `values` (b numbers) at `indices`, 0 elsewhere.
+at::Tensor spread_coordinates(const at::Tensor& values, const at::Tensor& indices, std::int64_t size);
+
+/// memory [K, m, n] is zeroed at the flat `indices` [b].
+void clear_coordinates(at::Tensor& memory, const at::Tensor& indices);
+
+/// Indices of the `count` entries of largest magnitude, ties by lower index, ascending. float or double.
+template <class T>
+std::vector<std::int32_t> largest_entries(std::span<const T> values, std::int64_t count);
+
 }  // namespace laser

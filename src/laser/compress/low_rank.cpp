@@ -26,13 +26,8 @@ LowRankShape::LowRankShape(const CompressorOptions& options)
       separate_columns(options.column_mode == "sqrt_kappa"),
       warm_start(options.warm_start) {}
 
-std::int64_t LowRankShape::rank_of(const Layer& layer) const {
-  return std::min({rank, layer.rows, layer.columns});
-}
-
 bool LowRankShape::applies(const Layer& layer) const {
-  if (!layer.is_matrix()) return false;
-  return always || layer.rows * layer.columns > rank_of(layer) * (layer.rows + layer.columns);
+  return layer.is_matrix() && (always || compression_saves(layer, rank));
 }
 
 void LowRankShape::check(const Layout& layout) const {

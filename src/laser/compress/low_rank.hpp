@@ -19,8 +19,8 @@ struct LowRankShape {
   bool warm_start = true;
 
   explicit LowRankShape(const CompressorOptions& options);
-  /// r_l = min(r, m_l, n_l).
-  [[nodiscard]] std::int64_t rank_of(const Layer& layer) const;
+  /// r_l of a tensor.
+  [[nodiscard]] std::int64_t rank_of(const Layer& layer) const { return effective_rank(layer, rank); }
   /// Rule `saves`: matrices with m n > r_l (m + n); `always`: all matrices (spec 2.1).
   [[nodiscard]] bool applies(const Layer& layer) const;
   /// Throws Error (configuration) if no matrix of the model would be factored.

@@ -6,6 +6,19 @@
 #include "laser/kernels/sampling.hpp"
 
 namespace laser {
+
+at::Tensor take_coordinates(const at::Tensor& symbols, const at::Tensor& indices) {
+  return symbols.index_select(2, indices);
+}
+
+at::Tensor spread_coordinates(const at::Tensor& values, const at::Tensor& indices, std::int64_t size) {
+  return at::zeros({size}, values.options()).index_copy_(0, indices, values.reshape({-1}));
+}
+
+void clear_coordinates(at::Tensor& memory, const at::Tensor& indices) {
+  memory.view({memory.size(0), -1}).index_fill_(1, indices, 0);
+}
+
 namespace {
 
 class RandomK final : public Compressor {
@@ -17,20 +30,20 @@ class RandomK final : public Compressor {
   Message encode(Exchange& exchange, int) const override {
     const auto size = exchange.layer->size;
     const auto chosen =
-        sample_without_replacement(exchange.key(Purpose::kIndices), size, reduced_size(factor_, size));
+        sample_without_replacement(exchange.key(Purpose::kIndices), size, kept_coordinates(size, factor_));
     auto& indices = exchange.scratch["indices"];
-    indices = at::tensor(at::ArrayRef<std::int32_t>(chosen), at::kInt);
-    return {{flat_symbols(exchange.message).index_select(2, indices)}, Message::Split::kByNorm, {}};
+    indices = at::tensor(at::ArrayRef<std::int32_t>(chosen), at::kInt).to(at::kLong);
+    return {{take_coordinates(flat_symbols(exchange.message), indices)}, Message::Split::kByNorm, {}};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    auto estimate = at::zeros({exchange.layer->size}, received[0].values.options());
-    estimate.index_copy_(0, exchange.scratch.at("indices").to(at::kLong), received[0].values.view({-1}));
+    const auto estimate =
+        spread_coordinates(received[0].values, exchange.scratch.at("indices"), exchange.layer->size);
     return {in_layer_shape(estimate, *exchange.layer), *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
-    memory.view({memory.size(0), -1}).index_fill_(1, exchange.scratch.at("indices").to(at::kLong), 0);
+    clear_coordinates(memory, exchange.scratch.at("indices"));
   }
 
  private:

@@ -13,14 +13,7 @@
 #include "laser/kernels/normal.hpp"
 
 namespace laser {
-namespace {
 
-constexpr std::int64_t kLargestProjection = std::int64_t{1} << 28;
-constexpr int kAmpIterations = 30;
-constexpr double kAmpThreshold = 2.0;  // in units of the residual's standard deviation; 1.1 diverges
-constexpr double kAmpGrowth = 3.0;     // stop when the residual grows this much over its best
-
-/// Indices of the `count` entries of largest magnitude, ties by lower index, ascending.
 template <class T>
 std::vector<std::int32_t> largest_entries(std::span<const T> values, std::int64_t count) {
   std::vector<T> magnitudes(values.size());
@@ -38,6 +31,16 @@ std::vector<std::int32_t> largest_entries(std::span<const T> values, std::int64_
   }
   return chosen;
 }
+
+template std::vector<std::int32_t> largest_entries(std::span<const float>, std::int64_t);
+template std::vector<std::int32_t> largest_entries(std::span<const double>, std::int64_t);
+
+namespace {
+
+constexpr std::int64_t kLargestProjection = std::int64_t{1} << 28;
+constexpr int kAmpIterations = 30;
+constexpr double kAmpThreshold = 2.0;  // in units of the residual's standard deviation; 1.1 diverges
+constexpr double kAmpGrowth = 3.0;     // stop when the residual grows this much over its best
 
 class TopKProjection final : public Compressor {
  public:
@@ -81,7 +84,7 @@ class TopKProjection final : public Compressor {
     for (std::int64_t i = 0; i < workers; ++i) {
       with_span(flat[i][0], [&](auto row) {
         using T = element_of<decltype(row)>;
-        const auto chosen = largest_entries<T>(row, count);
+        const auto chosen = largest_entries(std::span<const T>(row), count);
         std::copy(chosen.begin(), chosen.end(), indices.data_ptr<std::int32_t>() + i * count);
         std::transform(chosen.begin(), chosen.end(), values.data_ptr<T>() + i * count,
                        [&](std::int32_t j) { return row[static_cast<std::size_t>(j)]; });
@@ -116,10 +119,10 @@ class TopKProjection final : public Compressor {
 
  private:
   [[nodiscard]] std::int64_t projections(const Layer& layer) const {
-    return reduced_size(factor_, layer.size);
+    return kept_coordinates(layer.size, factor_);
   }
   [[nodiscard]] std::int64_t largest(const Layer& layer) const {
-    return reduced_size(factor_ / 2, layer.size);
+    return kept_coordinates(layer.size, factor_ / 2);
   }
 
   static at::Tensor lmmse(const NamedTensors& constants, const at::Tensor& y, double noise) {

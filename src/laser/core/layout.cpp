@@ -2,7 +2,10 @@
 
 #include <fmt/ranges.h>
 
-#include "laser/core/error.hpp"
+#include <algorithm>
+#include <cmath>
+
+#include "laser/core/arguments.hpp"
 
 namespace laser {
 
@@ -19,6 +22,23 @@ void Layout::add(const std::string& name, const Shape& shape) {
   layer.columns = layer.size / layer.rows;
   size += layer.size;
   layers.push_back(std::move(layer));
+}
+
+std::int64_t effective_rank(const Layer& layer, std::int64_t rank) {
+  require_at_least("the rank r", rank, 1);
+  return std::min({rank, layer.rows, layer.columns});
+}
+
+bool compression_saves(const Layer& layer, std::int64_t rank) {
+  const auto fitted = effective_rank(layer, rank);
+  return layer.is_matrix() && layer.rows * layer.columns > fitted * (layer.rows + layer.columns);
+}
+
+std::int64_t kept_coordinates(std::int64_t size, double compression_factor) {
+  require_fraction("the compression factor", compression_factor);
+  // 1e-9: products such as 0.29 * 100 must not fall just below the integer they mean.
+  const double kept = std::floor(compression_factor * static_cast<double>(size) + 1e-9);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(kept));
 }
 
 }  // namespace laser

@@ -1,0 +1,27 @@
+# The front door: a menu without logic. Everything is in scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help run test check build bench known-answers docs clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: build       ## set up, build, and re-make the paper's Table 4 on the bundled MNIST
+	@./laser reproduce table4 --seeds 3
+
+test:            ## set up, build, and run the tests
+	@scripts/test.sh
+
+check:           ## formatting, include rule, documentation (quick)
+	@scripts/check.sh
+
+build:           ## set up and build the command; ./laser starts it
+	@scripts/setup.sh
+	@scripts/build.sh laser_command
+
+known-answers:   ## run the test vectors of FILE=cases.json
+	@scripts/setup.sh
+	@scripts/build.sh known_answers
+	@build/release/bin/known_answers $(FILE)
+
+clean:           ## remove what was built (not the virtual environment)
+	@rm -rf build

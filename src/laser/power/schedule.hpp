@@ -1,0 +1,42 @@
+// How the power budget P_t moves over the rounds of a run, with the mean kept at P (spec 3.1).
+//
+// The unit of t is the caller's: an epoch in the paper's study, or an iteration. This is not the allocation
+// over blocks within one round (allocation.hpp).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace laser {
+
+/// The policies of spec 3.1; [LASER, section 5 and Fig. 3, 7] compares the first five.
+enum class PowerPolicy { constant, linear_up, linear_down, step_up, step_down, custom };
+
+/// Name <-> policy, in the order of help texts.
+inline constexpr std::array<std::pair<std::string_view, PowerPolicy>, 6> kPowerPolicies = {{
+    {"constant", PowerPolicy::constant},
+    {"linear_up", PowerPolicy::linear_up},
+    {"linear_down", PowerPolicy::linear_down},
+    {"step_up", PowerPolicy::step_up},
+    {"step_down", PowerPolicy::step_down},
+    {"custom", PowerPolicy::custom},
+}};
+
+/// The name of a policy (spec 3.1).
+[[nodiscard]] std::string_view power_policy_name(PowerPolicy policy);
+
+/// The policy of that name (spec 3.1). Throws Error (configuration) that lists the names.
+[[nodiscard]] PowerPolicy parse_power_policy(std::string_view name);
+
+/// The budgets P_0 .. P_{T-1} (energy per worker and round, noise variance 1) of T = `periods` periods with
+/// mean `average` (spec 3.1). `custom` gives the shape of the custom policy, [T], rescaled to the mean.
+/// Throws Error (configuration) if the average is not positive and finite, periods < 1, or the custom list
+/// has another length, a negative or non-finite entry, or only zeros.
+[[nodiscard]] std::vector<double> power_schedule(PowerPolicy policy, std::int64_t periods, double average,
+                                                 std::span<const double> custom = {});
+
+}  // namespace laser

@@ -1,0 +1,28 @@
+// Writing a whole file so that a crash, a full disk or a power cut leaves the old one or the new one, never a
+// half.
+//
+// Not for logs that grow: RunWriter appends to those a line at a time.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace laser {
+
+/// Replaces the file at `path` by `text`: temporary file beside it, fsync, rename, fsync of the folder.
+/// Throws Error (I/O) with the path and the system's reason; the file that was there before is then untouched
+/// and the temporary file is gone.
+void write_file_atomically(const std::string& path, std::string_view text);
+
+/// Creates a folder and its parents where they are missing. Throws Error (I/O) with the path and the system's
+/// reason.
+void create_folders(const std::string& folder);
+
+/// Writes all of `text` to an open file, through interruptions and partial writes; false with errno set on
+/// failure.
+bool write_all(int descriptor, std::string_view text);
+
+/// The system's text for an errno value.
+std::string system_reason(int error_number);
+
+}  // namespace laser

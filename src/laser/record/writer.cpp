@@ -1,0 +1,75 @@
+#include "laser/record/writer.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "laser/core/error.hpp"
+#include "laser/record/atomic_file.hpp"
+#include "laser/record/json.hpp"
+
+namespace laser {
+namespace {
+
+[[noreturn]] void fail_holds_a_run(const std::string& folder) {
+  fail(ExitCode::kIo,
+       "{} already holds a run. HINT: choose another --out, or report it with 'laser report {}'", folder,
+       folder);
+}
+
+}  // namespace
+
+RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_text,
+                     const std::map<std::string, std::string>& versions)
+    : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
+  create_folders(folder);
+  for (const char* name : {"/summary.json", "/metrics.jsonl", "/config.toml"}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder + name, ignored)) fail_holds_a_run(folder);
+  }
+  // O_EXCL: of two runs that start at once in one folder, exactly one goes on.
+  metrics_ = open(metrics_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+  if (metrics_ < 0 && errno == EEXIST) fail_holds_a_run(folder);
+  if (metrics_ < 0) {
+    fail(ExitCode::kIo, "{}: can't write: {}. HINT: choose another --out", metrics_path_,
+         system_reason(errno));
+  }
+  try {
+    write_file_atomically(folder + "/config.toml", config_toml_text);
+    write_file_atomically(folder + "/versions.json", to_json(versions));
+  } catch (...) {
+    // A run that never began must not occupy the folder.
+    close(metrics_);
+    for (const char* name : {"/config.toml", "/metrics.jsonl"}) unlink((folder + name).c_str());
+    throw;
+  }
+}
+
+RunWriter::~RunWriter() {
+  if (metrics_ >= 0) close(metrics_);
+}
+
+void RunWriter::append(const EpochRecord& record) {
+  LASER_CHECK(metrics_ >= 0);
+  const std::string line = to_json_line(record) + "\n";
+  const off_t before = lseek(metrics_, 0, SEEK_END);
+  if (before >= 0 && write_all(metrics_, line)) return;
+  const int error_number = errno;
+  // Take the part that was written back, so that the file still ends with a whole line.
+  const bool restored = before >= 0 && ftruncate(metrics_, before) == 0;
+  fail(ExitCode::kIo, "{}: can't write {} bytes: {}{}", metrics_path_, line.size(),
+       system_reason(error_number), restored ? "" : " (the last line may be cut)");
+}
+
+void RunWriter::finish(const RunSummary& summary) {
+  LASER_CHECK(metrics_ >= 0);
+  // summary.json promises that every epoch is on the disk.
+  if (fsync(metrics_) != 0) fail(ExitCode::kIo, "{}: {}", metrics_path_, system_reason(errno));
+  write_file_atomically(folder_ + "/summary.json", to_json(summary));
+  close(metrics_);
+  metrics_ = -1;
+}
+
+}  // namespace laser

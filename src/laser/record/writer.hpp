@@ -1,0 +1,38 @@
+// Writes one run folder while a run is going on. Reading is reader.hpp; formatting for people is
+// laser/report.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "laser/record/schema.hpp"
+
+namespace laser {
+
+/// Owns the folder of one run: config.toml and versions.json at the start, a line of metrics.jsonl an epoch,
+/// summary.json at the end.
+class RunWriter {
+ public:
+  /// Creates `folder` (parents too) and writes the configuration and the versions. Throws Error (I/O) when
+  /// the folder already holds a run, which is then left as it is, or can't be written.
+  RunWriter(const std::string& folder, std::string_view config_toml_text,
+            const std::map<std::string, std::string>& versions);
+  ~RunWriter();
+  RunWriter(const RunWriter&) = delete;
+  RunWriter& operator=(const RunWriter&) = delete;
+
+  /// Appends one line to metrics.jsonl. Throws Error (I/O) when the disk is full; no part of the line stays
+  /// behind.
+  void append(const EpochRecord& record);
+
+  /// Writes summary.json; nothing can be appended afterwards. Throws Error (I/O).
+  void finish(const RunSummary& summary);
+
+ private:
+  std::string folder_;
+  std::string metrics_path_;
+  int metrics_ = -1;
+};
+
+}  // namespace laser

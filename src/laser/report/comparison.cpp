@@ -1,0 +1,128 @@
+#include "laser/report/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "laser/report/methods.hpp"
+#include "laser/report/report.hpp"
+
+namespace laser {
+namespace {
+
+using CellOf = std::function<Cell(const Row&)>;
+
+std::string row_label(const Row& row) { return method_label(row.method, row.axes, row.power); }
+
+Cell metric_cell(const Row& row) {
+  std::string text = format_moments(row.mean, row.std);
+  if (row.paper) text += fmt::format(" ({:.1f})", row.paper->value);
+  return {text, row.best_at_power};
+}
+
+Cell final_cell(const Row& row) { return {format_moments(row.final_mean, row.final_std)}; }
+
+TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std::size_t columns) {
+  const auto line =
+      std::find_if(lines.begin(), lines.end(), [&](const TableLine& other) { return other.label == label; });
+  if (line != lines.end()) return *line;
+  lines.push_back({label, std::vector<Cell>(columns)});
+  return lines.back();
+}
+
+// Methods down, powers across; what was run without noise in lines of its own below.
+Table by_power(const Report& report, const CellOf& cell_of) {
+  std::set<double> powers;
+  for (const Row& row : report.rows) {
+    if (row.power) powers.insert(*row.power);
+  }
+  Table table;
+  table.header = {"Method"};
+  for (const double power : powers) table.header.push_back(fmt::format("P = {}", power));
+  if (powers.empty()) table.header.emplace_back("Noiseless");
+  std::vector<TableLine> noiseless;
+  for (const Row& row : report.rows) {
+    if (!row.power) {
+      noiseless.push_back({row_label(row), {cell_of(row)}, true, noiseless.empty() && !powers.empty()});
+      continue;
+    }
+    const auto column = static_cast<std::size_t>(std::distance(powers.begin(), powers.find(*row.power)));
+    line_of(table.lines, row_label(row), powers.size()).cells[column] = cell_of(row);
+  }
+  table.lines.insert(table.lines.end(), noiseless.begin(), noiseless.end());
+  return table;
+}
+
+// Which method wins at each power; only worth a line where there is a choice.
+void add_best(const Report& report, Table& table) {
+  std::map<double, std::string> best;
+  std::map<double, int> rivals;
+  for (const Row& row : report.rows) {
+    if (!row.power) continue;
+    ++rivals[*row.power];
+    std::string& names = best[*row.power];
+    if (row.best_at_power) names += (names.empty() ? "" : " = ") + row_label(row);
+  }
+  if (std::none_of(rivals.begin(), rivals.end(), [](const auto& at) { return at.second > 1; })) return;
+  TableLine line{"Best at this power", {}, false, true};
+  for (const auto& [power, names] : best) line.cells.push_back({names});
+  table.lines.push_back(line);
+}
+
+std::string seeds_text(const Report& report) {
+  const auto fewer = [](const Row& a, const Row& b) { return a.seeds < b.seeds; };
+  const auto [least, most] = std::minmax_element(report.rows.begin(), report.rows.end(), fewer);
+  if (most->seeds == 1) return "one seed";
+  const std::string spread = "mean ± sample standard deviation over ";
+  if (least->seeds == most->seeds) return spread + fmt::format("{} seeds", most->seeds);
+  return spread + fmt::format("{} to {} seeds", least->seeds, most->seeds);
+}
+
+Table costs(const Report& report) {
+  Table table;
+  table.title = "Channel uses and time";
+  table.header = {"Method", "Symbols per round", "Compression", "Seconds per run"};
+  double dense = 0;
+  for (const Row& row : report.rows) {
+    dense = std::max(dense, row.dense_symbols);
+    const std::string label = row_label(row);
+    if (std::any_of(table.lines.begin(), table.lines.end(),
+                    [&](const auto& line) { return line.label == label; })) {
+      continue;  // the powers of a method cost the same
+    }
+    const std::string ratio = row.symbols > 0 ? fmt::format("{:.1f}x", row.dense_symbols / row.symbols) : "";
+    table.lines.push_back(
+        {label, {{fmt::format("{:.0f}", row.symbols)}, {ratio}, {fmt::format("{:.2f}", row.seconds)}}});
+  }
+  table.caption = fmt::format(
+      "Real channel symbols that a worker sends in a round, how many times fewer than the {:.0f} of the "
+      "whole gradient, "
+      "and the wall-clock time of one run.",
+      dense);
+  return table;
+}
+
+}  // namespace
+
+std::string format_moments(double mean, const std::optional<double>& std) {
+  return std ? fmt::format("{:.2f}±{:.2f}", mean, *std) : fmt::format("{:.2f}", mean);
+}
+
+std::vector<Table> comparison_tables(const Report& report) {
+  const bool with_paper = std::any_of(report.rows.begin(), report.rows.end(),
+                                      [](const Row& row) { return row.paper.has_value(); });
+  Table metric = by_power(report, metric_cell);
+  metric.title = fmt::format("{}: {}", task_name(report.task), report.metric.label);
+  metric.caption = fmt::format("{} by power budget P (per worker and round, noise variance 1): {}; {}{}.",
+                               report.metric.name, report.metric.explanation, seeds_text(report),
+                               with_paper ? " (in brackets: the paper's value)" : "");
+  add_best(report, metric);
+  Table final_accuracy = by_power(report, final_cell);
+  final_accuracy.title = "Test accuracy (%) of the raw weights after the last epoch";
+  final_accuracy.caption = fmt::format("{}.", seeds_text(report));
+  return {metric, final_accuracy, costs(report)};
+}
+
+}  // namespace laser

@@ -1,0 +1,208 @@
+#include "laser/report/report.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "laser/core/error.hpp"
+#include "laser/report/comparison.hpp"
+#include "laser/report/grouping.hpp"
+#include "laser/report/methods.hpp"
+
+namespace laser {
+namespace {
+
+template <class Select>
+std::vector<double> select(const std::vector<const Run*>& runs, Select&& value) {
+  std::vector<double> values;
+  for (const Run* run : runs) values.push_back(value(run->summary));
+  return values;
+}
+
+Row make_row(const Group& group) {
+  Row row;
+  row.method = group.method;
+  row.axes = group.axes;
+  row.power = group.power;
+  const std::vector<double> metric =
+      select(group.runs, [](const RunSummary& s) { return s.best_ema_accuracy; });
+  const Moments of_metric = moments(metric);
+  const Moments of_final = moments(select(group.runs, [](const RunSummary& s) { return s.final_accuracy; }));
+  row.seeds = static_cast<std::int64_t>(group.runs.size());
+  row.mean = of_metric.mean;
+  row.std = of_metric.std;
+  row.best = *std::max_element(metric.begin(), metric.end());
+  row.final_mean = of_final.mean;
+  row.final_std = of_final.std;
+  row.paper = find_paper_value(group.runs.front()->summary);
+  row.symbols = moments(select(group.runs, [](const RunSummary& s) { return s.symbols_per_round; })).mean;
+  row.dense_symbols = group.runs.front()->summary.dense_symbols;
+  row.seconds = moments(select(group.runs, [](const RunSummary& s) { return s.seconds; })).mean;
+  return row;
+}
+
+Curve make_curve(const Group& group) {
+  Curve curve;
+  curve.method = group.method;
+  curve.axes = group.axes;
+  curve.power = group.power;
+  std::map<std::int64_t, std::vector<double>> by_epoch;
+  for (const Run* run : group.runs) {
+    for (const EpochRecord& record : run->epochs) by_epoch[record.epoch].push_back(record.ema_accuracy);
+  }
+  for (const auto& [epoch, values] : by_epoch) {
+    if (values.size() != group.runs.size()) continue;
+    const Moments at_epoch = moments(values);
+    curve.epochs.push_back(epoch);
+    curve.mean.push_back(at_epoch.mean);
+    curve.std.push_back(at_epoch.std);
+  }
+  return curve;
+}
+
+void mark_best(std::vector<Row>& rows) {
+  for (Row& row : rows) {
+    row.best_at_power = row.power && std::none_of(rows.begin(), rows.end(), [&](const Row& other) {
+                          return other.power == row.power && other.mean > row.mean;
+                        });
+  }
+}
+
+// Every value that occurs, or how many where they would fill the page (start times, command lines).
+std::map<std::string, std::string> summarise(const std::map<std::string, std::set<std::string>>& values) {
+  constexpr std::size_t kListed = 12;
+  std::map<std::string, std::string> result;
+  for (const auto& [key, texts] : values) {
+    std::string joined;
+    for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+    result[key] = texts.size() <= kListed ? joined : fmt::format("{} different values", texts.size());
+  }
+  return result;
+}
+
+void collect_settings(std::span<const Run> runs, Report& report) {
+  std::map<std::string, std::set<std::string>> settings;
+  std::map<std::string, std::set<std::string>> versions;
+  for (const Run& run : runs) {
+    if (run.summary.status != "completed") continue;
+    for (const auto& [key, value] : run.summary.configuration) settings[key].insert(value);
+    for (const auto& [key, value] : run.versions) versions[key].insert(value);
+  }
+  report.settings = summarise(settings);
+  report.versions = summarise(versions);
+}
+
+void check_runs(std::span<const Run> runs, Report& report) {
+  std::set<std::string> tasks;
+  std::map<std::string, int> left_out;
+  std::size_t completed = 0;
+  for (const Run& run : runs) {
+    if (run.summary.status == "completed") {
+      tasks.insert(run.summary.task);
+      ++completed;
+    } else {
+      ++left_out[run.summary.status];
+    }
+  }
+  for (const auto& [status, count] : left_out) {
+    report.notes.push_back(fmt::format("{} of {} runs {} {} and left out of all means.", count, runs.size(),
+                                       count == 1 ? "is" : "are", status));
+  }
+  if (completed == 0) {
+    fail(ExitCode::kData,
+         "none of the {} runs completed. HINT: run them again, or see their 'reason' in summary.json",
+         runs.size());
+  }
+  if (tasks.size() > 1) {
+    fail(ExitCode::kData, "the runs are of different tasks ({} and {}). HINT: report each task by itself",
+         *tasks.begin(), *tasks.rbegin());
+  }
+  report.task = *tasks.begin();
+}
+
+void note_budget(std::span<const Run> runs, std::vector<std::string>& notes) {
+  double largest = 0;
+  for (const Run& run : runs) {
+    if (run.summary.status == "completed") largest = std::max(largest, run.summary.budget_use);
+  }
+  notes.push_back(fmt::format("Largest energy that a worker sent in a round, over its budget: {:.6f}{}",
+                              largest,
+                              largest <= 1 + 1e-6 ? " (never over 1)." : ": THE BUDGET WAS EXCEEDED."));
+}
+
+void note_seeds(const std::vector<Row>& rows, std::vector<std::string>& notes) {
+  const auto fewer = [](const Row& a, const Row& b) { return a.seeds < b.seeds; };
+  const std::int64_t most = std::max_element(rows.begin(), rows.end(), fewer)->seeds;
+  for (const Row& row : rows) {
+    if (row.seeds == most) continue;
+    const std::string where = row.power ? fmt::format(" at P = {}", *row.power) : "";
+    notes.push_back(fmt::format("{}{}: {} of {} seeds.", method_label(row.method, row.axes, row.power), where,
+                                row.seeds, most));
+  }
+}
+
+void note_paper(const Report& report, const std::vector<Group>& groups, std::vector<std::string>& notes) {
+  std::set<std::string> remarks;
+  std::map<std::string, std::set<double>> read_from;
+  for (const Row& row : report.rows) {
+    if (!row.paper) continue;
+    if (row.paper->tolerance > 0.1) read_from[row.paper->source].insert(row.power.value_or(0));
+    const std::string remark = paper_remark(report.task, row.method);
+    if (!remark.empty()) remarks.insert(remark);
+  }
+  for (const auto& [source, powers] : read_from) {
+    notes.push_back(
+        fmt::format("The paper's values at P = {} are from its {}.", fmt::join(powers, ", "), source));
+  }
+  notes.insert(notes.end(), remarks.begin(), remarks.end());
+  if (!has_paper_study(report.task)) return;
+  std::set<std::string> others;
+  for (const Group& group : groups) {
+    if (!has_paper_setting(group.runs.front()->summary))
+      others.insert(method_label(group.method, group.axes, 0.0));
+  }
+  if (others.empty()) return;
+  notes.push_back(
+      fmt::format("No paper value beside {}: the settings are not the paper's.", fmt::join(others, "; ")));
+}
+
+}  // namespace
+
+Moments moments(std::span<const double> values) {
+  LASER_CHECK(!values.empty());
+  const double count = static_cast<double>(values.size());
+  Moments result{std::accumulate(values.begin(), values.end(), 0.0) / count, std::nullopt};
+  if (values.size() == 1) return result;
+  double squares = 0;
+  for (const double value : values) squares += (value - result.mean) * (value - result.mean);
+  result.std = std::sqrt(squares / (count - 1));
+  return result;
+}
+
+Report build_report(std::span<const Run> runs) {
+  Report report;
+  check_runs(runs, report);
+  for (const Run& run : runs) {
+    report.runs.push_back({run.folder, run.summary});
+    report.notes.insert(report.notes.end(), run.warnings.begin(), run.warnings.end());
+  }
+  const std::vector<Group> groups = group_runs(runs, report.notes);
+  for (const Group& group : groups) {
+    report.rows.push_back(make_row(group));
+    Curve curve = make_curve(group);
+    if (!curve.epochs.empty()) report.curves.push_back(std::move(curve));
+  }
+  mark_best(report.rows);
+  note_seeds(report.rows, report.notes);
+  note_paper(report, groups, report.notes);
+  note_budget(runs, report.notes);
+  collect_settings(runs, report);
+  report.tables = comparison_tables(report);
+  return report;
+}
+
+}  // namespace laser

@@ -1,0 +1,89 @@
+// From run records to results: which runs belong together, their mean and spread over the seeds, and the
+// paper's value beside them. Pure computation; what it looks like is in table.hpp, summary_json.hpp, html.hpp
+// and figures.hpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "laser/record/schema.hpp"
+#include "laser/report/paper_values.hpp"
+#include "laser/report/table.hpp"
+
+namespace laser {
+
+/// What a report compares. A study of perplexity adds its own.
+struct Metric {
+  std::string name = "best_ema_accuracy";  // field of RunSummary
+  std::string unit = "%";
+  std::string quantity = "accuracy";  // begins the names of the figures
+  std::string label = "Test accuracy (%), best EMA";
+  std::string curve_label = "Test accuracy (%), EMA of the weights";
+  std::string explanation =
+      "best over the epochs of the test accuracy of the exponential moving average of the weights";
+  bool higher_is_better = true;
+};
+
+/// One method at one power, over its seeds.
+struct Row {
+  std::string method;
+  std::map<std::string, std::string> axes;  // settings that tell it from other rows of the method and power
+  std::optional<double> power;              // absent: noiseless
+  std::int64_t seeds = 0;
+  double mean = 0;            // of the metric
+  std::optional<double> std;  // sample standard deviation; absent for one seed
+  double best = 0;            // over the seeds
+  double final_mean = 0;      // of the raw weights after the last epoch
+  std::optional<double> final_std;
+  std::optional<PaperValue> paper;
+  bool best_at_power = false;  // no other row of this power has a better mean
+  double symbols = 0;          // per worker and round
+  double dense_symbols = 0;
+  double seconds = 0;  // per run
+};
+
+/// The metric over the epochs for one row.
+struct Curve {
+  std::string method;
+  std::map<std::string, std::string> axes;
+  std::optional<double> power;
+  std::vector<std::int64_t> epochs;  // those that all seeds have
+  std::vector<double> mean;
+  std::vector<std::optional<double>> std;
+};
+
+/// One run of the list of runs.
+struct RunEntry {
+  std::string folder;
+  RunSummary summary;
+};
+
+/// All results of one report.
+struct Report {
+  std::string task;
+  Metric metric;
+  std::vector<Row> rows;      // by method, settings, power (noiseless last)
+  std::vector<Curve> curves;  // in the order of the rows
+  std::vector<Table> tables;  // the comparison first
+  std::vector<std::string> notes;
+  std::vector<RunEntry> runs;                   // all of them, completed or not
+  std::map<std::string, std::string> settings;  // of the completed runs
+  std::map<std::string, std::string> versions;
+};
+
+/// Groups the completed runs by method, power and whatever other setting was swept, over the seeds. Throws
+/// Error (data) when no run completed or the runs are of different tasks.
+Report build_report(std::span<const Run> runs);
+
+/// Mean and sample standard deviation (divisor n - 1; absent for one value) of at least one value.
+struct Moments {
+  double mean = 0;
+  std::optional<double> std;
+};
+Moments moments(std::span<const double> values);
+
+}  // namespace laser

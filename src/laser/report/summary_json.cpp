@@ -1,0 +1,94 @@
+#include "laser/report/summary_json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "laser/report/methods.hpp"
+
+namespace laser {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchema = 1;
+
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+// The rank has a key of its own because studies over the rank are usual; it is a number there.
+void add_axes(Json& json, const std::map<std::string, std::string>& axes) {
+  if (axes.empty()) return;
+  json["axes"] = axes;
+  const auto rank = axes.find("rank");
+  if (rank != axes.end()) json["rank"] = std::atoll(rank->second.c_str());
+}
+
+Json row_json(const Report& report, const Row& row) {
+  Json json = {{"method", row.method}, {"power", number_or_null(row.power)}};
+  add_axes(json, row.axes);
+  json["label"] = method_label(row.method, row.axes, row.power);
+  json["metric"] = report.metric.name;
+  json["mean"] = row.mean;
+  json["std"] = number_or_null(row.std);
+  json["seeds"] = row.seeds;
+  json["paper"] = row.paper ? Json(row.paper->value) : Json(nullptr);
+  if (row.paper) json["paper_source"] = row.paper->source;
+  json["best"] = row.best;
+  json["best_at_power"] = row.best_at_power;
+  json["final_mean"] = row.final_mean;
+  json["final_std"] = number_or_null(row.final_std);
+  json["symbols_per_round"] = row.symbols;
+  json["dense_symbols"] = row.dense_symbols;
+  json["seconds"] = row.seconds;
+  return json;
+}
+
+Json curve_json(const Curve& curve) {
+  Json json = {{"method", curve.method}, {"power", number_or_null(curve.power)}};
+  add_axes(json, curve.axes);
+  json["label"] = method_label(curve.method, curve.axes, curve.power);
+  json["epochs"] = curve.epochs;
+  json["mean"] = curve.mean;
+  json["std"] = Json::array();
+  for (const std::optional<double>& std : curve.std) json["std"].push_back(number_or_null(std));
+  return json;
+}
+
+Json run_json(const RunEntry& run) {
+  const RunSummary& summary = run.summary;
+  return {{"folder", run.folder},
+          {"method", summary.method},
+          {"power", number_or_null(summary.power)},
+          {"seed", summary.seed},
+          {"status", summary.status},
+          {"reason", summary.reason},
+          {"best_ema_accuracy", summary.best_ema_accuracy},
+          {"final_accuracy", summary.final_accuracy},
+          {"seconds", summary.seconds},
+          {"weights_hash", summary.weights_hash}};
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+  Json json = {{"schema", kSchema},
+               {"task", report.task},
+               {"metric", report.metric.name},
+               {"unit", report.metric.unit},
+               {"quantity", report.metric.quantity},
+               {"label", report.metric.label},
+               {"curve_label", report.metric.curve_label},
+               {"rows", Json::array()},
+               {"curves", Json::array()},
+               {"notes", report.notes},
+               {"settings", Json(Json::object())},
+               {"versions", Json(Json::object())},
+               {"runs", Json::array()}};
+  for (const Row& row : report.rows) json["rows"].push_back(row_json(report, row));
+  for (const Curve& curve : report.curves) json["curves"].push_back(curve_json(curve));
+  for (const auto& [key, value] : report.settings) json["settings"][key] = value;
+  for (const auto& [key, value] : report.versions) json["versions"][key] = value;
+  for (const RunEntry& run : report.runs) json["runs"].push_back(run_json(run));
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace laser

@@ -1,0 +1,1 @@
+laser_test(channel/superposition_test TORCH LINK laser_channel)

@@ -1,0 +1,133 @@
+// What the contract tests share: every algorithm that the registries can make, small models, and a way to run rounds.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <barrier>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "laser/aggregate/aggregator.hpp"
+#include "laser/kernels/normal.hpp"
+
+namespace laser::contract {
+
+/// One entry of the registries with one choice of its own options.
+struct Variant {
+  std::string name;
+  CompressorOptions options;
+};
+
+inline std::vector<Variant> variants() {
+  std::vector<Variant> result;
+  for (const auto& entry : compressors()) {
+    CompressorOptions options;
+    options.name = entry.name;
+    options.rank = 2;
+    options.compression_factor = 0.4;
+    if (entry.name == "low_rank") {
+      for (const char* transport : {"alternating", "two_phase", "one_shot"}) {
+        for (const char* mode : {"common", "sqrt_kappa"}) {
+          options.transport = transport;
+          options.column_mode = mode;
+          result.push_back({entry.name + "_" + transport + "_" + mode, options});
+        }
+      }
+      options.canonical = true;
+      result.push_back({entry.name + "_one_shot_canonical", options});
+    } else if (entry.name == "top_k_projection") {
+      for (const char* decoder : {"pinv", "lmmse", "amp"}) {
+        options.decoder = decoder;
+        result.push_back({entry.name + "_" + decoder, options});
+      }
+    } else {
+      result.push_back({entry.name, options});
+    }
+  }
+  return result;
+}
+
+/// A matrix, a tall matrix, a convolution and a bias.
+inline Layout small_layout() {
+  Layout layout;
+  layout.add("wide", {7, 12});
+  layout.add("tall", {15, 6});
+  layout.add("conv", {5, 3, 2, 2});
+  layout.add("bias", {5});
+  return layout;
+}
+
+inline at::Tensor random_gradients(std::int64_t workers, std::int64_t size, std::uint32_t round,
+                                   at::ScalarType type = at::kDouble) {
+  auto gradients = at::empty({workers, size}, at::kDouble);
+  const StreamKey key{99, Purpose::kTest, round, 0, 0};
+  fill_normal(std::span<double>(gradients.data_ptr<double>(), static_cast<std::size_t>(gradients.numel())), key);
+  return gradients.to(type);
+}
+
+inline Algorithm algorithm_of(const CompressorOptions& options, const std::string& channel = "awgn") {
+  Algorithm algorithm;
+  algorithm.compressor = options;
+  algorithm.channel = channel;
+  algorithm.allocation = "comp_norm";
+  algorithm.feedback = "local";
+  return algorithm;
+}
+
+/// Some rounds on fresh random gradients; returns the estimates [rounds, d].
+inline at::Tensor run_rounds(Aggregator& aggregator, std::int64_t workers, std::int64_t first, std::int64_t last,
+                             double budget, at::ScalarType type = at::kDouble) {
+  std::vector<at::Tensor> estimates;
+  for (auto t = first; t < last; ++t) {
+    auto estimate = at::zeros({aggregator.layout().size}, type);
+    const auto gradients =
+        random_gradients(workers, aggregator.layout().size, static_cast<std::uint32_t>(t), type);
+    aggregator.round(t, budget, gradients, estimate);
+    estimates.push_back(estimate);
+  }
+  return at::stack(estimates);
+}
+
+/// Largest absolute difference over the largest magnitude of `b`.
+inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  const double scale = b.abs().max().item<double>();
+  return (a - b).abs().max().item<double>() / (scale > 0 ? scale : 1.0);
+}
+
+/// Processes played by threads: each holds one worker.
+class ThreadCollective final : public Collective {
+ public:
+  struct Board {
+    explicit Board(std::int64_t size) : gate(size), tensors(static_cast<std::size_t>(size)), rows(tensors.size()) {}
+    std::barrier<> gate;
+    std::vector<at::Tensor> tensors;
+    std::vector<std::vector<double>> rows;
+  };
+  ThreadCollective(Board& board, std::int64_t rank) : board_(board), rank_(static_cast<std::size_t>(rank)) {}
+
+  [[nodiscard]] std::int64_t workers() const override { return static_cast<std::int64_t>(board_.rows.size()); }
+  [[nodiscard]] std::int64_t first_worker() const override { return static_cast<std::int64_t>(rank_); }
+  void sum(at::Tensor& values) override {
+    board_.tensors[rank_] = values.clone();
+    board_.gate.arrive_and_wait();
+    auto total = board_.tensors[0].clone();
+    for (std::size_t r = 1; r < board_.tensors.size(); ++r) total.add_(board_.tensors[r]);
+    board_.gate.arrive_and_wait();
+    values.copy_(total);
+  }
+  std::vector<double> gather_rows(std::vector<double> local, std::int64_t) override {
+    board_.rows[rank_] = std::move(local);
+    board_.gate.arrive_and_wait();
+    std::vector<double> all;
+    for (const auto& row : board_.rows) all.insert(all.end(), row.begin(), row.end());
+    board_.gate.arrive_and_wait();
+    return all;
+  }
+
+ private:
+  Board& board_;
+  std::size_t rank_;
+};
+
+}  // namespace laser::contract

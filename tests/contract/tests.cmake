@@ -1,0 +1,1 @@
+laser_test(contract/compressor_laws_test TORCH LINK laser_aggregate)

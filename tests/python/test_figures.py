@@ -1,0 +1,164 @@
+"""The figures of a report: drawn from a small summary.json by the script itself, as `laser report` runs it."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "python" / "laser" / "figures.py"
+PYTHON = os.environ.get("LASER_PYTHON", sys.executable)
+HAS_MATPLOTLIB = subprocess.run([PYTHON, "-c", "import matplotlib"], capture_output=True, check=False).returncode == 0
+
+sys.path.insert(0, str(ROOT / "python"))
+
+from laser import figures  # noqa: E402
+
+
+def row(method, power, mean, std=0.1, paper=None):
+    return {"method": method, "label": method.upper(), "power": power, "metric": "best_ema_accuracy", "mean": mean,
+            "std": std, "seeds": 3, "paper": paper}
+
+
+def curve(method, power, top, std=0.1):
+    return {"method": method, "label": method.upper(), "power": power, "epochs": [1, 2, 3],
+            "mean": [top - 20, top - 5, top], "std": [std] * 3}
+
+
+SUMMARY = {
+    "schema": 1,
+    "task": "mnist",
+    "metric": "best_ema_accuracy",
+    "unit": "%",
+    "quantity": "accuracy",
+    "label": "Test accuracy (%), best EMA",
+    "curve_label": "Test accuracy (%), EMA of the weights",
+    "rows": [row("laser", 0.1, 84.5, paper=84.3), row("laser", 1, 89.8, paper=89.9), row("zsgd", 0.1, 81.4),
+             row("zsgd", 1, 88.3), row("mine", 1, 70.0), row("sgd", None, 92.3, paper=92.3)],
+    "curves": [curve("laser", 0.1, 84.5), curve("laser", 1, 89.8), curve("zsgd", 0.1, 81.4), curve("sgd", None, 92.3)],
+}
+FILES = ["accuracy_over_epochs.png", "accuracy_over_epochs.svg", "accuracy_over_power.png", "accuracy_over_power.svg"]
+
+
+def run(*arguments):
+    return subprocess.run([PYTHON, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+class Script(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+
+    def draw(self, summary, name="out"):
+        source = self.folder / f"{name}.json"
+        source.write_text(json.dumps(summary), encoding="utf-8")
+        return run(source, self.folder / name), self.folder / name
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_draws_svg_and_png_that_depend_on_the_data_only(self):
+        changed = copy.deepcopy(SUMMARY)
+        changed["rows"][0]["mean"] += 1
+        outs = []
+        for name, summary in (("a", SUMMARY), ("b", SUMMARY), ("changed", changed)):
+            result, out = self.draw(summary, name)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(sorted(path.name for path in out.iterdir()), FILES)
+            outs.append(out)
+        first, second, other = outs
+        for name in FILES:
+            self.assertGreater((first / name).stat().st_size, 5000, name)
+            self.assertEqual((first / name).read_bytes(), (second / name).read_bytes(), name)
+        self.assertTrue((first / FILES[0]).read_bytes().startswith(b"\x89PNG"))
+        self.assertIn("<svg", (first / FILES[1]).read_text(encoding="utf-8"))
+        self.assertNotEqual((first / FILES[3]).read_bytes(), (other / FILES[3]).read_bytes())
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_one_seed_one_power_one_epoch(self):
+        summary = copy.deepcopy(SUMMARY)
+        summary["rows"] = [row("laser", 1, 89.8, std=None)]
+        one = curve("laser", 1, 89.8, std=None)
+        summary["curves"] = [dict(one, epochs=[1], mean=[89.8], std=[None])]
+        result, out = self.draw(summary)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(sorted(path.name for path in out.iterdir()), FILES)
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_noiseless_only_has_no_figure_over_power(self):
+        summary = copy.deepcopy(SUMMARY)
+        summary["rows"] = [row("sgd", None, 92.3)]
+        summary["curves"] = [curve("sgd", None, 92.3)]
+        result, out = self.draw(summary)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(sorted(path.name for path in out.iterdir()), FILES[:2])
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_five_powers_several_ranks_and_missing_numbers(self):
+        summary = copy.deepcopy(SUMMARY)
+        powers = [250, 500, 4000, 16000, 128000]
+        summary["rows"] = [dict(row("laser", p, 80 + rank, paper=None), label=f"LASER, rank {rank}", rank=rank)
+                           for rank in (1, 2, 4, 8, 16) for p in powers]
+        summary["rows"][3]["mean"] = None
+        summary["curves"] = [curve("laser", p, 80) for p in powers]
+        summary["curves"][0]["mean"][1] = None
+        result, _ = self.draw(summary)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_wrong_input_is_one_line_and_exit_4(self):
+        broken = self.folder / "broken.json"
+        for text in ("{", "[]", '{"schema": 2, "rows": []}', '{"schema": 1}'):
+            broken.write_text(text, encoding="utf-8")
+            result = run(broken, self.folder)
+            self.assertEqual(result.returncode, figures.EXIT_DATA, text)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            self.assertIn(str(broken), result.stderr)
+        result = run(self.folder / "absent.json", self.folder)
+        self.assertEqual(result.returncode, figures.EXIT_DATA)
+        self.assertIn("absent.json", result.stderr)
+
+    def test_usage(self):
+        self.assertEqual(run().returncode, 2)
+
+    def test_missing_matplotlib_is_told(self):
+        source = self.folder / "summary.json"
+        source.write_text(json.dumps(SUMMARY), encoding="utf-8")
+        # -S leaves out site-packages, so that every interpreter lacks it here.
+        result = subprocess.run([PYTHON, "-S", "-I", str(SCRIPT), str(source), str(self.folder)], capture_output=True,
+                                text=True, check=False)
+        self.assertEqual(result.returncode, figures.EXIT_NO_MATPLOTLIB, result.stderr)
+        self.assertIn("has no matplotlib", result.stderr)
+
+
+class Parts(unittest.TestCase):
+    def test_every_method_has_its_own_colour_and_marker(self):
+        for key in ("color", "marker"):
+            values = [style[key] for style in figures.STYLES.values()]
+            self.assertEqual(len(values), len(set(values)))
+
+    def test_spread_positions_keep_order_and_distance(self):
+        wanted = [92.3, 92.2, 91.9, 92.25, 80.0, 87.0]
+        placed = figures.spread_positions(wanted, 0.7)
+        order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+        gaps = [placed[b] - placed[a] for a, b in zip(order, order[1:])]
+        self.assertGreaterEqual(min(gaps), 0.7 - 1e-9)
+        self.assertAlmostEqual(placed[4], 80.0)  # far from the others: stays
+
+    def test_band_without_spread_has_no_height(self):
+        self.assertEqual(figures.band([1.0, 2.0], [None, 0.5]), ([1.0, 1.5], [1.0, 2.5]))
+
+    def test_series_keep_the_order_of_the_file(self):
+        labels = [series["label"] for series in figures.series_of(SUMMARY["rows"])]
+        self.assertEqual(labels, ["LASER", "ZSGD", "MINE"])
+
+    def test_epoch_limits_ignore_the_first_steps(self):
+        low, high = figures.epoch_limits([{"mean": [10.0] + [80.0] * 9 + [90.0] * 10}])
+        self.assertGreater(low, 70)
+        self.assertLess(high, 92)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,12 @@
+laser_test(report/paper_values_test LINK laser_report)
+laser_test(report/report_test LINK laser_report)
+laser_test(report/table_test LINK laser_report)
+laser_test(report/write_report_test LINK laser_report)
+
+# Figures are drawn by the Python of the environment that holds Torch; their tests skip where it has no matplotlib.
+find_program(LASER_FIGURES_PYTHON NAMES python3 HINTS ${TORCH_DIR}/../../../../bin NO_DEFAULT_PATH)
+find_program(LASER_FIGURES_PYTHON NAMES python3)
+target_compile_definitions(report_write_report_test PRIVATE LASER_TEST_PYTHON="${LASER_FIGURES_PYTHON}")
+add_test(NAME python_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_figures
+         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
+set_tests_properties(python_figures PROPERTIES LABELS "fast;python" TIMEOUT 120)
