@@ -1,5 +1,7 @@
 #include "output.hpp"
 
+#include <fmt/ranges.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -81,6 +83,21 @@ void print_report(const std::vector<std::string>& folders, const std::string& ou
   std::ostringstream content;
   content << std::ifstream(fs::path(out) / "summary.json").rdbuf();
   std::cout << content.str();
+}
+
+std::string grid_legend(const Settings& settings, const std::vector<Axis>& axes) {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  std::string text;
+  const auto line = [&](const std::string& key, const std::string& value) {
+    const auto& option = list.find(key);
+    text += fmt::format("{:<19} {:<16} {}{}\n", key, value, option.sentence,
+                        option.unit.empty() ? "" : fmt::format(" [{}]", option.unit));
+  };
+  for (const auto& axis : axes) line(axis.key, fmt::format("{}", fmt::join(axis.values, ", ")));
+  for (const auto& [key, value] : settings) line(key, value);
+  return text + "all other settings have their defaults ('laser train --help')\n";
 }
 
 std::string option_help() {

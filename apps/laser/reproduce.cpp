@@ -59,8 +59,8 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   if (options.folder.empty()) options.folder = fresh_folder(study->name);
   options.command = line.text;
   if (!arguments.quiet) {
-    std::cerr << fmt::format("{}: {}\n{} runs into {}; settings that all share:\n\n{}\n", study->name,
-                             study->sentence, jobs.size(), options.folder, legend(resolve(base)));
+    std::cerr << fmt::format("{}: {}\n{} runs into {}; settings:\n\n{}\n", study->name, study->sentence,
+                             jobs.size(), options.folder, grid_legend(base, axes));
   }
   line.exit_code = sweep_with_progress(jobs, options, study->name, arguments.quiet);
   if (line.exit_code < 128) print_report({options.folder}, options.folder + "/report", arguments.json);

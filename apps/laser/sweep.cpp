@@ -27,12 +27,17 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
       axes.push_back(parse_axis(item));
     }
   }
-  const auto jobs = make_jobs(read_arguments(files), axes);
+  const auto base = read_arguments(files);
+  const auto jobs = make_jobs(base, axes);
   if (arguments.dry_run) {
     for (const auto& job : jobs) std::cout << job.name << '\n';
     return;
   }
   arguments.options.command = line.text;
+  if (!arguments.quiet) {
+    std::cerr << fmt::format("{} runs into {}; settings:\n\n{}\n", jobs.size(), arguments.options.folder,
+                             grid_legend(base, axes));
+  }
   line.exit_code = sweep_with_progress(jobs, arguments.options, "sweep", arguments.quiet);
   if (line.exit_code == 0) {
     std::cout << fmt::format("{} runs in {}\nlaser report {}   shows them\n", jobs.size(),

@@ -29,7 +29,7 @@ struct Arguments {
   theory::Problem problem;
 };
 
-using Fill = Table (*)(const Arguments&);
+using Fill = ValueTable (*)(const Arguments&);
 
 // A subcommand whose callback prints the table that `fill` returns.
 CLI::App* add(CLI::App& theory, const std::shared_ptr<Arguments>& arguments, const char* name,
@@ -54,8 +54,8 @@ void add_rank(CLI::App* command, Arguments& a) {
   command->add_option("--rank", a.rank, fmt::format("Rank r: {}", kSweepHelp))->capture_default_str();
 }
 
-Table split_table(const Arguments& a) {
-  Table table{fmt::format("Energy between the factors of a rank-one {} x {} matrix (Lemma 7)", a.m, a.n),
+ValueTable split_table(const Arguments& a) {
+  ValueTable table{fmt::format("Energy between the factors of a rank-one {} x {} matrix (Lemma 7)", a.m, a.n),
               {"power", "alpha", "beta", "alpha_share", "lambda", "lambda_bound"},
               {},
               {}};
@@ -67,8 +67,8 @@ Table split_table(const Arguments& a) {
   return table;
 }
 
-Table ranks_table(const Arguments& a) {
-  Table table{fmt::format("Energy over the rank-one terms of a {} x {} matrix ({})", a.m, a.n,
+ValueTable ranks_table(const Arguments& a) {
+  ValueTable table{fmt::format("Energy over the rank-one terms of a {} x {} matrix ({})", a.m, a.n,
                           a.optimal ? "optimal, spec 3.4" : "Lemma 8"),
               {"power", "term", "kappa", "energy", "alpha", "beta", "lambda", "lambda_bound"},
               {},
@@ -86,8 +86,8 @@ Table ranks_table(const Arguments& a) {
   return table;
 }
 
-Table lambda_table(const Arguments& a) {
-  Table table{fmt::format("Channel influence factors of a {} x {} matrix, {} worker(s) (spec 6)", a.m, a.n,
+ValueTable lambda_table(const Arguments& a) {
+  ValueTable table{fmt::format("Channel influence factors of a {} x {} matrix, {} worker(s) (spec 6)", a.m, a.n,
                           a.workers),
               {"rank", "power", "snr", "zsgd", "zsgd_k_equal", "zsgd_k_orthogonal", "one_shot_bound",
                "bound_ratio", "two_phase", "alternating_even", "alternating_odd"},
@@ -110,8 +110,8 @@ Table lambda_table(const Arguments& a) {
   return table;
 }
 
-Table bounds_table(const Arguments& a) {
-  Table table{"Theorem 1 with the constants of its proof (spec 6)",
+ValueTable bounds_table(const Arguments& a) {
+  ValueTable table{"Theorem 1 with the constants of its proof (spec 6)",
               {"lambda", "rounds", "step_max", "assumption5", "convex_step", "convex_bound", "nonconvex_step",
                "nonconvex_bound", "quasiconvex_decay", "quasiconvex_variance"},
               {},
@@ -123,7 +123,7 @@ Table bounds_table(const Arguments& a) {
     for (const auto rounds : parse_integer_sweep("--rounds", a.rounds)) {
       const auto convex = theory::convex_bound(problem, rounds, a.squared_distance);
       const auto nonconvex = theory::nonconvex_bound(problem, rounds, a.gap);
-      std::vector<Cell> row{influence,
+      std::vector<ValueCell> row{influence,
                             rounds,
                             theory::largest_step(problem),
                             theory::assumption5_holds(problem),
@@ -143,15 +143,15 @@ Table bounds_table(const Arguments& a) {
   return table;
 }
 
-Table condition_table(const Arguments& a) {
+ValueTable condition_table(const Arguments& a) {
   const bool has_matrix = a.m != 0 || a.n != 0;
-  Table table{fmt::format("Is rank r low enough for power P over {} tensor(s)? (spec 6)", a.tensors),
+  ValueTable table{fmt::format("Is rank r low enough for power P over {} tensor(s)? (spec 6)", a.tensors),
               {"rank", "power", "needed", "fits", "needed_exact", "fits_exact", "largest_rank"},
               {},
               {"needed = 4 r^2 L (the paper); needed_exact counts 4 r/min(m, n) too and needs --m and --n."}};
   for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
     for (const double power : parse_sweep("--power", a.power)) {
-      std::vector<Cell> row{rank, power, theory::power_for_rank(rank, a.tensors),
+      std::vector<ValueCell> row{rank, power, theory::power_for_rank(rank, a.tensors),
                             theory::rank_fits_power(rank, power, a.tensors)};
       if (has_matrix) {
         const double needed = theory::power_for_rank_exact(a.m, a.n, rank, a.tensors);
@@ -166,9 +166,9 @@ Table condition_table(const Arguments& a) {
   return table;
 }
 
-Table volume_table(const Arguments& a) {
+ValueTable volume_table(const Arguments& a) {
   const auto layout = model_layout(a.model);
-  Table table{fmt::format("Data per worker and iteration, {}: {} parameters in {} tensors (spec 7)", a.model,
+  ValueTable table{fmt::format("Data per worker and iteration, {}: {} parameters in {} tensors (spec 7)", a.model,
                           layout.size, layout.layers.size()),
               {"algorithm", "rank", "symbols", "bytes", "ratio"},
               {},
@@ -179,27 +179,27 @@ Table volume_table(const Arguments& a) {
     const bool has_rank = name.starts_with("laser");
     for (const auto rank : has_rank ? ranks : std::vector<std::int64_t>{1}) {
       const auto volume = theory::data_volume(layout, scheme, {rank, a.compression_factor});
-      table.rows.push_back({std::string(name), has_rank ? Cell(rank) : Cell(), volume.symbols, volume.bytes,
+      table.rows.push_back({std::string(name), has_rank ? ValueCell(rank) : ValueCell(), volume.symbols, volume.bytes,
                             volume.compression_ratio});
     }
   }
   return table;
 }
 
-Table policy_table(const Arguments& a) {
+ValueTable policy_table(const Arguments& a) {
   constexpr std::int64_t kMostPeriods = 1'000'000;  // rows of the table
   if (a.periods > kMostPeriods) {
     fail(ExitCode::kConfiguration, "--periods is {}: a table of at most {} rows is printed", a.periods,
          kMostPeriods);
   }
-  Table table{fmt::format("Power policy {} over {} periods (spec 3.1)", a.policy, a.periods), {"t"}, {}, {}};
+  ValueTable table{fmt::format("Power policy {} over {} periods (spec 3.1)", a.policy, a.periods), {"t"}, {}, {}};
   std::vector<std::vector<double>> schedules;
   for (const double power : parse_sweep("--power", a.power)) {
     table.columns.push_back(fmt::format("mean {:g}", power));
     schedules.push_back(power_schedule(parse_power_policy(a.policy), a.periods, power, a.levels));
   }
   for (std::int64_t t = 0; t < a.periods; ++t) {
-    std::vector<Cell> row{t};
+    std::vector<ValueCell> row{t};
     for (const auto& schedule : schedules) row.emplace_back(schedule[static_cast<std::size_t>(t)]);
     table.rows.push_back(row);
   }
@@ -256,7 +256,7 @@ void add_theory_command(CLI::App& app) {
   m->needs(n);
   n->needs(m);
 
-  auto* volume = add(*theory, a, "volume", "Data volume per iteration (Table 5)", volume_table);
+  auto* volume = add(*theory, a, "volume", "Data volume per iteration (ValueTable 5)", volume_table);
   volume->add_option("--model", a->model, "mnist_linear, resnet18_cifar10, resnet18_cifar100 or gpt2")
       ->required();
   add_rank(volume, *a);

@@ -100,7 +100,7 @@ double compressed_influence(const Layer& layer, theory::VolumeScheme scheme, std
   }
 }
 
-void add_notes(Table& table, const Layout& layout, const PlanArguments& a, std::int64_t losing) {
+void add_notes(ValueTable& table, const Layout& layout, const PlanArguments& a, std::int64_t losing) {
   const auto tensors = static_cast<std::int64_t>(layout.layers.size());
   const double needed = theory::power_for_rank(a.rank, tensors);
   if (theory::rank_fits_power(a.rank, a.power, tensors)) {
@@ -123,7 +123,7 @@ void add_notes(Table& table, const Layout& layout, const PlanArguments& a, std::
       "Shares follow the shapes; in training they follow the norms of what is sent (comp_norm).");
 }
 
-Table plan_table(const PlanArguments& a) {
+ValueTable plan_table(const PlanArguments& a) {
   const auto layout = layout_of(a.model);
   const auto scheme = theory::parse_volume_scheme(a.scheme);
   if (!a.scheme.starts_with("laser")) {
@@ -135,7 +135,7 @@ Table plan_table(const PlanArguments& a) {
     symbols.push_back(theory::tensor_symbols(layer, scheme, {.rank = a.rank}));
   const auto shares = shares_by_shape(a.allocation, symbols);
 
-  Table table{
+  ValueTable table{
       fmt::format("{}: rank {}, power {:g} per worker and round, {}", a.model, a.rank, a.power, a.scheme),
       {"tensor", "shape", "sent", "symbols", "share", "power", "lambda", "lambda_whole", "pays"},
       {},
@@ -146,7 +146,7 @@ Table plan_table(const PlanArguments& a) {
     const auto& layer = layout.layers[l];
     const double power = shares[l] * a.power;
     const double whole = theory::influence_random_k(layer.size, power);
-    std::vector<Cell> row{layer.name, fmt::format("{}", fmt::join(layer.shape, "x"))};
+    std::vector<ValueCell> row{layer.name, fmt::format("{}", fmt::join(layer.shape, "x"))};
     if (compression_saves(layer, a.rank)) {
       const auto rank = effective_rank(layer, a.rank);
       const bool pays = theory::rank_fits_power_exact(layer.rows, layer.columns, rank, power);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostPoints = 10000;
 
-std::string cell_text(const Cell& cell) {
+std::string cell_text(const ValueCell& cell) {
   if (cell.is_null()) return "-";
   if (cell.is_boolean()) return cell.get<bool>() ? "yes" : "no";
   if (cell.is_number_float()) return fmt::format("{:.6g}", cell.get<double>());
@@ -22,7 +22,7 @@ std::string cell_text(const Cell& cell) {
   return cell.dump();
 }
 
-void print_text(const Table& table) {
+void print_text(const ValueTable& table) {
   std::vector<std::size_t> widths;
   std::vector<bool> left(table.columns.size(), false);
   for (const auto& column : table.columns) widths.push_back(column.size());
@@ -100,7 +100,7 @@ std::vector<double> range(const std::string& name, const std::vector<std::string
 
 }  // namespace
 
-void Table::print(bool json) const {
+void ValueTable::print(bool json) const {
   if (!json) {
     print_text(*this);
     return;

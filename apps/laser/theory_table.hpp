@@ -9,13 +9,13 @@
 namespace laser {
 
 /// Numbers, texts, yes/no, or null for "does not apply".
-using Cell = nlohmann::ordered_json;
+using ValueCell = nlohmann::ordered_json;
 
 /// Rows of named columns with a title and remarks.
-struct Table {
+struct ValueTable {
   std::string title;
   std::vector<std::string> columns;
-  std::vector<std::vector<Cell>> rows;
+  std::vector<std::vector<ValueCell>> rows;
   std::vector<std::string> notes;
 
   /// Prints to stdout: a title, a header, one line a row (numbers to the right, six digits), the notes; or

@@ -65,39 +65,5 @@ TEST(SumOfSquares, NonFiniteStaysNonFinite) {
   EXPECT_TRUE(std::isinf(sum_of_squares(std::span<const float>(x))));
 }
 
-template <class T>
-void check_columns() {
-  for (const std::int64_t columns : {1, 2, 3, 4, 7, 8, 16, 31, 32, 33, 64}) {
-    for (const std::int64_t rows : {0, 1, 2, 15, 64, 1001}) {
-      const std::vector<T> a = normals<T>(static_cast<std::size_t>(rows * columns), 6);
-      std::vector<double> first;
-      for_every_target([&] {
-        std::vector<double> sums(static_cast<std::size_t>(columns), -1.0);
-        column_sums_of_squares(a.data(), rows, columns, std::span<double>(sums));
-        if (first.empty()) first = sums;
-        EXPECT_EQ(sums, first);
-        for (std::int64_t c = 0; c < columns; ++c) {
-          std::vector<T> column;
-          for (std::int64_t r = 0; r < rows; ++r)
-            column.push_back(a[static_cast<std::size_t>(r * columns + c)]);
-          const auto exact = static_cast<double>(exact_sum_of_squares(column));
-          ASSERT_NEAR(sums[static_cast<std::size_t>(c)], exact, 1e-13 * exact) << rows << " " << columns;
-        }
-      });
-    }
-  }
-}
-
-TEST(ColumnSumsOfSquares, EachColumnOnEveryTarget) {
-  check_columns<float>();
-  check_columns<double>();
-}
-
-TEST(ColumnSumsOfSquares, RefusesTooManyColumns) {
-  const std::vector<float> a(65);
-  std::vector<double> sums(65);
-  EXPECT_THROW(column_sums_of_squares(a.data(), 1, 65, std::span<double>(sums)), std::logic_error);
-}
-
 }  // namespace
 }  // namespace laser

@@ -82,26 +82,6 @@ TEST(SampleWithoutReplacement, RefusesImpossibleCounts) {
   EXPECT_THROW(sample_without_replacement(stream(0), std::int64_t{1} << 31, 4), std::logic_error);
 }
 
-TEST(RandomPermutation, EveryOrderIsEquallyLikely) {
-  // 24000 draws of 4 elements: 24 orders, 1000 each; chi-square with 23 degrees of freedom, mean 23,
-  // sigma 6.8.
-  std::map<std::vector<std::int32_t>, int> counts;
-  for (std::uint32_t round = 0; round < 24000; ++round) ++counts[random_permutation(stream(round), 4)];
-  ASSERT_EQ(counts.size(), 24u);
-  double chi_square = 0;
-  for (const auto& [order, count] : counts) chi_square += (count - 1000.0) * (count - 1000.0) / 1000;
-  EXPECT_LT(chi_square, 23 + 5 * 6.8);
-}
-
-TEST(RandomPermutation, HoldsEveryIndexOnce) {
-  EXPECT_TRUE(random_permutation(stream(0), 0).empty());
-  EXPECT_EQ(random_permutation(stream(0), 1), std::vector<std::int32_t>{0});
-  std::vector<std::int32_t> order = random_permutation(stream(0), 60000);
-  EXPECT_FALSE(std::is_sorted(order.begin(), order.end()));
-  std::sort(order.begin(), order.end());
-  for (std::int32_t i = 0; i < 60000; ++i) ASSERT_EQ(order[static_cast<std::size_t>(i)], i);
-}
-
 TEST(Sketch, BucketAndSignOfAWord) {
   EXPECT_EQ(sketch_bucket(0, 10), 0u);
   EXPECT_EQ(sketch_bucket(0xFFFFFFFFu, 10), 9u);

@@ -1,3 +1,6 @@
 # shapes.cpp needs no Torch: compiled in, so that this test builds in a second.
 laser_test(model/shapes_test LINK laser_core)
 target_sources(model_shapes_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp)
+laser_test(model/one_layer_test LINK laser_kernels laser_core)
+target_sources(model_one_layer_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp
+  ${CMAKE_SOURCE_DIR}/src/laser/model/one_layer.cpp)

@@ -51,8 +51,8 @@ TEST(Sweep, RefusesWhatItCannotRead) {
   expect_error([] { return parse_integer_sweep("--rank", "inf"); }, ExitCode::kUsage, "an integer is needed");
 }
 
-TEST(Table, PrintsAlignedTextAndExactJson) {
-  const Table table{"Title", {"name", "value"}, {{"a", 0.1}, {"long", nullptr}, {"flag", true}}, {"note"}};
+TEST(ValueTable, PrintsAlignedTextAndExactJson) {
+  const ValueTable table{"Title", {"name", "value"}, {{"a", 0.1}, {"long", nullptr}, {"flag", true}}, {"note"}};
   testing::internal::CaptureStdout();
   table.print(false);
   EXPECT_EQ(testing::internal::GetCapturedStdout(),

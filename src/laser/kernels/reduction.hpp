@@ -17,11 +17,6 @@ double sum_of_squares(std::span<const double> x);
 /// Sum of x[i] y[i]; both of the same length.
 double dot(std::span<const double> x, std::span<const double> y);
 
-/// out[c] = sum over rows of a[r, c]^2 for a row-major matrix [rows, columns] with 1 to 64 columns; out:
-/// [columns].
-template <class T>
-void column_sums_of_squares(const T* a, std::int64_t rows, std::int64_t columns, std::span<double> out);
-
 namespace reference {
 
 /// The definition of dot(): 32 partial sums, then partial l takes l + 16, then l + 8, and so on.

@@ -78,19 +78,6 @@ std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::
   }
 }
 
-std::vector<std::int32_t> random_permutation(const StreamKey& key, std::int32_t n) {
-  LASER_CHECK(n >= 0);
-  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  std::vector<std::uint32_t> words(order.size());
-  fill_words(words, key);
-  for (std::size_t i = order.size(); i-- > 1;) {
-    const std::uint64_t j = (std::uint64_t{words[i]} * (i + 1)) >> 32;
-    std::swap(order[i], order[j]);
-  }
-  return order;
-}
-
 template <class T>
 void sketch(const T* x, std::int64_t size, std::span<const std::uint32_t> words, std::span<T> buckets) {
   LASER_CHECK(static_cast<std::int64_t>(words.size()) == size && !buckets.empty() &&

@@ -23,10 +23,6 @@ void fill_words(std::span<std::uint32_t> out, const StreamKey& key, std::uint64_
 std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::int64_t population,
                                                      std::int64_t count, double margin = 8);
 
-/// A permutation of 0 .. n - 1, every one equally likely: Fisher-Yates, step i (from n - 1 down) using word
-/// i.
-std::vector<std::int32_t> random_permutation(const StreamKey& key, std::int32_t n);
-
 /// Bucket of a coordinate with random word `word`, below `buckets` (< 2^31): its high bits.
 inline std::uint32_t sketch_bucket(std::uint32_t word, std::uint32_t buckets) {
   return static_cast<std::uint32_t>((std::uint64_t{word} * buckets) >> 32);

@@ -7,8 +7,8 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "laser/core/aligned.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/core/sparse_rows.hpp"
 
@@ -22,7 +22,7 @@ struct Evaluation {
 
 /// Scratch of one thread, kept between calls.
 struct OneLayerScratch {
-  std::vector<float> gradient;  // [pixels, 16]
+  AlignedVector<float> gradient;  // [pixels, 16]
 };
 
 class OneLayer {
@@ -49,7 +49,7 @@ class OneLayer {
   std::int64_t classes_;
   float shift_;                     // mean / std
   std::array<float, 256> values_;   // v / (255 std)
-  std::vector<float> weights_;      // [pixels, 16]
+  AlignedVector<float> weights_;    // [pixels, 16]
   std::array<float, kLanes> bias_;  // with the shift folded in
   Layout layout_;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "laser/core/error.hpp"
+
 namespace laser::verify {
 namespace {
 

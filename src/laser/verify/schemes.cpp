@@ -4,6 +4,7 @@
 
 #include "laser/power/factor_split.hpp"
 #include "laser/theory/channel_noise.hpp"
+#include "laser/theory/convergence.hpp"
 #include "laser/theory/influence.hpp"
 
 namespace laser::verify {
@@ -210,7 +211,7 @@ void add_random_k(List& list) {
   };
   subject.source = "spec 6";
   subject.influence = [](double power) {
-    return theory::influence_random_k(reduced_size(kFactor, kRows * kColumns), power);
+    return theory::influence_random_k(kept_coordinates(kRows * kColumns, kFactor), power);
   };
   subject.powers = kSweep;
   list.add(subject);

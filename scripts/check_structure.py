@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails where a file includes a module that its own may not see (the table below is the architecture)."""
+"""Fails where a file includes a module that its own may not see (the table below is the architecture), or where two
+headers define different types of one name (the linker would silently merge their inline functions)."""
 import pathlib
 import re
 import sys
@@ -18,6 +19,7 @@ ALLOWED = {
     "aggregate": {"core", "compress", "power", "channel", "collective"},
     "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record"},
     "report": {"core", "record"},
+    "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }
 
 root = pathlib.Path(__file__).resolve().parent.parent / "src" / "laser"
@@ -28,5 +30,22 @@ for path in sorted(root.rglob("*.[ch]pp")):
         found = re.match(r'\s*#\s*include\s+"laser/(\w+)/', line)
         if found and found.group(1) != module and found.group(1) not in ALLOWED[module]:
             wrong.append(f"{path.relative_to(root.parent.parent)}:{number}: {module} may not include {found.group(1)}")
-print("\n".join(wrong) if wrong else "include rule: ok")
+
+defined = {}
+top = root.parent.parent
+for path in sorted([*root.rglob("*.hpp"), *(top / "apps").rglob("*.hpp")]):
+    namespace = ""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        space = re.match(r"namespace ([\w:]+) \{", line)
+        if space:
+            namespace = space.group(1)
+        found = re.match(r"(?:struct|class|enum class) (\w+)[^;]*\{", line)
+        if found:
+            name = f"{namespace}::{found.group(1)}"
+            place = f"{path.relative_to(top)}:{number}"
+            if name in defined:
+                wrong.append(f"{place}: {name} is defined in {defined[name]} as well")
+            defined[name] = place
+
+print("\n".join(wrong) if wrong else "structure: ok")
 sys.exit(1 if wrong else 0)

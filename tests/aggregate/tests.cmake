@@ -1,0 +1,1 @@
+laser_test(aggregate/aggregator_test TORCH LINK laser_aggregate)

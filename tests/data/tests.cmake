@@ -1,0 +1,1 @@
+laser_test(data/mnist_test LINK laser_data)
