@@ -271,6 +271,7 @@ void add_theory_command(CLI::App& app) {
   add_power(policy, *a);
 
   add_theory_plan(*theory);
+  add_theory_verify(*theory);
 }
 
 }  // namespace laser

@@ -6,10 +6,14 @@
 
 namespace laser {
 
-/// Registers `laser theory split|ranks|lambda|bounds|condition|volume|policy|plan`, each with --json.
+/// Registers `laser theory split|ranks|lambda|bounds|condition|volume|policy|plan|verify`, each
+/// with --json.
 void add_theory_command(CLI::App& app);
 
 /// Registers `laser theory plan` below the theory command.
 void add_theory_plan(CLI::App& theory);
+
+/// Registers `laser theory verify` below the theory command.
+void add_theory_verify(CLI::App& theory);
 
 }  // namespace laser

@@ -22,8 +22,8 @@ Algorithm method(const std::string& name) {
   return algorithm;
 }
 
-at::Tensor one_round(const Algorithm& algorithm, const at::Tensor& gradients, double power, std::uint64_t seed = 1,
-                     double scale = 1.0) {
+at::Tensor one_round(const Algorithm& algorithm, const at::Tensor& gradients, double power,
+                     std::uint64_t seed = 1, double scale = 1.0) {
   Solo solo(gradients.size(0));
   Aggregator aggregator(small_layout(), algorithm, seed, solo, gradients.scalar_type());
   auto estimate = at::zeros({small_layout().size}, gradients.options());
@@ -34,7 +34,8 @@ at::Tensor one_round(const Algorithm& algorithm, const at::Tensor& gradients, do
 TEST(Recipes, AreTheSevenMethodsOfTheSpecification) {
   std::vector<std::string> names;
   for (const auto& recipe : recipes()) names.push_back(recipe.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "sgd"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "sgd"}));
   EXPECT_EQ(find_recipe("zsgd").allocation, "norm");
   EXPECT_EQ(find_recipe("signum").allocation, "sqrt_dim");
   EXPECT_THROW(find_recipe("lasre"), Error);
@@ -104,8 +105,9 @@ TEST(Feedback, TheScaleOfTheMessageDoesNotMatterForConstantSteps) {
 }
 
 TEST(Receiver, GenieShrinkageLowersTheMeanSquareErrorAsInTheFormula) {
-  // 400 rounds of independent noise on one gradient: MSE of the shrunk estimate is S D s^2 / (S + D s^2) (spec 1.4).
-  // Its sample mean has a relative standard deviation of about sqrt(2 / (400 * 192)) = 0.005; the bound is 5 of them.
+  // 400 rounds of independent noise on one gradient: MSE of the shrunk estimate is S D s^2 / (S + D s^2)
+  // (spec 1.4). Its sample mean has a relative standard deviation of about sqrt(2 / (400 * 192)) = 0.005; the
+  // bound is 5 of them.
   Layout layout;
   layout.add("vector", {192});
   const auto gradient = random_gradients(1, 192, 0);
@@ -128,8 +130,8 @@ TEST(Receiver, GenieShrinkageLowersTheMeanSquareErrorAsInTheFormula) {
 }
 
 TEST(Diagnosis, LambdaOfASingleMatrixIsTheFormula) {
-  // k = 1, one matrix: lambda = n r / P in even rounds and m r / P in odd ones (spec 2.4 C). 300 rounds each of 24 to
-  // 14 normals: relative standard deviation sqrt(2 / (300 * 14)) = 0.022; the bound is 5 of them.
+  // k = 1, one matrix: lambda = n r / P in even rounds and m r / P in odd ones (spec 2.4 C). 300 rounds each
+  // of 24 to 14 normals: relative standard deviation sqrt(2 / (300 * 14)) = 0.022; the bound is 5 of them.
   Layout layout;
   layout.add("weight", {7, 12});
   Solo solo(1);

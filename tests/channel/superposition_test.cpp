@@ -43,8 +43,8 @@ TEST(Channel, UnknownNamesAreToldWithTheKnownOnes) {
   }
 }
 
-// 100,000 symbols: the sample variance of the received noise has relative standard deviation sqrt(2/n) = 0.0045 and
-// the mean sigma/sqrt(n); both must lie within 5 of them. The seed is fixed.
+// 100,000 symbols: the sample variance of the received noise has relative standard deviation sqrt(2/n) =
+// 0.0045 and the mean sigma/sqrt(n); both must lie within 5 of them. The seed is fixed.
 TEST(Awgn, ReceivedNoiseHasTheStatedStandardDeviation) {
   const auto channel = make_channel("awgn");
   constexpr std::int64_t kSymbols = 100000;

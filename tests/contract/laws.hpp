@@ -1,14 +1,17 @@
-// What the contract tests share: every algorithm that the registries can make, small models, and a way to run rounds.
+// What the contract tests share: every algorithm that the registries can make, small models, and a way to run
+// rounds.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <barrier>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/core/error.hpp"
 #include "laser/kernels/normal.hpp"
 
 namespace laser::contract {
@@ -18,6 +21,8 @@ struct Variant {
   std::string name;
   CompressorOptions options;
 };
+
+inline std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 
 inline std::vector<Variant> variants() {
   std::vector<Variant> result;
@@ -62,7 +67,8 @@ inline at::Tensor random_gradients(std::int64_t workers, std::int64_t size, std:
                                    at::ScalarType type = at::kDouble) {
   auto gradients = at::empty({workers, size}, at::kDouble);
   const StreamKey key{99, Purpose::kTest, round, 0, 0};
-  fill_normal(std::span<double>(gradients.data_ptr<double>(), static_cast<std::size_t>(gradients.numel())), key);
+  fill_normal(std::span<double>(gradients.data_ptr<double>(), static_cast<std::size_t>(gradients.numel())),
+              key);
   return gradients.to(type);
 }
 
@@ -76,8 +82,8 @@ inline Algorithm algorithm_of(const CompressorOptions& options, const std::strin
 }
 
 /// Some rounds on fresh random gradients; returns the estimates [rounds, d].
-inline at::Tensor run_rounds(Aggregator& aggregator, std::int64_t workers, std::int64_t first, std::int64_t last,
-                             double budget, at::ScalarType type = at::kDouble) {
+inline at::Tensor run_rounds(Aggregator& aggregator, std::int64_t workers, std::int64_t first,
+                             std::int64_t last, double budget, at::ScalarType type = at::kDouble) {
   std::vector<at::Tensor> estimates;
   for (auto t = first; t < last; ++t) {
     auto estimate = at::zeros({aggregator.layout().size}, type);
@@ -99,14 +105,17 @@ inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
 class ThreadCollective final : public Collective {
  public:
   struct Board {
-    explicit Board(std::int64_t size) : gate(size), tensors(static_cast<std::size_t>(size)), rows(tensors.size()) {}
+    explicit Board(std::int64_t size)
+        : gate(size), tensors(static_cast<std::size_t>(size)), rows(tensors.size()) {}
     std::barrier<> gate;
     std::vector<at::Tensor> tensors;
     std::vector<std::vector<double>> rows;
   };
   ThreadCollective(Board& board, std::int64_t rank) : board_(board), rank_(static_cast<std::size_t>(rank)) {}
 
-  [[nodiscard]] std::int64_t workers() const override { return static_cast<std::int64_t>(board_.rows.size()); }
+  [[nodiscard]] std::int64_t workers() const override {
+    return static_cast<std::int64_t>(board_.rows.size());
+  }
   [[nodiscard]] std::int64_t first_worker() const override { return static_cast<std::int64_t>(rank_); }
   void sum(at::Tensor& values) override {
     board_.tensors[rank_] = values.clone();

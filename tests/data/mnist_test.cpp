@@ -110,8 +110,8 @@ TEST(Sharding, CoversEveryShardOnceAnEpoch) {
   EXPECT_THROW(Sharding(5, 10, 32, 7), Error);
 }
 
-// 24,000 epochs of 4 examples: 24 orders, 1,000 each; chi-square with 23 degrees of freedom has mean 23 and standard
-// deviation 6.8; the bound is 5 of them.
+// 24,000 epochs of 4 examples: 24 orders, 1,000 each; chi-square with 23 degrees of freedom has mean 23 and
+// standard deviation 6.8; the bound is 5 of them.
 TEST(Sharding, EveryOrderIsEquallyLikely) {
   const Sharding sharding(4, 1, 4, 11);
   std::map<std::vector<std::int32_t>, int> counts;

@@ -36,8 +36,8 @@ struct Images {
 };
 
 /// Mean loss and gradient [d] in double, with every pixel normalised.
-double dense_gradient(const Images& images, const std::vector<float>& theta, std::span<const std::int32_t> ids,
-                      std::vector<double>& gradient) {
+double dense_gradient(const Images& images, const std::vector<float>& theta,
+                      std::span<const std::int32_t> ids, std::vector<double>& gradient) {
   gradient.assign(theta.size(), 0.0);
   double loss = 0;
   for (const auto id : ids) {
@@ -49,7 +49,8 @@ double dense_gradient(const Images& images, const std::vector<float>& theta, std
     double sum = 0;
     for (std::size_t c = 0; c < kClasses; ++c) {
       logits[c] = static_cast<double>(theta[kClasses * kPixels + c]);
-      for (std::size_t p = 0; p < kPixels; ++p) logits[c] += static_cast<double>(theta[c * kPixels + p]) * x[p];
+      for (std::size_t p = 0; p < kPixels; ++p)
+        logits[c] += static_cast<double>(theta[c * kPixels + p]) * x[p];
       sum += std::exp(logits[c]);
     }
     loss += (std::log(sum) - logits[images.labels[i]]) / static_cast<double>(ids.size());

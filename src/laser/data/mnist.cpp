@@ -72,12 +72,14 @@ GreyImages load_split(const std::filesystem::path& folder, const File& images, c
            split.labels.back());
     }
   }
+  split.pixels.reserve(pixels.size() / 4);
+  split.values.reserve(pixels.size() / 4);
   for (std::size_t i = 0; i < count; ++i) {
+    const auto* row = pixels.data() + i * Mnist::kPixels;
     for (std::uint16_t p = 0; p < Mnist::kPixels; ++p) {
-      const auto value = std::to_integer<std::uint8_t>(pixels[i * Mnist::kPixels + p]);
-      if (value == 0) continue;
+      if (row[p] == std::byte{0}) continue;
       split.pixels.push_back(p);
-      split.values.push_back(value);
+      split.values.push_back(std::to_integer<std::uint8_t>(row[p]));
     }
     split.offsets.push_back(static_cast<std::uint32_t>(split.pixels.size()));
   }

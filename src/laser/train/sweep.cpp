@@ -74,6 +74,7 @@ class Sweep {
       : jobs_(jobs), options_(options), done_(jobs.size(), 0.0) {}
 
   SweepResult run(std::int64_t parallel) {
+    for (const auto& job : jobs_) check_fits(job.experiment, *make_task(data_.get(job.experiment)));
     std::vector<std::thread> threads;
     for (std::int64_t i = 0; i < parallel; ++i) threads.emplace_back([this] { work(); });
     for (auto& thread : threads) thread.join();

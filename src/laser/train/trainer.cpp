@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <thread>
 
@@ -155,8 +156,14 @@ RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
   return summary;
 }
 
+void check_fits(const Experiment& experiment, const Task& task) {
+  make_compressor(experiment.algorithm.compressor)->check(task.layout());
+}
+
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
                       const RunControl& control, const std::string& command) {
+  const auto task = make_task(std::move(data));
+  check_fits(experiment, *task);
   RunWriter writer(folder, to_toml(experiment), versions(experiment, command));
   RunControl recording = control;
   RunSummary progress;  // what is known should the run fail
@@ -176,7 +183,6 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     return summary;
   };
   try {
-    const auto task = make_task(std::move(data));
     return finish(train(experiment, *task, recording));
   } catch (const Error& error) {
     progress.status = "failed";
@@ -187,6 +193,9 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
 }
 
 void use_threads(std::int64_t threads) {
+  // MKL, LibTorch's BLAS on x86, adds up in an order that depends on the number of threads unless told not to. It reads
+  // this at its first call; a user's own choice is respected.
+  setenv("MKL_CBWR", "AUTO,STRICT", 0);
   const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
 }

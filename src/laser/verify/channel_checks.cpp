@@ -23,8 +23,8 @@ std::vector<Check> checks_of(const Subject& subject, double power, const ErrorMo
     check.expected = expected;
     return check;
   };
-  std::vector<Check> checks{make("influence factor", subject.source, Claim::kEqual, moments.influence,
-                                 subject.influence(power))};
+  std::vector<Check> checks{
+      make("influence factor", subject.source, Claim::kEqual, moments.influence, subject.influence(power))};
   checks.back().plain_ratio = true;
   if (subject.bound) {
     checks.push_back(make("influence factor", subject.bound_source, Claim::kAtMost, moments.influence,

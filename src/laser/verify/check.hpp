@@ -43,11 +43,11 @@ struct Check {
   std::string source;  // equation, lemma or section of the formula
   Claim claim = Claim::kEqual;
   Estimate measured;
-  double expected = 0;        // what the formula says
-  double tolerance = 0;       // allowed beside the statistical error: rounding, or what a slope may be off
-  std::int64_t samples = 0;   // independent draws behind the measured number
-  double power = 0;           // 0 where none belongs to it
-  bool plain_ratio = false;   // measured / expected belongs in the figure of ratios
+  double expected = 0;       // what the formula says
+  double tolerance = 0;      // allowed beside the statistical error: rounding, or what a slope may be off
+  std::int64_t samples = 0;  // independent draws behind the measured number
+  double power = 0;          // 0 where none belongs to it
+  bool plain_ratio = false;  // measured / expected belongs in the figure of ratios
 
   /// Signed distance from the formula in standard errors; 0 where nothing is random.
   [[nodiscard]] double score() const;

@@ -1,8 +1,9 @@
 // Part 2 of the verification: Algorithm 1 on three test functions against the bounds of Theorem 1, over the
 // number of rounds and over the signal-to-noise ratio.
 //
-// Every run uses the constant step that makes the theorem's bound least. delta_r: with a fresh random basis
-// the expected quality is at least r/n for every message (||P^T M|| >= ||M Q|| and E ||M Q||^2 = (r/n)
+// Over T every run uses the constant step that makes the theorem's bound least; over the SNR all methods
+// share one step, so that only the channel differs. delta_r: with a fresh random basis the expected quality
+// is at least r/n for every message (||P^T M|| >= ||M Q|| and E ||M Q||^2 = (r/n)
 // ||M||^2), so the theorem's premise is guaranteed; with bases carried over, the smallest quality measured
 // along the run has to be r/n or more. Where Assumption 5 fails no bound is claimed: "outside the theorem".
 #pragma once
@@ -19,17 +20,17 @@ namespace laser::verify {
 
 /// How much is run.
 struct StudySize {
-  std::vector<std::int64_t> rounds;   // T of the sweep over T, at SNR kStudySnr
-  std::vector<double> snrs;           // of the sweep over SNR
-  std::int64_t snr_rounds = 2048;     // T of the sweep over SNR
-  std::int64_t repetitions = 3;       // independent runs a point
+  std::vector<std::int64_t> rounds;  // T of the sweep over T, at SNR kStudySnr
+  std::vector<double> snrs;          // of the sweep over SNR
+  std::int64_t snr_rounds = 2048;    // T of the sweep over SNR
+  std::int64_t repetitions = 3;      // independent runs a point
 };
 
-inline constexpr double kStudySnr = 100;        // of the sweep over T: Assumption 5 holds
-inline constexpr std::int64_t kStudyRows = 48;  // m
+inline constexpr double kStudySnr = 100;           // of the sweep over T: Assumption 5 holds
+inline constexpr std::int64_t kStudyRows = 48;     // m
 inline constexpr std::int64_t kStudyColumns = 32;  // n
 inline constexpr std::int64_t kStudyRank = 4;      // r
-inline constexpr double kEntryDeviation = 2;  // of the gradient noise per entry; gradients are about 1
+inline constexpr double kEntryDeviation = 2;       // of the gradient noise per entry; gradients are about 1
 
 /// One place of a curve.
 struct StudyPoint {
@@ -41,10 +42,10 @@ struct StudyPoint {
   double influence = 0;  // lambda that the theory uses: exact for Z-SGD, Lemma 10 for LASER
   bool covered = false;  // Theorem 1 applies
   double step = 0;
-  bool noise_limited = false;   // the step is below the largest of the theorem
-  bool settled = false;         // long enough that the start no longer shapes the curve
-  double bound = 0;             // of the theorem; meaningless unless covered
-  std::vector<double> values;   // one a run: E f(out) - f*, in the non-convex case E ||grad f(out)||^2
+  bool noise_limited = false;  // the step is below the largest of the theorem
+  bool settled = false;        // long enough that the start no longer shapes the curve
+  double bound = 0;            // of the theorem; meaningless unless covered
+  std::vector<double> values;  // one a run: E f(out) - f*, in the non-convex case E ||grad f(out)||^2
   Estimate measured;
   double measured_influence = 0;  // mean over the diagnosed rounds
   double least_quality = 1;       // smallest measured delta

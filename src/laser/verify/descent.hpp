@@ -27,8 +27,9 @@ struct DescentOptions {
   double power = 0;             // per round; infinite: a noiseless channel
   double step = 0;              // gamma
   std::int64_t last_round = 0;  // T: the iterates are x_0 .. x_T
-  double gradient_variance = 0;  // sigma^2 = E ||xi||^2; xi = sigma a b^T with Gaussian a, b, as of one sample
-  double weight_decay = 0;       // out is x_t with probability proportional to (1 - weight_decay)^-t
+  double gradient_variance =
+      0;                    // sigma^2 = E ||xi||^2; xi = sigma a b^T with Gaussian a, b, as of one sample
+  double weight_decay = 0;  // out is x_t with probability proportional to (1 - weight_decay)^-t
   std::uint64_t seed = 0;
 };
 
@@ -37,10 +38,10 @@ struct DescentResult {
   double gap = 0;               // sum_t w_t (f(x_t) - f*) / sum_t w_t = E f(out) - f* of this run
   double squared_gradient = 0;  // the same mean of ||grad f(x_t)||^2
   // Of every kDiagnosedRounds-th round:
-  double influence = 0;       // mean of ||y - C(M)||^2 / ||C(M)||^2
-  double least_quality = 1;   // smallest 1 - ||M - C(M)||^2 / ||M||^2
+  double influence = 0;      // mean of ||y - C(M)||^2 / ||C(M)||^2
+  double least_quality = 1;  // smallest 1 - ||M - C(M)||^2 / ||M||^2
   double mean_quality = 0;
-  bool diverged = false;      // the run was stopped: gap and squared_gradient are infinite
+  bool diverged = false;  // the run was stopped: gap and squared_gradient are infinite
 };
 
 /// Every so many rounds lambda and delta are measured.

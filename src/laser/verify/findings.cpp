@@ -18,8 +18,8 @@ std::vector<Task> Findings::tasks() {
   findings_.assign(makers.size(), {});
   std::vector<Task> tasks;
   for (std::size_t i = 0; i < makers.size(); ++i) {
-    tasks.push_back({makers[i].first, "corrections",
-                     [this, i, make = makers[i].second] { findings_[i] = make(); }});
+    tasks.push_back(
+        {makers[i].first, "corrections", [this, i, make = makers[i].second] { findings_[i] = make(); }});
   }
   return tasks;
 }

@@ -48,10 +48,11 @@ Finding factor_bound_for_tall_matrices(std::uint64_t seed, std::int64_t rounds) 
   finding.title = "The bound of Lemma 7 needs m <= n";
   finding.source = "spec 8.7; [LASER, Lemma 7]";
   finding.explanation =
-      "Printed: lambda <= 4 n/P + 4 m n/P^2. For a tall matrix the best split already exceeds it; with max(m, "
+      "Printed: lambda <= 4 n/P + 4 m n/P^2. For a tall matrix the best split already exceeds it; with "
+      "max(m, "
       "n) in place of n it holds.";
-  finding.columns = {"m", "n", "P", "lambda measured", "std error", "lambda*", "printed bound",
-                     "corrected bound"};
+  finding.columns = {
+      "m", "n", "P", "lambda measured", "std error", "lambda*", "printed bound", "corrected bound"};
   constexpr std::int64_t kRows = 64, kColumns = 8;
   const auto left = orthonormal_terms(1, kRows, derived_seed(seed, 501));
   const auto right = orthonormal_terms(1, kColumns, derived_seed(seed, 502));
@@ -59,21 +60,20 @@ Finding factor_bound_for_tall_matrices(std::uint64_t seed, std::int64_t rounds) 
   for (const double power : {100.0, 1000.0, 10000.0}) {
     const auto split = split_between_factors(kRows, kColumns, power);
     const std::vector<double> alpha{split.left_energy}, beta{split.right_energy};
-    const auto measured =
-        measure_factor_pair(left, right, alpha, beta, rounds, derived_seed(seed, stream++));
+    const auto measured = measure_factor_pair(left, right, alpha, beta, rounds, derived_seed(seed, stream++));
     const double m = kRows, n = kColumns;
     const double printed = 4 * n / power + 4 * m * n / (power * power);
     const double corrected = factor_influence_bound(kRows, kColumns, power);
-    finding.rows.push_back({m, n, power, measured.value, measured.standard_error, split.influence, printed,
-                            corrected});
+    finding.rows.push_back(
+        {m, n, power, measured.value, measured.standard_error, split.influence, printed, corrected});
     const auto subject = fmt::format("64 x 8, rank 1, P = {:g}", power);
     finding.checks.push_back(
         check(subject, "lambda over printed bound", "spec 8.7", Claim::kAtLeast, measured, printed, rounds));
     finding.checks.push_back(
         check(subject, "influence factor", "Lemma 7", Claim::kEqual, measured, split.influence, rounds));
     finding.checks.back().plain_ratio = true;
-    finding.checks.push_back(check(subject, "influence factor", "Lemma 7, max(m, n)", Claim::kAtMost, measured,
-                                   corrected, rounds));
+    finding.checks.push_back(check(subject, "influence factor", "Lemma 7, max(m, n)", Claim::kAtMost,
+                                   measured, corrected, rounds));
   }
   return finding;
 }
@@ -97,12 +97,11 @@ Finding closed_form_of_alpha() {
       };
       const double printed = error(printed_alpha(m, n, power));
       const double ours = error(split_between_factors(m, n, power).left_energy);
-      finding.rows.push_back(
-          {static_cast<double>(m), static_cast<double>(n), power, printed, ours});
+      finding.rows.push_back({static_cast<double>(m), static_cast<double>(n), power, printed, ours});
       const auto subject = fmt::format("{} x {}, P = {:g}", m, n, power);
       constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-      finding.checks.push_back(
-          check(subject, "relative error, printed form", "spec 8.7", Claim::kAtLeast, {printed, 0}, 8 * kEpsilon));
+      finding.checks.push_back(check(subject, "relative error, printed form", "spec 8.7", Claim::kAtLeast,
+                                     {printed, 0}, 8 * kEpsilon));
       finding.checks.push_back(
           check(subject, "relative error, stable form", "spec 3.3", Claim::kAtMost, {ours, 0}, 4 * kEpsilon));
     }
@@ -117,8 +116,8 @@ Finding rank_allocation_at_low_power(std::uint64_t seed, std::int64_t rounds) {
   finding.explanation =
       "P_j proportional to sqrt(kappa_j) meets the bound and is best to first order at high power; the exact "
       "minimiser (`laser theory ranks --optimal`) has a smaller lambda at low power.";
-  finding.columns = {"P",         "lambda, Lemma 8", "measured",  "std error",
-                     "lambda, optimal", "measured ", "std error ", "gain %"};
+  finding.columns = {"P",         "lambda, Lemma 8", "measured", "std error", "lambda, optimal",
+                     "measured ", "std error ",      "gain %"};
   constexpr std::int64_t kRows = 24, kColumns = 40;
   const std::vector<double> kappa{0.9, 0.09, 0.01};
   const auto left = orthonormal_terms(3, kRows, derived_seed(seed, 521)) *
@@ -130,21 +129,21 @@ Finding rank_allocation_at_low_power(std::uint64_t seed, std::int64_t rounds) {
     double lambdas[2] = {};
     for (const auto rule : {RankAllocation::sqrt_kappa, RankAllocation::optimal}) {
       const auto split = split_over_ranks(kRows, kColumns, power, kappa, rule);
-      const auto measured = measure_factor_pair(left, right, split.left_energies, split.right_energies, rounds,
-                                                derived_seed(seed, stream++));
+      const auto measured = measure_factor_pair(left, right, split.left_energies, split.right_energies,
+                                                rounds, derived_seed(seed, stream++));
       const bool optimal = rule == RankAllocation::optimal;
       lambdas[optimal] = split.influence;
       row.insert(row.end(), {split.influence, measured.value, measured.standard_error});
-      finding.checks.push_back(check(fmt::format("kappa .9 .09 .01, {}, P = {:g}",
-                                                 optimal ? "optimal" : "Lemma 8", power),
-                                     "influence factor", "spec 3.4", Claim::kEqual, measured, split.influence,
-                                     rounds));
+      finding.checks.push_back(
+          check(fmt::format("kappa .9 .09 .01, {}, P = {:g}", optimal ? "optimal" : "Lemma 8", power),
+                "influence factor", "spec 3.4", Claim::kEqual, measured, split.influence, rounds));
       finding.checks.back().plain_ratio = true;
     }
     row.push_back(100 * (1 - lambdas[1] / lambdas[0]));
     finding.rows.push_back(row);
-    finding.checks.push_back(check(fmt::format("kappa .9 .09 .01, P = {:g}", power), "lambda optimal / Lemma 8",
-                                   "spec 3.4", Claim::kAtMost, {lambdas[1] / lambdas[0], 0}, 1));
+    finding.checks.push_back(check(fmt::format("kappa .9 .09 .01, P = {:g}", power),
+                                   "lambda optimal / Lemma 8", "spec 3.4", Claim::kAtMost,
+                                   {lambdas[1] / lambdas[0], 0}, 1));
   }
   finding.checks.push_back(check("kappa .9 .09 .01, P = 1", "gain of the optimal split, %", "spec 8.8",
                                  Claim::kAtLeast, {finding.rows.front().back(), 0}, 5));
@@ -158,7 +157,8 @@ Finding terms_that_cancel(std::uint64_t seed, std::int64_t rounds) {
   finding.explanation =
       "M = p_1 q^T - p_2 q^T with an angle between p_1 and p_2: the terms cancel, their noise does not, and "
       "lambda grows like 1/angle^2 past the bound. The exact noise energy of spec 2.4 holds for all.";
-  finding.columns = {"angle", "lambda measured", "std error", "exact, any factors", "Lemma 10 bound", "ratio"};
+  finding.columns = {"angle", "lambda measured", "std error", "exact, any factors", "Lemma 10 bound",
+                     "ratio"};
   constexpr std::int64_t kRows = 24, kColumns = 40;
   constexpr double kPower = 3000;
   const auto frame = orthonormal_terms(2, kRows, derived_seed(seed, 541));
@@ -174,13 +174,12 @@ Finding terms_that_cancel(std::uint64_t seed, std::int64_t rounds) {
     const auto measured = measure_factor_pair(left, right, split.left_energies, split.right_energies, rounds,
                                               derived_seed(seed, stream++));
     const double energy = at::mm(left.t(), right).pow(2).sum().item<double>();
-    const double exact =
-        theory::one_shot_noise_energy(kRows, kColumns, real_vector(left.norm(2, {1})),
-                                      real_vector(right.norm(2, {1})), split.left_energies,
-                                      split.right_energies) /
-        energy;
-    finding.rows.push_back({angle, measured.value, measured.standard_error, exact, bound,
-                            measured.value / bound});
+    const double exact = theory::one_shot_noise_energy(kRows, kColumns, real_vector(left.norm(2, {1})),
+                                                       real_vector(right.norm(2, {1})), split.left_energies,
+                                                       split.right_energies) /
+                         energy;
+    finding.rows.push_back(
+        {angle, measured.value, measured.standard_error, exact, bound, measured.value / bound});
     const auto subject = fmt::format("two terms, angle {:.3g}, P = {:g}", angle, kPower);
     finding.checks.push_back(
         check(subject, "influence factor", "spec 2.4 B", Claim::kEqual, measured, exact, rounds));

@@ -71,8 +71,7 @@ ErrorMoments measure(const Scheme& scheme, double power, SampleSize size, std::u
     gains.push_back(1 + error.dot(signal).item<double>() / norm);
     bias.add(error, energies.back());
     if ((i + 1) % size.batch_size == 0) biases.push_back(bias.finish());
-    for (const double spent : report.energy)
-      moments.energy_use = std::max(moments.energy_use, spent / power);
+    for (const double spent : report.energy) moments.energy_use = std::max(moments.energy_use, spent / power);
   }
   moments.influence = mean_of(energies);
   moments.gain = mean_of(gains);

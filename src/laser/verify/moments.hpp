@@ -29,10 +29,10 @@ struct Scheme {
 
 /// Moments of the relative error e = (y - X) / ||X|| over the rounds.
 struct ErrorMoments {
-  Estimate influence;      // E ||e||^2: the channel influence factor of Definition 1
-  Estimate gain;           // E <y, X> / ||X||^2: 1 without bias
-  Estimate squared_bias;   // ||E e||^2, estimated without bias: scatters around 0 where there is none
-  double energy_use = 0;   // largest energy that a worker sent in a round, over the budget
+  Estimate influence;     // E ||e||^2: the channel influence factor of Definition 1
+  Estimate gain;          // E <y, X> / ||X||^2: 1 without bias
+  Estimate squared_bias;  // ||E e||^2, estimated without bias: scatters around 0 where there is none
+  double energy_use = 0;  // largest energy that a worker sent in a round, over the budget
   std::int64_t samples = 0;
 };
 

@@ -39,8 +39,8 @@ class Objective {
   [[nodiscard]] Case kind() const { return kind_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] std::int64_t columns() const { return columns_; }
-  [[nodiscard]] double smoothness() const;       // L (A2)
-  [[nodiscard]] double quasi_convexity() const;  // mu (A1)
+  [[nodiscard]] double smoothness() const;        // L (A2)
+  [[nodiscard]] double quasi_convexity() const;   // mu (A1)
   [[nodiscard]] double squared_distance() const;  // R0 = ||x_0 - x*||^2
   [[nodiscard]] double gap() const;               // F0 = f(x_0) - f*
 

@@ -1,0 +1,102 @@
+// laser theory verify: the formulas against simulations of the real code. Everything is measured in verify/;
+// here are the arguments, the files and the terminal.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "laser/core/error.hpp"
+#include "laser/core/resources.hpp"
+#include "laser/record/atomic_file.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "signals.hpp"
+#include "theory.hpp"
+#include "theory_verify_report.hpp"
+
+namespace laser {
+namespace {
+
+struct VerifyArguments {
+  verify::VerificationOptions options;
+  std::string out;
+  bool json = false;
+};
+
+verify::Verification run_with_progress(const verify::VerificationOptions& options) {
+  ProgressLine progress("theory verify", false);
+  verify::Watch watch;
+  watch.progress = [&](double done, double total, const std::string& note) {
+    progress.show(done, total, note);
+  };
+  watch.stop = [] { return stop_signal() != 0; };
+  try {
+    return verify::run_verification(options, watch);
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kInterrupted && stop_signal() == SIGTERM)
+      throw Error(ExitCode::kTerminated, error.what());
+    throw;
+  }
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+/// Writes verify.json, the figures and verify.html; returns a sentence on what there is.
+std::string write_files(const verify::Verification& verification, const std::string& out) {
+  const auto json = out + "/verify.json";
+  write_file_atomically(json, to_json(verification));
+  const char* chosen = std::getenv("LASER_PYTHON");
+  const std::string python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
+  const auto figures = verification_figures();
+  const auto drawing = draw_figures(
+      figures, python, (resource_root() / "python" / "laser" / "theory_figures.py").string(), json, out);
+  std::vector<InlineFigure> inlined;
+  std::string written = "verify.json verify.html";
+  if (drawing.drawn) {
+    for (const auto& figure : figures) {
+      inlined.push_back({figure.caption, text_of(out + "/" + figure.name + ".svg")});
+      written += fmt::format(" {}.svg {}.png", figure.name, figure.name);
+    }
+  }
+  write_file_atomically(out + "/verify.html", verification_page(verification, inlined));
+  return (drawing.drawn ? "" : drawing.reason + "\n") +
+         fmt::format("Written to {}:\n  {}\n", out, wrap(written, "  "));
+}
+
+void verify_theory(const VerifyArguments& arguments) {
+  const auto out = arguments.out.empty() ? fresh_folder("theory-verify") : arguments.out;
+  create_folders(out);
+  const auto verification = run_with_progress(arguments.options);
+  const auto written = write_files(verification, out);
+  const auto verdict = verdict_text(verification);
+  if (arguments.json) {
+    std::cout << to_json(verification);
+  } else {
+    for (const auto& table : verification_tables(verification)) std::cout << to_text(table) << '\n';
+    std::cout << verdict << "\nTook " << duration_text(verification.seconds) << ".\n\n" << written;
+  }
+  require_holds(verification, out);
+}
+
+}  // namespace
+
+void add_theory_verify(CLI::App& theory) {
+  const auto arguments = std::make_shared<VerifyArguments>();
+  auto* command = theory.add_subcommand(
+      "verify",
+      "Confront the formulas with simulations of the real code (2 minutes; exit code 4 if any fails)");
+  command->add_option(
+      "--out", arguments->out,
+      "Folder for verify.json, verify.html and the figures (default: runs/theory-verify-<time>)");
+  command->add_option("--seed", arguments->options.seed, "Seed of every random number")
+      ->capture_default_str();
+  command->add_flag("--quick", arguments->options.quick, "Fewer draws and shorter runs: seconds");
+  command->add_flag("--json", arguments->json, "Print verify.json instead of tables");
+  command->callback([arguments] { verify_theory(*arguments); });
+}
+
+}  // namespace laser

@@ -1,0 +1,205 @@
+"""The command as a user meets it: names, exit codes, error texts, files. LASER_COMMAND is the program."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+COMMAND = os.environ["LASER_COMMAND"]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+QUICK = ["epochs=1", "rank=2"]
+
+
+def laser(*arguments, **options):
+    return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="laser-cli-"))
+
+    def tearDown(self):
+        subprocess.run(["chmod", "-R", "u+w", str(self.folder)], check=False)
+        shutil.rmtree(self.folder)
+
+    def expect(self, code, text, *arguments, **options):
+        """The command ends with `code` and one line on stderr that matches `text`."""
+        done = laser(*arguments, **options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("laser: ")]
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertRegex(lines[0], text)
+        return done
+
+
+class Names(unittest.TestCase):
+    """The names that scripts rely on. Adding is fine; renaming or removing breaks users."""
+
+    def test_subcommands_and_flags_are_frozen(self):
+        promised = {
+            (): ["--help", "--version", "train", "sweep", "reproduce", "report", "doctor", "theory"],
+            ("train",): ["--out", "--json", "--quiet", "--dry-run"],
+            ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
+            ("reproduce",): ["--seeds", "--out", "--jobs", "--resume", "--json", "--quiet", "table4"],
+            ("report",): ["--out", "--json"],
+            ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan"],
+        }
+        for command, names in promised.items():
+            done = laser(*command, "--help")
+            self.assertEqual(done.returncode, 0)
+            for name in names:
+                self.assertRegex(done.stdout, rf"(^|\s|,){re.escape(name)}\b", f"{command}: {name}")
+
+    def test_settings_are_frozen(self):
+        done = laser("train", "--dry-run")
+        keys = re.findall(r"^(\w+) = ", done.stdout, re.M)
+        self.assertEqual(keys, [
+            "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
+            "canonical", "compression_factor", "decoder", "feedback", "receiver", "channel", "channel_mode",
+            "allocation", "power", "power_policy", "power_period", "power_levels", "task", "workers", "batch_size",
+            "epochs", "seed", "learning_rate", "momentum", "weight_decay", "message_scale", "ema_decay", "threads",
+            "data_dir", "verify_data"])
+
+    def test_version(self):
+        self.assertRegex(laser("--version").stdout, r"^laser 0\.1\.0 \(\w+\)$")
+
+    def test_doctor_names_what_matters(self):
+        done = laser("doctor")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ["laser", "torch", "compiler", "simd", "cores", "devices", "figures", "data"]:
+            self.assertRegex(done.stdout, rf"(?m)^{word}\s+\S")
+        self.assertIn("60000 + 10000 images, verified", done.stdout)
+
+
+class BadInput(InFolder):
+    def test_usage(self):
+        self.assertEqual(laser().returncode, 2)
+        self.assertEqual(laser("trian").returncode, 2)
+        self.assertEqual(laser("train", "--nonsense").returncode, 2)
+        self.assertEqual(laser("reproduce", "table4", "--seeds", "0").returncode, 2)
+        self.expect(2, "unknown study 'tabel4' .*did you mean 'table4'", "reproduce", "tabel4")
+
+    def test_configuration(self):
+        out = self.folder / "run"
+        for text, *settings in [
+            ("unknown key 'powr'; did you mean 'power'", "powr=1"),
+            ("rank = 0 is out of range: it must be 1 .. 64", "rank=0"),
+            ("power = 0 must be above 0 .*channel=noiseless", "power=0"),
+            ("rank = 40 fits no layer.*rank <= 9", "rank=40"),
+            ("method = 'lazer' is unknown.*did you mean 'laser'", "method=lazer"),
+            ("epochs = 'many' is not a whole number", "epochs=many"),
+            ("workers = 4097 is out of range", "workers=4097"),
+        ]:
+            self.expect(3, text, "train", *settings, "--quiet", "--out", out)
+            self.assertFalse(out.exists(), "nothing is written before the configuration is known to be good")
+        self.expect(3, "cannot read the configuration .*missing.toml", "train", self.folder / "missing.toml")
+        broken = self.folder / "broken.toml"
+        broken.write_text("rank = 2\npower = = 3\n")
+        self.expect(3, r"broken\.toml line 2", "train", broken)
+        self.expect(3, "unknown key 'powr'", "sweep", "powr=1,2", "--out", out)
+        self.expect(3, "rank = 40 fits no layer", "sweep", "rank=2,40", "--quiet", "--out", out)
+        self.assertFalse(out.exists())
+
+    def test_data(self):
+        data = self.folder / "mnist"
+        shutil.copytree(SOURCE / "data" / "mnist", data)
+        images = data / "train-images-idx3-ubyte.gz"
+        whole = images.read_bytes()
+        out = self.folder / "run"
+
+        def attempt(text):
+            self.expect(4, text, "train", *QUICK, f"data_dir={data}", "--quiet", "--out", out)
+            self.assertFalse(out.exists())
+
+        images.write_bytes(whole[:1000000])
+        attempt("train-images-idx3-ubyte.gz is not the MNIST file it should be: its SHA-256 differs")
+        images.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+        attempt("SHA-256 differs")
+        images.unlink()
+        attempt("train-images-idx3-ubyte.gz is missing")
+        self.expect(4, "missing", "train", *QUICK, "data_dir=/nowhere", "--quiet", "--out", out)
+
+    def test_folders(self):
+        run = self.folder / "run"
+        self.assertEqual(laser("train", *QUICK, "--quiet", "--out", run).returncode, 0)
+        before = (run / "metrics.jsonl").read_bytes()
+        self.expect(6, "already holds a run", "train", *QUICK, "--quiet", "--out", run)
+        self.assertEqual((run / "metrics.jsonl").read_bytes(), before)
+        (self.folder / "file").write_text("in the way")
+        self.expect(6, "file", "train", *QUICK, "--quiet", "--out", self.folder / "file" / "run")
+        if os.geteuid() != 0:
+            locked = self.folder / "locked"
+            locked.mkdir(mode=0o500)
+            self.expect(6, "locked", "train", *QUICK, "--quiet", "--out", locked / "run")
+        self.expect(6, "proc", "train", *QUICK, "--quiet", "--out", "/proc/nothing/run")
+        self.expect(4, "no such folder", "report", self.folder / "nothing")
+
+    def test_divergence_exits_5_and_is_recorded(self):
+        run = self.folder / "run"
+        self.expect(5, "not finite", "train", "method=zsgd", "learning_rate=1e30", "epochs=2", "--quiet", "--out", run)
+        summary = json.loads((run / "summary.json").read_text())
+        self.assertEqual(summary["status"], "failed")
+        self.assertIn("not finite", summary["reason"])
+
+
+class Runs(InFolder):
+    def test_train_writes_a_folder_that_replays(self):
+        run = self.folder / "run"
+        done = laser("train", SOURCE / "configs" / "table4.toml", "epochs=2", "power=10", "--out", run, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = json.loads(done.stdout)
+        self.assertEqual(summary["status"], "completed")
+        self.assertGreater(summary["best_ema_accuracy"], 70)
+        self.assertIn("learning_rate", done.stderr)  # the legend
+        for name in ["config.toml", "versions.json", "metrics.jsonl", "summary.json"]:
+            self.assertTrue((run / name).stat().st_size > 0, name)
+        again = laser("train", run / "config.toml", "--out", self.folder / "again", "--json", "--quiet")
+        self.assertEqual(json.loads(again.stdout)["weights_hash"], summary["weights_hash"])
+        self.assertEqual(again.stderr, "")
+        self.assertEqual((run / "metrics.jsonl").read_bytes(), (self.folder / "again" / "metrics.jsonl").read_bytes())
+
+    def test_sweep_and_report(self):
+        sweep = self.folder / "sweep"
+        done = laser("sweep", *QUICK, "method=laser,zsgd,sgd", "power=1,10", "seed=1,2", "--out", sweep, "--jobs", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = laser("report", sweep)
+        self.assertEqual(report.returncode, 0, report.stderr)
+        self.assertIn("LASER", report.stdout)
+        self.assertTrue((sweep / "report" / "table.md").exists())
+        self.assertTrue((sweep / "report" / "report.html").exists())
+        rows = json.loads((sweep / "report" / "summary.json").read_text())["rows"]
+        self.assertEqual({(row["method"], row["power"], row["seeds"]) for row in rows},
+                         {("laser", 1, 2), ("laser", 10, 2), ("zsgd", 1, 2), ("zsgd", 10, 2), ("sgd", None, 2)})
+        for row in rows:
+            self.assertLessEqual({"method", "power", "metric", "mean", "std", "seeds", "paper"}, set(row))
+            self.assertIsNone(row["paper"], "one epoch is not the paper's setting")
+
+    def test_interrupted_sweep_keeps_its_runs_and_goes_on(self):
+        sweep = self.folder / "sweep"
+        arguments = ["sweep", "rank=2", "epochs=4", "seed=1,2,3,4,5,6,7,8", "--out", str(sweep), "--jobs", "1"]
+        process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.time() + 120
+        while time.time() < deadline and len(list(sweep.glob("*/summary.json"))) < 2:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, stderr)
+        self.assertRegex(stderr, r"interrupted with \d of 8 runs complete.*--resume")
+        complete = {path: path.read_bytes() for path in sweep.glob("*/summary.json")
+                    if json.loads(path.read_text())["status"] == "completed"}
+        self.assertGreaterEqual(len(complete), 2)
+        self.assertEqual(laser(*arguments).returncode, 6)
+        done = laser(*arguments, "--resume")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(list(sweep.glob("*/summary.json"))), 8)
+        for path, content in complete.items():
+            self.assertEqual(path.read_bytes(), content, "a completed run is not run again")
+
+
+if __name__ == "__main__":
+    unittest.main()
