@@ -93,6 +93,7 @@ void add_theory_verify(CLI::App& theory) {
       "--out", arguments->out,
       "Folder for verify.json, verify.html and the figures (default: runs/theory-verify-<time>)");
   command->add_option("--seed", arguments->options.seed, "Seed of every random number")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_flag("--quick", arguments->options.quick, "Fewer draws and shorter runs: seconds");
   command->add_flag("--json", arguments->json, "Print verify.json instead of tables");

@@ -27,11 +27,13 @@ CURVES = {
     "LASER canonical, 24 x 40, r = 3": ("one-shot", dict(STYLES["laser"])),
 }
 METHODS = {
-    "LASER, fresh basis": {"color": STYLES["laser"]["color"], "marker": "o", "linewidth": 2.2, "zorder": 5},
-    "LASER, warm basis": {"color": "#7A1418", "marker": "D", "linewidth": 1.1, "zorder": 4},
-    "LASER, no feedback": {"color": "#D99A9C", "marker": "X", "linewidth": 1.1, "zorder": 3},
-    "Z-SGD": {"color": STYLES["zsgd"]["color"], "marker": "s", "linewidth": 2.0, "zorder": 4},
+    "LASER, fresh basis": {"color": STYLES["laser"]["color"], "marker": "o", "size": 8, "linewidth": 2.4, "zorder": 5},
+    # The same curve as with fresh bases in most places: dots and a thin line inside the red ones.
+    "LASER, warm basis": {"color": "#3D0709", "marker": ".", "size": 6, "linewidth": 0.8, "zorder": 8},
+    "LASER, no feedback": {"color": "#C98A8C", "marker": "v", "size": 6, "linewidth": 1.1, "zorder": 3},
+    "Z-SGD": {"color": STYLES["zsgd"]["color"], "marker": "s", "size": 7, "linewidth": 2.0, "zorder": 4},
 }
+WITHOUT_VERDICT = {"LASER, warm basis", "LASER, no feedback"}  # drawn alike inside and outside the theorem
 CASES = ["quasi-convex", "convex", "non-convex"]
 PARTS = {"quasi-convex": "(i)", "convex": "(ii)", "non-convex": "(iii)"}
 QUANTITY = {"quasi-convex": r"E f(out) $-$ f*", "convex": r"E f(out) $-$ f*",
@@ -109,20 +111,21 @@ def draw_curve(axes, points: list[dict], x_of, style: dict) -> None:
     line = {"color": style["color"], "linewidth": style["linewidth"], "zorder": style["zorder"]}
     axes.plot([x_of(p) for p in shown], [p["measured"] for p in shown], **line)
     for point in shown:
-        inside = point["covered"]
+        inside = point["covered"] or point["method"] in WITHOUT_VERDICT
         axes.errorbar(x_of(point), point["measured"], yerr=3 * number(point["standard_error"]), color=style["color"],
-                      marker=style["marker"], markersize=6, markerfacecolor=style["color"] if inside else "white",
+                      marker=style["marker"], markersize=style["size"], markerfacecolor=style["color"] if inside else "white",
                       markeredgecolor="white" if inside else style["color"], markeredgewidth=0.6 if inside else 1.2,
                       zorder=style["zorder"] + 1)
-    covered = [p for p in points if p["covered"]]
+    covered = [p for p in points if p["covered"] and p["method"] not in WITHOUT_VERDICT]
     axes.plot([x_of(p) for p in covered], [p["bound"] for p in covered], linestyle=(0, (4, 2)),
               **dict(line, linewidth=1.6))
 
 
 def draw_slope(axes, summary: dict, case: str) -> None:
-    """A short line with the slope that the theorem predicts, above the dashed bounds."""
+    """The measured slopes and those of the bounds, as text at the bottom."""
     slopes = [s for s in summary["slopes"] if s["case"] == case]
     text = "\n".join(f"slope, {s['method']}: {s['measured']:.2f} (bound {s['of_bound']:.2f})" for s in slopes)
+    text = text.replace("-0", "\N{MINUS SIGN}0").replace("-1", "\N{MINUS SIGN}1")
     axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=7.8, color=SOFT, va="bottom")
 
 
@@ -133,8 +136,8 @@ def draw_bounds(plt, summary: dict, over: str):
     curves = [c for c in summary["curves"] if c["over"] == over]
     if not curves:
         return None
-    figure, panels = plt.subplots(1, 3, figsize=(11.2, 4.5))
-    figure.subplots_adjust(left=0.065, right=0.99, top=0.92, bottom=0.25, wspace=0.25)
+    figure, panels = plt.subplots(1, 3, figsize=(11.2, 4.3))
+    figure.subplots_adjust(left=0.065, right=0.99, top=0.92, bottom=0.215, wspace=0.25)
     present = [name for name in METHODS if any(c["method"] == name for c in curves)]
     for axes, case in zip(panels, CASES):
         axes.set(xscale="log", yscale="log")
@@ -152,9 +155,9 @@ def draw_bounds(plt, summary: dict, over: str):
         else:
             axes.set_ylim(low / 1.2, high * 1.2)
     handles = [Line2D([], [], label=name, color=METHODS[name]["color"], marker=METHODS[name]["marker"],
-                      linewidth=METHODS[name]["linewidth"], markersize=6, markeredgecolor="white") for name in present]
+                      linewidth=METHODS[name]["linewidth"], markersize=METHODS[name]["size"], markeredgecolor="white") for name in present]
     handles.append(Line2D([], [], color="#55606B", linestyle=(0, (4, 2)), label="bound of Theorem 1"))
-    if any(not c["covered"] for c in curves):
+    if any(not c["covered"] and c["method"] not in WITHOUT_VERDICT for c in curves):
         handles.append(Line2D([], [], color="#55606B", marker="o", markerfacecolor="white", linestyle="none",
                               label="outside the theorem"))
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)

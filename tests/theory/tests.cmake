@@ -7,3 +7,9 @@ target_sources(theory_volume_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/sh
 laser_test(theory/theory_table_test LINK laser_core nlohmann_json::nlohmann_json)
 target_sources(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser/theory_table.cpp)
 target_include_directories(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser)
+# The command itself, where it is built.
+if(TARGET laser_command)
+  laser_test(theory/theory_command_test LINK laser_core laser_record nlohmann_json::nlohmann_json)
+  target_compile_definitions(theory_theory_command_test PRIVATE LASER_COMMAND="$<TARGET_FILE:laser_command>")
+  add_dependencies(theory_theory_command_test laser_command)
+endif()

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "laser/core/error.hpp"
 #include "laser/core/random.hpp"
 #include "laser/verify/convergence_study.hpp"
 

@@ -149,10 +149,18 @@ bool has_paper_setting(const RunSummary& summary) {
 }
 
 std::string paper_remark(const std::string& task, const std::string& method) {
-  if (task == "mnist" && method == "signum") {
+  if (task != "mnist") return "";
+  if (method == "signum") {
     return "Signum: no version of the authors' code gives the paper's values at P = 1 and 10; the version "
            "with the "
-           "rule used here gives 77.1 / 85.3 / 88.5 at P = 0.1 / 1 / 10.";
+           "rule used here gives 77.1 / 85.3 / 88.5 at P = 0.1 / 1 / 10. At P = 0.1 this code's mean over 20 "
+           "seeds is "
+           "77.9 (standard error 0.15).";
+  }
+  if (method == "zsgd") {
+    return "Z-SGD: at P = 0.1 this code's mean over 20 seeds is 81.9 (standard error 0.1); the authors' code "
+           "gives 81.4 "
+           "over 3 seeds, which scatter by 0.3.";
   }
   return "";
 }

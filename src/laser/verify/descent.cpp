@@ -19,7 +19,6 @@ Algorithm algorithm_of(const DescentOptions& options) {
   apply(find_recipe(options.method == Method::kZsgd ? "zsgd" : "laser"), algorithm);
   algorithm.compressor.rank = options.rank;
   algorithm.compressor.transport = "one_shot";
-  algorithm.compressor.canonical = true;
   algorithm.compressor.warm_start = options.method == Method::kWarm;
   if (options.method == Method::kNoFeedback) algorithm.feedback = "none";
   if (std::isinf(options.power)) algorithm.channel = "noiseless";

@@ -1,5 +1,6 @@
 // Algorithm 1 on a test function, through the real aggregator: theta <- theta - y, M = e + gamma g, k = 1
-// (spec 2.3 with s = gamma; [LASER, Algorithm 1]).
+// (spec 2.3 with s = gamma; [LASER, Algorithm 1]). The factors are P orthonormal and Q = M^T P, so the
+// rank-one terms are orthogonal and Lemma 10 holds.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,117 @@
+// `laser theory` as a user meets it: exit codes and texts of every subcommand, run as the built program.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "../record/temporary_folder.hpp"
+
+namespace laser {
+namespace {
+
+struct Result {
+  int code;
+  std::string output;  // stdout and stderr
+};
+
+Result run(const std::string& arguments, const std::string& redirection = "2>&1") {
+  const auto command =
+      "LASER_HOME='" LASER_SOURCE_DIR "' " LASER_COMMAND " theory " + arguments + " " + redirection;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("can't start " + command);
+  std::string output;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output.push_back(static_cast<char>(c));
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+}
+
+void expect_failure(const std::string& arguments, int code, const std::string& part) {
+  const auto result = run(arguments);
+  EXPECT_EQ(result.code, code) << arguments << "\n" << result.output;
+  EXPECT_TRUE(contains(result.output, part)) << arguments << "\n" << result.output;
+}
+
+TEST(TheoryCommand, BadNumbersExitWith3AndSayWhatIsWrong) {
+  expect_failure("split --m 10 --n 10 --power -3", 3,
+                 "laser: the energy P is -3: it must be a finite number");
+  expect_failure("split --m 10 --n 10 --power nan", 3, "the energy P is nan");
+  expect_failure("lambda --m 8 --n 10 --power inf", 3, "the power P is inf");
+  expect_failure("split --m 0 --n 10 --power 3", 3, "the number of rows m is 0: it must be at least 1");
+  expect_failure("lambda --m 8 --n 10 --power 10 --rank 9", 3, "rank 9 does not fit a 8 x 10 matrix");
+  expect_failure("ranks --m 4 --n 4 --kappa 1,-1 --power 3", 3, "entry 1 of kappa is -1");
+  expect_failure("ranks --m 2 --n 2 --kappa 1,1,1 --power 3", 3, "rank 3 does not fit a 2 x 2 matrix");
+  expect_failure("bounds --L 1 --T 10 --delta 2", 3,
+                 "the compression quality delta is 2: it must lie in (0, 1]");
+  expect_failure("bounds --L 1 --T 10 --M -1", 3, "the gradient noise factor M is -1");
+  expect_failure("policy --T 4 --policy odd --power 1", 3,
+                 "unknown power policy 'odd': choose one of constant");
+  expect_failure("volume --model vgg", 3, "unknown model 'vgg': choose one of mnist_linear");
+}
+
+TEST(TheoryCommand, BadUsageExitsWith2) {
+  expect_failure("", 2, "A subcommand is required");
+  expect_failure("bogus", 2, "subcommand");
+  expect_failure("split --m 10 --power 3", 2, "--n is required");
+  expect_failure("split --m ten --n 10 --power 3", 2, "--m");
+  expect_failure("split --m 10 --n 10 --power 3 --sideways", 2, "--sideways");
+  expect_failure("split --m 10 --n 10 --power abc", 2, "--power has 'abc', which is no number. HINT: ");
+  expect_failure("split --m 10 --n 10 --power 1:10:cube", 2, "the range of --power is FROM:TO:log");
+  expect_failure("condition --m 4 --power 3", 2, "--m requires --n");
+  expect_failure("verify --seed -1", 2, "--seed");
+  expect_failure("verify --seed many", 2, "--seed");
+}
+
+TEST(TheoryCommand, FilesThatAreMissingOrCannotBeWritten) {
+  expect_failure("plan --model /nonexistent.safetensors --power 10 --rank 2", 4,
+                 "can't read /nonexistent.safetensors. HINT: ");
+  expect_failure("verify --quick --out /proc/nowhere", 6, "/proc/nowhere");
+}
+
+TEST(TheoryCommand, EverySubcommandPrintsATableAndJson) {
+  for (const std::string arguments :
+       {"split --m 64 --n 576 --power 10:1000:log:1", "ranks --m 64 --n 576 --power 250 --kappa 0.7,0.2,0.1",
+        "lambda --m 64 --n 576 --power 250 --rank 4", "bounds --L 1 --mu 0.1 --sigma2 1 --T 1000",
+        "condition --power 250 --rank 4 --tensors 62", "volume --model resnet18_cifar10 --rank 4",
+        "policy --policy step_up --T 5 --power 3", "plan --model resnet18 --power 250 --rank 4"}) {
+    const auto table = run(arguments);
+    EXPECT_EQ(table.code, 0) << arguments << "\n" << table.output;
+    EXPECT_GE(std::count(table.output.begin(), table.output.end(), '\n'), 3) << arguments;
+    const auto json = run(arguments + " --json", "");
+    EXPECT_EQ(json.code, 0) << arguments;
+    EXPECT_TRUE(nlohmann::json::accept(json.output)) << arguments << "\n" << json.output;
+  }
+}
+
+TEST(TheoryCommand, NumbersAreThoseOfTheFormulas) {
+  // Lemma 9: m n / P = 64 * 576 / 250; Lemma 10: 4 r max/P + 4 r^2 m n/P^2 for r = 1.
+  const auto lambda =
+      nlohmann::json::parse(run("lambda --m 64 --n 576 --power 250 --rank 1 --json", "").output);
+  EXPECT_NEAR(lambda["rows"][0]["zsgd"].get<double>(), 147.456, 1e-9);
+  EXPECT_NEAR(lambda["rows"][0]["one_shot_bound"].get<double>(), 9.216 + 2.359296, 1e-9);
+}
+
+TEST(TheoryCommand, HelpNamesTheSubcommands) {
+  const auto help = run("--help");
+  EXPECT_EQ(help.code, 0);
+  for (const char* name :
+       {"split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan", "verify"})
+    EXPECT_TRUE(contains(help.output, name)) << name;
+}
+
+TEST(TheoryCommand, QuickVerificationHoldsAndWritesItsFiles) {
+  const TemporaryFolder folder;
+  const auto result = run("verify --quick --seed 7 --out " + folder / "out");
+  EXPECT_EQ(result.code, 0) << result.output;
+  EXPECT_TRUE(contains(result.output, " 0 fail.")) << result.output;
+  EXPECT_TRUE(contains(result.output, "Lemma 10 needs mutually orthogonal rank-one terms"));
+  const auto json = nlohmann::json::parse(read_file(folder / "out/verify.json"));
+  EXPECT_EQ(json["seed"], 7);
+  EXPECT_EQ(json["holds"], true);
+  EXPECT_TRUE(contains(read_file(folder / "out/verify.html"), "The theory, verified by simulation"));
+}
+
+}  // namespace
+}  // namespace laser
