@@ -39,7 +39,7 @@ for path in sorted([*root.rglob("*.hpp"), *(top / "apps").rglob("*.hpp")]):
         space = re.match(r"namespace ([\w:]+) \{", line)
         if space:
             namespace = space.group(1)
-        found = re.match(r"(?:struct|class|enum class) (\w+)[^;]*\{", line)
+        found = re.match(r"(?:struct|class|enum class) (\w+)(?: final)?(?: : [^;]*)? \{", line)
         if found:
             name = f"{namespace}::{found.group(1)}"
             place = f"{path.relative_to(top)}:{number}"

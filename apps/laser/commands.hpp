@@ -18,5 +18,4 @@ void add_reproduce(CLI::App& app, CommandLine& line);
 void add_report(CLI::App& app, CommandLine& line);
 void add_doctor(CLI::App& app, CommandLine& line);
 
-
 }  // namespace laser

@@ -56,9 +56,9 @@ void add_rank(CLI::App* command, Arguments& a) {
 
 ValueTable split_table(const Arguments& a) {
   ValueTable table{fmt::format("Energy between the factors of a rank-one {} x {} matrix (Lemma 7)", a.m, a.n),
-              {"power", "alpha", "beta", "alpha_share", "lambda", "lambda_bound"},
-              {},
-              {}};
+                   {"power", "alpha", "beta", "alpha_share", "lambda", "lambda_bound"},
+                   {},
+                   {}};
   for (const double power : parse_sweep("--power", a.power)) {
     const auto split = split_between_factors(a.m, a.n, power);
     table.rows.push_back({power, split.left_energy, split.right_energy, split.left_energy / power,
@@ -69,10 +69,10 @@ ValueTable split_table(const Arguments& a) {
 
 ValueTable ranks_table(const Arguments& a) {
   ValueTable table{fmt::format("Energy over the rank-one terms of a {} x {} matrix ({})", a.m, a.n,
-                          a.optimal ? "optimal, spec 3.4" : "Lemma 8"),
-              {"power", "term", "kappa", "energy", "alpha", "beta", "lambda", "lambda_bound"},
-              {},
-              {"lambda and its bound belong to the whole matrix."}};
+                               a.optimal ? "optimal, spec 3.4" : "Lemma 8"),
+                   {"power", "term", "kappa", "energy", "alpha", "beta", "lambda", "lambda_bound"},
+                   {},
+                   {"lambda and its bound belong to the whole matrix."}};
   const auto rank = static_cast<std::int64_t>(a.kappa.size());
   const auto rule = a.optimal ? RankAllocation::optimal : RankAllocation::sqrt_kappa;
   for (const double power : parse_sweep("--power", a.power)) {
@@ -87,13 +87,13 @@ ValueTable ranks_table(const Arguments& a) {
 }
 
 ValueTable lambda_table(const Arguments& a) {
-  ValueTable table{fmt::format("Channel influence factors of a {} x {} matrix, {} worker(s) (spec 6)", a.m, a.n,
-                          a.workers),
-              {"rank", "power", "snr", "zsgd", "zsgd_k_equal", "zsgd_k_orthogonal", "one_shot_bound",
-               "bound_ratio", "two_phase", "alternating_even", "alternating_odd"},
-              {},
-              {"All but the zsgd_k columns are for one worker; two_phase uses phi = " +
-               fmt::format("{}", a.phi) + "."}};
+  ValueTable table{fmt::format("Channel influence factors of a {} x {} matrix, {} worker(s) (spec 6)", a.m,
+                               a.n, a.workers),
+                   {"rank", "power", "snr", "zsgd", "zsgd_k_equal", "zsgd_k_orthogonal", "one_shot_bound",
+                    "bound_ratio", "two_phase", "alternating_even", "alternating_odd"},
+                   {},
+                   {"All but the zsgd_k columns are for one worker; two_phase uses phi = " +
+                    fmt::format("{}", a.phi) + "."}};
   for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
     for (const double power : parse_sweep("--power", a.power)) {
       table.rows.push_back({rank, power, theory::signal_to_noise(a.m, a.n, power),
@@ -112,11 +112,11 @@ ValueTable lambda_table(const Arguments& a) {
 
 ValueTable bounds_table(const Arguments& a) {
   ValueTable table{"Theorem 1 with the constants of its proof (spec 6)",
-              {"lambda", "rounds", "step_max", "assumption5", "convex_step", "convex_bound", "nonconvex_step",
-               "nonconvex_bound", "quasiconvex_decay", "quasiconvex_variance"},
-              {},
-              {"The bounds are the closed forms; the quasi-convex terms hold up to log factors.",
-               "Where assumption5 is 'no' the numbers show a trend and guarantee nothing."}};
+                   {"lambda", "rounds", "step_max", "assumption5", "convex_step", "convex_bound",
+                    "nonconvex_step", "nonconvex_bound", "quasiconvex_decay", "quasiconvex_variance"},
+                   {},
+                   {"The bounds are the closed forms; the quasi-convex terms hold up to log factors.",
+                    "Where assumption5 is 'no' the numbers show a trend and guarantee nothing."}};
   for (const double influence : parse_sweep("--lambda", a.influence)) {
     auto problem = a.problem;
     problem.influence = influence;
@@ -124,13 +124,13 @@ ValueTable bounds_table(const Arguments& a) {
       const auto convex = theory::convex_bound(problem, rounds, a.squared_distance);
       const auto nonconvex = theory::nonconvex_bound(problem, rounds, a.gap);
       std::vector<ValueCell> row{influence,
-                            rounds,
-                            theory::largest_step(problem),
-                            theory::assumption5_holds(problem),
-                            convex.step,
-                            convex.closed_form,
-                            nonconvex.step,
-                            nonconvex.closed_form};
+                                 rounds,
+                                 theory::largest_step(problem),
+                                 theory::assumption5_holds(problem),
+                                 convex.step,
+                                 convex.closed_form,
+                                 nonconvex.step,
+                                 nonconvex.closed_form};
       if (problem.quasi_convexity > 0) {
         const auto terms = theory::quasi_convex_terms(problem, rounds, a.squared_distance);
         row.insert(row.end(), {terms.decay, terms.variance});
@@ -145,14 +145,15 @@ ValueTable bounds_table(const Arguments& a) {
 
 ValueTable condition_table(const Arguments& a) {
   const bool has_matrix = a.m != 0 || a.n != 0;
-  ValueTable table{fmt::format("Is rank r low enough for power P over {} tensor(s)? (spec 6)", a.tensors),
-              {"rank", "power", "needed", "fits", "needed_exact", "fits_exact", "largest_rank"},
-              {},
-              {"needed = 4 r^2 L (the paper); needed_exact counts 4 r/min(m, n) too and needs --m and --n."}};
+  ValueTable table{
+      fmt::format("Is rank r low enough for power P over {} tensor(s)? (spec 6)", a.tensors),
+      {"rank", "power", "needed", "fits", "needed_exact", "fits_exact", "largest_rank"},
+      {},
+      {"needed = 4 r^2 L (the paper); needed_exact counts 4 r/min(m, n) too and needs --m and --n."}};
   for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
     for (const double power : parse_sweep("--power", a.power)) {
       std::vector<ValueCell> row{rank, power, theory::power_for_rank(rank, a.tensors),
-                            theory::rank_fits_power(rank, power, a.tensors)};
+                                 theory::rank_fits_power(rank, power, a.tensors)};
       if (has_matrix) {
         const double needed = theory::power_for_rank_exact(a.m, a.n, rank, a.tensors);
         row.insert(row.end(), {needed, power > needed});
@@ -168,19 +169,19 @@ ValueTable condition_table(const Arguments& a) {
 
 ValueTable volume_table(const Arguments& a) {
   const auto layout = model_layout(a.model);
-  ValueTable table{fmt::format("Data per worker and iteration, {}: {} parameters in {} tensors (spec 7)", a.model,
-                          layout.size, layout.layers.size()),
-              {"algorithm", "rank", "symbols", "bytes", "ratio"},
-              {},
-              {fmt::format("Compression factor {}. Signum's symbols are analog but counted as bits.",
-                           a.compression_factor)}};
+  ValueTable table{fmt::format("Data per worker and iteration, {}: {} parameters in {} tensors (spec 7)",
+                               a.model, layout.size, layout.layers.size()),
+                   {"algorithm", "rank", "symbols", "bytes", "ratio"},
+                   {},
+                   {fmt::format("Compression factor {}. Signum's symbols are analog but counted as bits.",
+                                a.compression_factor)}};
   const auto ranks = parse_integer_sweep("--rank", a.rank);
   for (const auto& [name, scheme] : theory::kVolumeSchemes) {
     const bool has_rank = name.starts_with("laser");
     for (const auto rank : has_rank ? ranks : std::vector<std::int64_t>{1}) {
       const auto volume = theory::data_volume(layout, scheme, {rank, a.compression_factor});
-      table.rows.push_back({std::string(name), has_rank ? ValueCell(rank) : ValueCell(), volume.symbols, volume.bytes,
-                            volume.compression_ratio});
+      table.rows.push_back({std::string(name), has_rank ? ValueCell(rank) : ValueCell(), volume.symbols,
+                            volume.bytes, volume.compression_ratio});
     }
   }
   return table;
@@ -192,7 +193,8 @@ ValueTable policy_table(const Arguments& a) {
     fail(ExitCode::kConfiguration, "--periods is {}: a table of at most {} rows is printed", a.periods,
          kMostPeriods);
   }
-  ValueTable table{fmt::format("Power policy {} over {} periods (spec 3.1)", a.policy, a.periods), {"t"}, {}, {}};
+  ValueTable table{
+      fmt::format("Power policy {} over {} periods (spec 3.1)", a.policy, a.periods), {"t"}, {}, {}};
   std::vector<std::vector<double>> schedules;
   for (const double power : parse_sweep("--power", a.power)) {
     table.columns.push_back(fmt::format("mean {:g}", power));

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <limits>
 
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
@@ -93,7 +94,7 @@ void add_theory_verify(CLI::App& theory) {
       "--out", arguments->out,
       "Folder for verify.json, verify.html and the figures (default: runs/theory-verify-<time>)");
   command->add_option("--seed", arguments->options.seed, "Seed of every random number")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
   command->add_flag("--quick", arguments->options.quick, "Fewer draws and shorter runs: seconds");
   command->add_flag("--json", arguments->json, "Print verify.json instead of tables");

@@ -81,7 +81,7 @@ TEST(Feedback, KeepsNothingTheOwnOrTheDecodedRemainder) {
     Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
     auto estimate = at::zeros({small_layout().size}, at::kDouble);
     const auto report = aggregator.round(0, 30.0, gradients, estimate, true);
-    const auto& layer = small_layout().layers[0];
+    const auto layer = small_layout().layers[0];
     if (std::string(feedback) == "none") {
       EXPECT_FALSE(aggregator.memory(0).defined());
       EXPECT_FALSE(report.memory_ratio.has_value());

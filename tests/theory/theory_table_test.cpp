@@ -52,7 +52,8 @@ TEST(Sweep, RefusesWhatItCannotRead) {
 }
 
 TEST(ValueTable, PrintsAlignedTextAndExactJson) {
-  const ValueTable table{"Title", {"name", "value"}, {{"a", 0.1}, {"long", nullptr}, {"flag", true}}, {"note"}};
+  const ValueTable table{
+      "Title", {"name", "value"}, {{"a", 0.1}, {"long", nullptr}, {"flag", true}}, {"note"}};
   testing::internal::CaptureStdout();
   table.print(false);
   EXPECT_EQ(testing::internal::GetCapturedStdout(),

@@ -33,12 +33,12 @@ struct Layout {
 /// r_l = min(r, m, n) of a tensor (spec 1). Throws Error (configuration) if rank < 1.
 [[nodiscard]] std::int64_t effective_rank(const Layer& layer, std::int64_t rank);
 
-/// Rule `saves`: compress iff the tensor has 2 dimensions or more and m n > r_l (m + n) (spec 2.1). Throws Error
-/// (configuration) if rank < 1.
+/// Rule `saves`: compress iff the tensor has 2 dimensions or more and m n > r_l (m + n) (spec 2.1). Throws
+/// Error (configuration) if rank < 1.
 [[nodiscard]] bool compression_saves(const Layer& layer, std::int64_t rank);
 
-/// Numbers kept of a tensor of `size` at compression factor cf: max(1, floor(cf size + 1e-9)) (spec 4, 7). Throws
-/// Error (configuration) unless 0 < cf <= 1.
+/// Numbers kept of a tensor of `size` at compression factor cf: max(1, floor(cf size + 1e-9)) (spec 4, 7).
+/// Throws Error (configuration) unless 0 < cf <= 1.
 [[nodiscard]] std::int64_t kept_coordinates(std::int64_t size, double compression_factor);
 
 }  // namespace laser

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "laser/core/error.hpp"
 #include "laser/core/arguments.hpp"
+#include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
 
 namespace laser {

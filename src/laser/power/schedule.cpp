@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "laser/core/error.hpp"
 #include "laser/core/arguments.hpp"
+#include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
 
 namespace laser {

@@ -193,8 +193,8 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
 }
 
 void use_threads(std::int64_t threads) {
-  // MKL, LibTorch's BLAS on x86, adds up in an order that depends on the number of threads unless told not to. It reads
-  // this at its first call; a user's own choice is respected.
+  // MKL, LibTorch's BLAS on x86, adds up in an order that depends on the number of threads unless told not
+  // to. It reads this at its first call; a user's own choice is respected.
   setenv("MKL_CBWR", "AUTO,STRICT", 0);
   const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));

@@ -29,8 +29,8 @@ struct RunControl {
 /// when training diverges; what was recorded until then has been handed out.
 RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
 
-/// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for every
-/// tensor): known before anything is written.
+/// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for
+/// every tensor): known before anything is written.
 void check_fits(const Experiment& experiment, const Task& task);
 
 /// Trains into a run folder (record/schema.hpp): configuration, versions, a line an epoch, summary - also
@@ -38,8 +38,8 @@ void check_fits(const Experiment& experiment, const Task& task);
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
                       const RunControl& control, const std::string& command);
 
-/// Sets the number of threads that LibTorch uses in this thread; 0: all cores. Called before the first LibTorch
-/// operation it also makes results independent of that number (MKL's strict reproducibility mode).
+/// Sets the number of threads that LibTorch uses in this thread; 0: all cores. Called before the first
+/// LibTorch operation it also makes results independent of that number (MKL's strict reproducibility mode).
 void use_threads(std::int64_t threads);
 
 }  // namespace laser

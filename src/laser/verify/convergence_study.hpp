@@ -3,9 +3,9 @@
 //
 // Over T every run uses the constant step that makes the theorem's bound least; over the SNR all methods
 // share one step, so that only the channel differs. delta_r: with a fresh random basis the expected quality
-// is at least r/n for every message (||P^T M|| >= ||M Q|| and E ||M Q||^2 = (r/n)
-// ||M||^2), so the theorem's premise is guaranteed; with bases carried over, the smallest quality measured
-// along the run has to be r/n or more. Where Assumption 5 fails no bound is claimed: "outside the theorem".
+// is at least r/n for every message (||P^T M|| >= ||M Q|| and E ||M Q||^2 = (r/n) ||M||^2), so the theorem's
+// premise is guaranteed; with bases carried over it is what was seen: a smallest measured quality below r/n
+// puts the point outside the theorem. So does a lambda above Assumption 5: no bound is claimed there.
 #pragma once
 
 #include <optional>

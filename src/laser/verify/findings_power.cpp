@@ -116,8 +116,7 @@ Finding rank_allocation_at_low_power(std::uint64_t seed, std::int64_t rounds) {
   finding.explanation =
       "P_j proportional to sqrt(kappa_j) meets the bound and is best to first order at high power; the exact "
       "minimiser (`laser theory ranks --optimal`) has a smaller lambda at low power.";
-  finding.columns = {"P",         "lambda, Lemma 8", "measured", "std error", "lambda, optimal",
-                     "measured ", "std error ",      "gain %"};
+  finding.columns = {"P", "Lemma 8", "measured", "std error", "optimal", "measured ", "std error ", "gain %"};
   constexpr std::int64_t kRows = 24, kColumns = 40;
   const std::vector<double> kappa{0.9, 0.09, 0.01};
   const auto left = orthonormal_terms(3, kRows, derived_seed(seed, 521)) *
