@@ -258,8 +258,9 @@ def draw_over_epochs(plt, summary: dict):
     return figure
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
-    """Draws every figure that the summary has data for and returns the files written."""
+def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
+    """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and NAME.png. Equal data give
+    equal files. A drawing that returns None is left out."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -271,9 +272,8 @@ def draw(summary: dict, folder: Path) -> list[Path]:
         "axes.labelcolor": "#1C2733", "svg.fonttype": "path",
     })
     written = []
-    for ending, drawing in (("power", draw_over_power), ("epochs", draw_over_epochs)):
-        name = f"{summary.get('quantity', 'accuracy')}_over_{ending}"
-        # Ids in the SVG come from this salt and not from chance; it differs so that one page can hold both figures.
+    for name, drawing in drawings.items():
+        # Ids in the SVG come from this salt and not from chance; it differs so that one page can hold all figures.
         plt.rcParams["svg.hashsalt"] = name
         figure = drawing(plt, summary)
         if figure is None:
@@ -283,6 +283,13 @@ def draw(summary: dict, folder: Path) -> list[Path]:
         plt.close(figure)
         written += [folder / f"{name}.svg", folder / f"{name}.png"]
     return written
+
+
+def draw(summary: dict, folder: Path) -> list[Path]:
+    """Draws every figure that the summary has data for and returns the files written."""
+    quantity = summary.get("quantity", "accuracy")
+    drawings = {f"{quantity}_over_power": draw_over_power, f"{quantity}_over_epochs": draw_over_epochs}
+    return draw_all(drawings, summary, folder)
 
 
 def main(arguments: list[str]) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import EXIT_DATA, EXIT_NO_MATPLOTLIB, STYLES, number, plain, spread_positions  # noqa: E402
+from figures import EXIT_DATA, EXIT_NO_MATPLOTLIB, STYLES, draw_all, number, plain, spread_positions  # noqa: E402
 
 # Subjects of the left panel of the first figure, with a short name; all others are in the right panel only.
 CURVES = {
@@ -173,27 +173,7 @@ DRAWINGS = {
 
 def draw(summary: dict, folder: Path) -> list[Path]:
     """Draws every figure that the file has data for and returns the files written."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    plt.rcParams.update({
-        "font.family": "DejaVu Sans", "font.size": 9.5, "axes.labelsize": 10, "axes.edgecolor": "#8A949E",
-        "axes.linewidth": 0.8, "xtick.color": "#4A5561", "ytick.color": "#4A5561", "text.color": "#1C2733",
-        "axes.labelcolor": "#1C2733", "svg.fonttype": "path",
-    })
-    written = []
-    for name, drawing in DRAWINGS.items():
-        plt.rcParams["svg.hashsalt"] = name  # ids that don't depend on chance, and differ between figures
-        figure = drawing(plt, summary)
-        if figure is None:
-            continue
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
-        plt.close(figure)
-        written += [folder / f"{name}.svg", folder / f"{name}.png"]
-    return written
+    return draw_all(DRAWINGS, summary, folder)
 
 
 def main(arguments: list[str]) -> int:

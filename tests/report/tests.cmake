@@ -9,4 +9,4 @@ find_program(LASER_FIGURES_PYTHON NAMES python3)
 target_compile_definitions(report_write_report_test PRIVATE LASER_TEST_PYTHON="${LASER_FIGURES_PYTHON}")
 add_test(NAME python_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
-set_tests_properties(python_figures PROPERTIES LABELS "fast;python" TIMEOUT 120)
+set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 120)

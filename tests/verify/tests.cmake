@@ -7,4 +7,4 @@ target_sources(verify_verification_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser/t
 target_include_directories(verify_verification_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser)
 add_test(NAME python_theory_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_theory_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
-set_tests_properties(python_theory_figures PROPERTIES LABELS "fast;python" TIMEOUT 120)
+set_tests_properties(python_theory_figures PROPERTIES LABELS python TIMEOUT 120)

@@ -116,14 +116,20 @@ void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, Cha
 }
 
 std::vector<double> group_norms(const at::Tensor& symbols) {
+  // Plain pointers: a tensor view for each of many small groups costs more than its norm.
+  LASER_CHECK(symbols.device().is_cpu() && (symbols.size(2) == 1 || symbols.stride(2) == 1));
   const auto workers = symbols.size(0), count = symbols.size(1);
+  const auto length = static_cast<std::size_t>(symbols.size(2));
   std::vector<double> norms;
   norms.reserve(static_cast<std::size_t>(workers * count));
-  for (std::int64_t i = 0; i < workers; ++i) {
-    for (std::int64_t c = 0; c < count; ++c) {
-      with_span(symbols[i][c], [&](auto span) { norms.push_back(std::sqrt(sum_of_squares(span))); });
+  with_elements(symbols, [&](const auto* first) {
+    for (std::int64_t i = 0; i < workers; ++i) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        const auto* group = first + i * symbols.stride(0) + c * symbols.stride(1);
+        norms.push_back(std::sqrt(sum_of_squares(std::span(group, length))));
+      }
     }
-  }
+  });
   return norms;
 }
 

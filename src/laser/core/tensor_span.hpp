@@ -10,17 +10,24 @@
 
 namespace laser {
 
+/// Calls `use` with a float* or double* to the first number of a CPU tensor, whatever its strides.
+template <class Use>
+void with_elements(const at::Tensor& tensor, Use use) {
+  LASER_CHECK(tensor.device().is_cpu());
+  if (tensor.scalar_type() == at::kFloat) {
+    use(tensor.data_ptr<float>());
+  } else {
+    LASER_CHECK(tensor.scalar_type() == at::kDouble);
+    use(tensor.data_ptr<double>());
+  }
+}
+
 /// Calls `use` with a std::span<float> or std::span<double> over all numbers of a contiguous CPU tensor.
 template <class Use>
 void with_span(const at::Tensor& tensor, Use use) {
-  LASER_CHECK(tensor.is_contiguous() && tensor.device().is_cpu());
-  const auto size = static_cast<std::size_t>(tensor.numel());
-  if (tensor.scalar_type() == at::kFloat) {
-    use(std::span<float>(tensor.data_ptr<float>(), size));
-  } else {
-    LASER_CHECK(tensor.scalar_type() == at::kDouble);
-    use(std::span<double>(tensor.data_ptr<double>(), size));
-  }
+  LASER_CHECK(tensor.is_contiguous());
+  with_elements(tensor,
+                [&](auto* first) { use(std::span(first, static_cast<std::size_t>(tensor.numel()))); });
 }
 
 /// The element type of a span.

@@ -60,12 +60,15 @@ double OneLayer::gradient(const SparseRows& rows, std::span<const std::uint8_t> 
   const double loss = softmax_regression_gradient(
       rows, ids, labels, static_cast<int>(classes_), weights_.data(), bias_.data(), values_,
       scratch.gradient.data(), bias_gradient.data(), static_cast<float>(1.0 / count));
-  const auto pixels = static_cast<std::size_t>(pixels_);
-  for (std::size_t c = 0; c < static_cast<std::size_t>(classes_); ++c) {
-    const float shift = shift_ * bias_gradient[c];  // every pixel's share of the constant -mean / std
-    float* out = gradient.data() + c * pixels;
-    for (std::size_t p = 0; p < pixels; ++p) out[p] = scratch.gradient[p * kLanes + c] - shift;
+  const auto pixels = static_cast<std::size_t>(pixels_), classes = static_cast<std::size_t>(classes_);
+  std::array<float, kLanes> shift{};  // every pixel's share of the constant -mean / std
+  for (std::size_t c = 0; c < classes; ++c) {
+    shift[c] = shift_ * bias_gradient[c];
     gradient[static_cast<std::size_t>(layout_.layers[1].offset) + c] = bias_gradient[c];
+  }
+  for (std::size_t p = 0; p < pixels; ++p) {
+    const float* row = scratch.gradient.data() + p * kLanes;
+    for (std::size_t c = 0; c < classes; ++c) gradient[c * pixels + p] = row[c] - shift[c];
   }
   return loss / count;
 }
