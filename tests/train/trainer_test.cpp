@@ -136,6 +136,7 @@ TEST_F(RunFolder, AnInterruptedRunKeepsWhatItMeasured) {
                                   mnist(), control, "test");
   EXPECT_EQ(summary.status, "interrupted");
   EXPECT_EQ(summary.rounds, 40);
+  EXPECT_DOUBLE_EQ(summary.symbols_per_round, 804.0);  // of the whole epoch that was measured
   EXPECT_EQ(read_run((folder_ / "a").string()).epochs.size(), 1u);
 }
 

@@ -96,6 +96,7 @@ RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
   RunSummary summary;
   summary.status = "completed";
   summary.dense_symbols = static_cast<double>(task.layout().size);
+  double symbols = 0;  // of all whole epochs
   std::int64_t t = 0;
   for (std::int64_t epoch = 0; epoch < e.epochs && summary.status == "completed"; ++epoch) {
     std::vector<std::vector<std::int32_t>> orders;
@@ -147,8 +148,8 @@ RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
     summary.final_loss = raw.loss;
     summary.best_ema_accuracy = std::max(summary.best_ema_accuracy, record.ema_accuracy);
     summary.budget_use = std::max(summary.budget_use, record.budget_use);
-    summary.symbols_per_round +=
-        record.symbols * static_cast<double>(sums.rounds) / static_cast<double>(rounds);
+    symbols += record.symbols * static_cast<double>(sums.rounds);
+    summary.symbols_per_round = symbols / static_cast<double>(t);
     if (control.record) control.record(record);
   }
   summary.weights_hash = weights_hash(parameters);
