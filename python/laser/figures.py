@@ -292,15 +292,16 @@ def draw(summary: dict, folder: Path) -> list[Path]:
     return draw_all(drawings, summary, folder)
 
 
-def main(arguments: list[str]) -> int:
+def run(arguments: list[str], usage: str, expected: str, is_expected, draw_files) -> int:
+    """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files."""
     if len(arguments) != 2:
-        print("usage: figures.py SUMMARY_JSON FOLDER", file=sys.stderr)
+        print(f"usage: {usage}", file=sys.stderr)
         return 2
     source, folder = Path(arguments[0]), Path(arguments[1])
     try:
         summary = json.loads(source.read_text(encoding="utf-8"))
-        if not isinstance(summary, dict) or summary.get("schema") != 1 or "rows" not in summary:
-            raise ValueError("not the summary.json of a report, or of another version")
+        if not isinstance(summary, dict) or summary.get("schema") != 1 or not is_expected(summary):
+            raise ValueError(f"not the {expected}, or of another version")
     except (OSError, ValueError) as error:
         print(f"{source}: {error}", file=sys.stderr)
         return EXIT_DATA
@@ -310,9 +311,14 @@ def main(arguments: list[str]) -> int:
         print(f"{sys.executable} has no matplotlib ({error})", file=sys.stderr)
         return EXIT_NO_MATPLOTLIB
     folder.mkdir(parents=True, exist_ok=True)
-    for path in draw(summary, folder):
+    for path in draw_files(summary, folder):
         print(path)
     return 0
+
+
+def main(arguments: list[str]) -> int:
+    return run(arguments, "figures.py SUMMARY_JSON FOLDER", "summary.json of a report",
+               lambda summary: "rows" in summary, draw)
 
 
 if __name__ == "__main__":

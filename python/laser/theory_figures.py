@@ -9,13 +9,12 @@ figures, byte for byte in SVG.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import EXIT_DATA, EXIT_NO_MATPLOTLIB, STYLES, draw_all, number, plain, spread_positions  # noqa: E402
+from figures import STYLES, draw_all, number, plain, run, spread_positions  # noqa: E402
 
 # Subjects of the left panel of the first figure, with a short name; all others are in the right panel only.
 CURVES = {
@@ -177,26 +176,8 @@ def draw(summary: dict, folder: Path) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 2:
-        print("usage: theory_figures.py VERIFY_JSON FOLDER", file=sys.stderr)
-        return 2
-    source, folder = Path(arguments[0]), Path(arguments[1])
-    try:
-        summary = json.loads(source.read_text(encoding="utf-8"))
-        if not isinstance(summary, dict) or summary.get("kind") != "theory_verification" or summary.get("schema") != 1:
-            raise ValueError("not the verify.json of `laser theory verify`, or of another version")
-    except (OSError, ValueError) as error:
-        print(f"{source}: {error}", file=sys.stderr)
-        return EXIT_DATA
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        print(f"{sys.executable} has no matplotlib ({error})", file=sys.stderr)
-        return EXIT_NO_MATPLOTLIB
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in draw(summary, folder):
-        print(path)
-    return 0
+    return run(arguments, "theory_figures.py VERIFY_JSON FOLDER", "verify.json of `laser theory verify`",
+               lambda summary: summary.get("kind") == "theory_verification", draw)
 
 
 if __name__ == "__main__":
