@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache mold make python3 python3-venv python3-dev git
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libhwy-dev zlib1g-dev libssl-dev
-  libgtest-dev librapidcheck-dev librandom123-dev libeigen3-dev)
+  libgtest-dev librapidcheck-dev librandom123-dev libeigen3-dev libbenchmark-dev libcurl4-openssl-dev)
 
 env_file=build/setup.env
 fingerprint=$( (cat scripts/setup.sh; echo "${TORCH_DIR:-}") | sha256sum | cut -c1-16)
