@@ -27,6 +27,7 @@ enum class Purpose : std::uint8_t {
   kFading = 10,
   kAugmentation = 11,
   kDropout = 12,
+  kRounding = 13,  // stochastic rounding of error memories
   kTest = 15,
 };
 

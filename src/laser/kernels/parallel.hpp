@@ -1,0 +1,16 @@
+// A loop over independent pieces of work on the threads that LibTorch uses (OpenMP), for kernels.
+//
+// Pieces are handed out as threads become free, so what they compute must not depend on who computes it: the
+// kernels cut their work by size, never by the number of threads, and add up in the order of the pieces.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace laser {
+
+/// Calls `work(i)` once for each i < count, in any order, on as many threads as OpenMP gives (at::
+/// set_num_threads decides). `work` must not throw. Small loops are better called with `parallel` = false.
+void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& work, bool parallel = true);
+
+}  // namespace laser

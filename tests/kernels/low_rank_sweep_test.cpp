@@ -1,0 +1,255 @@
+#include "laser/kernels/low_rank_sweep.hpp"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <vector>
+
+#include "laser/kernels/normal.hpp"
+
+namespace laser {
+namespace {
+
+/// `size` normal numbers times `scale`.
+template <class T>
+std::vector<T> draws(std::size_t size, std::uint32_t unit, double scale) {
+  std::vector<float> normals(size);
+  fill_normal(normals, {7, Purpose::kTest, 0, 0, unit});
+  std::vector<T> values;
+  for (const float z : normals) {
+    const double x = scale * static_cast<double>(z);
+    if constexpr (std::is_same_v<T, Bfloat16>) {
+      values.push_back(to_bfloat16(static_cast<float>(x)));
+    } else {
+      values.push_back(static_cast<T>(x));
+    }
+  }
+  return values;
+}
+
+enum class Wanted { kLeft, kRight, kBoth, kComposed, kNothing };
+
+/// A matrix with everything that a sweep reads and writes.
+template <class M, class G>
+struct Case {
+  using W = typename SweepMatrix<M, G>::Work;
+  std::vector<M> memory;
+  std::vector<G> gradient;
+  std::vector<W> pending_left, pending_right, left_basis, right_basis, left, right;
+  SweepMatrix<M, G> matrix;
+
+  Case(std::size_t rows, std::size_t columns, std::size_t pending, std::size_t rank, Wanted wanted, double scale)
+      : memory(draws<M>(rows * columns, 1, scale)),
+        gradient(draws<G>(rows * columns, 2, scale)),
+        pending_left(draws<W>(pending * rows, 3, 1)),
+        pending_right(draws<W>(pending * columns, 4, scale)),
+        left_basis(draws<W>(rank * rows, 5, 1)),
+        right_basis(draws<W>(rank * columns, 6, 1)),
+        left(rank * rows, W{-1}),
+        right(rank * columns, W{-1}) {
+    matrix.rows = rows;
+    matrix.columns = columns;
+    matrix.memory = memory.data();
+    matrix.gradient = gradient.data();
+    matrix.scale = W(0.75);
+    matrix.pending = {pending, pending_left.data(), pending_right.data()};
+    matrix.rank = rank;
+    matrix.squares = true;
+    matrix.rounding = {3, Purpose::kRounding, 5, 2, 1};
+    if (wanted == Wanted::kRight || wanted == Wanted::kBoth) matrix.left_basis = left_basis.data();
+    if (wanted == Wanted::kLeft || wanted == Wanted::kBoth || wanted == Wanted::kComposed) {
+      matrix.right_basis = right_basis.data();
+      matrix.left_factor = left.data();
+    }
+    if (wanted != Wanted::kLeft && wanted != Wanted::kNothing) matrix.right_factor = right.data();
+    matrix.compose = wanted == Wanted::kComposed;
+  }
+  Case(const Case&) = delete;
+};
+
+double value_of(double x) { return x; }
+double value_of(float x) { return static_cast<double>(x); }
+double value_of(Bfloat16 x) { return static_cast<double>(to_float(x)); }
+
+/// ||a - b|| / ||b||, in a form that large and small numbers survive.
+template <class T>
+double difference(const std::vector<T>& a, const std::vector<T>& b) {
+  double largest = 0, error = 0, norm = 0;
+  for (const T x : b) largest = std::max(largest, std::abs(value_of(x)));
+  if (largest == 0) largest = 1;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    error += std::pow((value_of(a[i]) - value_of(b[i])) / largest, 2);
+    norm += std::pow(value_of(b[i]) / largest, 2);
+  }
+  return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
+}
+
+template <class M, class G>
+void expect_agreement(std::size_t rows, std::size_t columns, std::size_t pending, std::size_t rank,
+                      Wanted wanted, double scale, double tolerance) {
+  Case<M, G> fast(rows, columns, pending, rank, wanted, scale);
+  Case<M, G> slow(rows, columns, pending, rank, wanted, scale);
+  low_rank_sweep(std::span(&fast.matrix, 1));
+  reference::low_rank_sweep(slow.matrix);
+  const auto where = ::testing::Message() << rows << " x " << columns << ", pending " << pending << ", rank "
+                                          << rank << ", wanted " << static_cast<int>(wanted) << ", scale "
+                                          << scale;
+  EXPECT_LT(difference(fast.memory, slow.memory), tolerance) << where;
+  EXPECT_LT(difference(fast.left, slow.left), tolerance) << where;
+  EXPECT_LT(difference(fast.right, slow.right), tolerance) << where;
+  EXPECT_NEAR(fast.matrix.sum_of_squares / slow.matrix.sum_of_squares, 1, tolerance) << where;
+}
+
+constexpr Wanted kAll[] = {Wanted::kLeft, Wanted::kRight, Wanted::kBoth, Wanted::kComposed, Wanted::kNothing};
+constexpr std::size_t kShapes[][2] = {{1, 1},   {1, 37},  {37, 1},   {3, 5},     {4, 16},   {5, 255},
+                                      {6, 256}, {7, 257}, {10, 784}, {130, 520}, {64, 576}, {1100, 513}};
+
+TEST(low_rank_sweep, agrees_with_the_reference_in_every_shape) {
+  for (const auto& [rows, columns] : kShapes) {
+    for (const auto wanted : kAll) {
+      expect_agreement<float, float>(rows, columns, 4, 4, wanted, 1, 2e-5);
+      expect_agreement<double, double>(rows, columns, 4, 4, wanted, 1, 1e-12);
+    }
+  }
+}
+
+TEST(low_rank_sweep, agrees_with_the_reference_at_every_rank) {
+  for (std::size_t rank = 1; rank <= 33; ++rank) {
+    for (const auto wanted : {Wanted::kBoth, Wanted::kComposed}) {
+      expect_agreement<float, float>(70, 300, 34 - rank, rank, wanted, 1, 2e-5);
+    }
+  }
+  expect_agreement<float, float>(9, 40, 0, 3, Wanted::kBoth, 1, 2e-5);
+  expect_agreement<float, float>(9, 40, 3, 0, Wanted::kNothing, 1, 2e-5);
+}
+
+TEST(low_rank_sweep, keeps_its_accuracy_at_extreme_scales) {
+  for (const double scale : {1e-30, 1e-18, 1e18, 1e30}) {
+    expect_agreement<float, float>(33, 300, 2, 2, Wanted::kBoth, scale, 2e-5);
+    expect_agreement<double, double>(33, 300, 2, 2, Wanted::kBoth, scale, 1e-12);
+  }
+}
+
+TEST(low_rank_sweep, takes_short_gradients_and_memories) {
+  for (const auto& [rows, columns] : kShapes) {
+    expect_agreement<float, Bfloat16>(rows, columns, 4, 4, Wanted::kComposed, 1, 2e-5);
+    // Rounded by the same random bits; where float and double sums differ in the last bit, one number in
+    // about 2^8 / 2^-15 may round the other way.
+    expect_agreement<Bfloat16, float>(rows, columns, 4, 2, Wanted::kBoth, 1, 1e-3);
+    expect_agreement<Bfloat16, Bfloat16>(rows, columns, 0, 2, Wanted::kComposed, 1, 1e-3);
+  }
+}
+
+TEST(low_rank_sweep, rounding_to_bfloat16_is_unbiased) {
+  // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is within 5 standard errors.
+  constexpr std::size_t kCount = 200'000;
+  std::vector<Bfloat16> memory(kCount);
+  const std::vector<float> gradient(kCount, 1.0f + 1.0f / 512);
+  SweepMatrix<Bfloat16, float> matrix;
+  matrix.rows = 100;
+  matrix.columns = kCount / 100;
+  matrix.memory = memory.data();
+  matrix.gradient = gradient.data();
+  matrix.rounding = {1, Purpose::kRounding, 0, 0, 0};
+  low_rank_sweep(std::span(&matrix, 1));
+  double up = 0;
+  for (const auto x : memory) {
+    ASSERT_TRUE(to_float(x) == 1.0f || to_float(x) == 1.0f + 1.0f / 128);
+    up += to_float(x) > 1.0f ? 1 : 0;
+  }
+  EXPECT_NEAR(up / kCount, 0.25, 5 * std::sqrt(0.25 * 0.75 / kCount));
+}
+
+TEST(low_rank_sweep, short_memory_keeps_infinity_and_nan) {
+  std::vector<Bfloat16> memory(3);
+  const std::vector<float> gradient{INFINITY, -INFINITY, std::bit_cast<float>(0x7f800001u)};
+  SweepMatrix<Bfloat16, float> matrix;
+  matrix.rows = 1;
+  matrix.columns = 3;
+  matrix.memory = memory.data();
+  matrix.gradient = gradient.data();
+  low_rank_sweep(std::span(&matrix, 1));
+  EXPECT_EQ(to_float(memory[0]), INFINITY);
+  EXPECT_EQ(to_float(memory[1]), -INFINITY);
+  EXPECT_TRUE(std::isnan(to_float(memory[2])));
+}
+
+TEST(low_rank_sweep, reads_a_gradient_without_memory) {
+  Case<float, float> fast(130, 700, 0, 4, Wanted::kBoth, 1), slow(130, 700, 0, 4, Wanted::kBoth, 1);
+  fast.matrix.memory = slow.matrix.memory = nullptr;
+  low_rank_sweep(std::span(&fast.matrix, 1));
+  reference::low_rank_sweep(slow.matrix);
+  EXPECT_LT(difference(fast.left, slow.left), 2e-5);
+  EXPECT_LT(difference(fast.right, slow.right), 2e-5);
+}
+
+TEST(low_rank_sweep, settling_first_gives_the_same_bits) {
+  Case<float, float> once(130, 700, 5, 2, Wanted::kBoth, 1), twice(130, 700, 5, 2, Wanted::kBoth, 1);
+  low_rank_sweep(std::span(&once.matrix, 1));
+  auto settle = twice.matrix;
+  settle.gradient = nullptr;
+  settle.rank = 0;
+  settle.left_factor = settle.right_factor = nullptr;
+  settle.left_basis = settle.right_basis = nullptr;
+  low_rank_sweep(std::span(&settle, 1));
+  twice.matrix.pending = {};
+  low_rank_sweep(std::span(&twice.matrix, 1));
+  EXPECT_EQ(once.memory, twice.memory);
+  EXPECT_EQ(once.right, twice.right);
+}
+
+TEST(low_rank_sweep, bits_do_not_depend_on_threads_or_company) {
+  const int before = omp_get_max_threads();
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 5}) {
+    omp_set_num_threads(threads);
+    Case<float, float> large(2500, 900, 4, 4, Wanted::kComposed, 1), small(3, 5, 1, 1, Wanted::kComposed, 1);
+    SweepMatrix<float, float> both[] = {small.matrix, large.matrix};
+    low_rank_sweep(std::span<SweepMatrix<float, float>>(both));
+    large.memory.insert(large.memory.end(), large.right.begin(), large.right.end());
+    large.memory.insert(large.memory.end(), large.left.begin(), large.left.end());
+    large.memory.push_back(static_cast<float>(both[1].sum_of_squares));
+    results.push_back(large.memory);
+  }
+  omp_set_num_threads(before);
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
+}
+
+TEST(low_rank_sweep, a_number_that_is_not_finite_shows_in_the_products) {
+  Case<float, float> bad(20, 300, 2, 2, Wanted::kBoth, 1);
+  bad.gradient[20 * 300 - 1] = INFINITY;
+  low_rank_sweep(std::span(&bad.matrix, 1));
+  EXPECT_FALSE(std::isfinite(bad.matrix.sum_of_squares));
+  EXPECT_FALSE(std::isfinite(bad.left[19]));
+  EXPECT_FALSE(std::isfinite(bad.right[299]));
+}
+
+template <class T>
+void expect_product(std::size_t rows, std::size_t columns, std::size_t rank, double tolerance) {
+  const auto left = draws<T>(rank * rows, 1, 1), right = draws<T>(rank * columns, 2, 1);
+  std::vector<T> out(rows * columns, T{-7}), expected(rows * columns);
+  write_product(rows, columns, FactorPair<T>{rank, left.data(), right.data()}, out.data());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    double sum = 0;
+    for (std::size_t j = 0; j < rank; ++j) {
+      sum += static_cast<double>(left[j * rows + i / columns]) *
+             static_cast<double>(right[j * columns + i % columns]);
+    }
+    expected[i] = static_cast<T>(sum);
+  }
+  EXPECT_LT(difference(out, expected), tolerance) << rows << " x " << columns << " rank " << rank;
+}
+
+TEST(write_product, is_the_product_of_the_factors) {
+  for (const auto& [rows, columns] : kShapes) {
+    for (const std::size_t rank : {1, 2, 3, 4, 7}) {
+      expect_product<float>(rows, columns, rank, 1e-6);
+      expect_product<double>(rows, columns, rank, 1e-14);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace laser
