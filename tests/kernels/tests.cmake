@@ -1,9 +1,11 @@
 # Eigen (libeigen3-dev) and Random123 (librandom123-dev) are oracles: only these tests need them.
 find_package(Eigen3 REQUIRED NO_MODULE)
 laser_test(kernels/normal_test LINK laser_kernels)
+laser_test(kernels/normal_quality_test LABEL slow LINK laser_kernels)
 laser_test(kernels/sampling_test LINK laser_kernels)
 laser_test(kernels/reduction_test LINK laser_kernels)
 laser_test(kernels/orthonormal_test LINK laser_kernels Eigen3::Eigen)
 laser_test(kernels/softmax_regression_test LINK laser_kernels)
 laser_test(kernels/low_rank_sweep_test LINK laser_kernels)
-target_compile_options(kernels_low_rank_sweep_test PRIVATE -fopenmp)  # sets the number of threads
+target_compile_options(kernels_low_rank_sweep_test PRIVATE -fopenmp)  # sets the number of threads, as the next
+target_compile_options(kernels_normal_test PRIVATE -fopenmp)

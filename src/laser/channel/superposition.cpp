@@ -58,10 +58,13 @@ at::Tensor AddressedNoise::normal(at::IntArrayRef sizes, at::ScalarType type, co
 }
 
 void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
-  if (noise_std.size() != 1 || !values.is_contiguous()) return NoiseSource::add(values, noise_std, key);
+  if (!values.is_contiguous()) return NoiseSource::add(values, noise_std, key);
   with_span(values, [&](auto span) {
     using T = element_of<decltype(span)>;
-    add_normal(span, static_cast<T>(noise_std[0]), key);
+    const std::size_t length = span.size() / noise_std.size();
+    for (std::size_t c = 0; c < noise_std.size(); ++c) {
+      add_normal(span.subspan(c * length, length), static_cast<T>(noise_std[c]), key, c * length);
+    }
   });
 }
 
