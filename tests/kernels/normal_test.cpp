@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "every_target.hpp"
+#include "laser/kernels/normal_device.hpp"
 
 namespace laser {
 namespace {
@@ -140,6 +141,44 @@ TEST(Normal, AddedToBfloat16IsRoundedOnce) {
     EXPECT_EQ(special[1].bits, 0xff80);
     EXPECT_TRUE(std::isnan(to_float(special[2])) && std::isnan(to_float(special[3])));
   });
+}
+
+/// What the threads of a GPU do, one block each.
+template <class Sink>
+void write_by_blocks(const StreamKey& key, std::uint64_t first, std::uint64_t size, const Sink& sink) {
+  const device::NormalSlice slice{philox_schedule(key), first, size};
+  for (std::uint64_t i = slice.blocks(); i-- > 0;) device::write_block(slice, slice.first_block() + i, sink);
+}
+
+TEST(NormalDevice, BlocksEqualTheReferenceBitForBit) {
+  const StreamKey key = {
+      .seed = ~0ull, .purpose = Purpose::kNoise, .round = 5, .layer = 0xFFFFFFu, .unit = ~0u};
+  const PhiloxSchedule schedule = philox_schedule(key);
+  for (const std::uint32_t block : {0u, 1u, 77u, ~0u}) {
+    EXPECT_EQ(philox_block(schedule, block), random_block(key, block));
+  }
+  for (const std::uint64_t start : {std::uint64_t{0}, (std::uint64_t{1} << 34) - 200}) {
+    for (std::uint64_t first = start; first < start + 40; ++first) {
+      for (const std::size_t size : {0u, 1u, 2u, 15u, 16u, 17u, 31u, 32u, 33u, 100u, 160u}) {
+        const std::vector<float> expected = draw_by_reference(key, size, first);
+        std::vector<float> filled(size + 2, -7.0f), sum(size, 2.0f);
+        std::vector<double> wide(size, 2.0);
+        std::vector<Bfloat16> half(size, to_bfloat16(2.0f));
+        write_by_blocks(key, first, size, device::FillNormal<float>{filled.data() + 1});
+        write_by_blocks(key, first, size, device::AddNormal<float>{sum.data(), 0.3f});
+        write_by_blocks(key, first, size, device::AddNormal<double>{wide.data(), 0.3});
+        write_by_blocks(key, first, size, device::AddNormal<Bfloat16>{half.data(), 0.3f});
+        ASSERT_EQ(filled.front(), -7.0f);
+        ASSERT_EQ(filled.back(), -7.0f);
+        ASSERT_TRUE(same_bits({filled.begin() + 1, filled.end() - 1}, expected)) << first << " " << size;
+        for (std::size_t i = 0; i < size; ++i) {
+          ASSERT_EQ(sum[i], std::fma(0.3f, expected[i], 2.0f));
+          ASSERT_EQ(wide[i], std::fma(0.3, static_cast<double>(expected[i]), 2.0));
+          ASSERT_EQ(half[i].bits, to_bfloat16(sum[i]).bits);
+        }
+      }
+    }
+  }
 }
 
 TEST(Normal, BitsDoNotDependOnThreads) {

@@ -9,8 +9,7 @@ float box_muller(std::uint32_t word, std::uint32_t turn, bool sine) {
 }
 
 float normal(const StreamKey& key, std::uint64_t index) {
-  const PhiloxBlock block = random_block(key, device::block_of(index));
-  return device::normal_of_block({block[0], block[1], block[2], block[3]}, index);
+  return device::normal_of_block(random_block(key, device::block_of(index)), index);
 }
 
 }  // namespace laser::reference
