@@ -39,8 +39,9 @@ Outcome run(Settings settings, std::int64_t threads = 1) {
 }
 
 /// First epoch of every recipe at P = 1, seed 1: mean training loss and test accuracy. Measured by this code
-/// when its full runs were compared with the paper's Table 4; a change of more than rounding must be
-/// explained.
+/// when its full runs were compared with the paper's Table 4, and anew when the definition of the normal
+/// numbers changed (means over 24 seeds stayed: every recipe within 2.1 standard errors); a change of more
+/// than rounding must be explained.
 struct Pinned {
   const char* method;
   double loss;
@@ -49,10 +50,10 @@ struct Pinned {
 
 class PinnedCurve : public testing::TestWithParam<Pinned> {};
 INSTANTIATE_TEST_SUITE_P(Recipes, PinnedCurve,
-                         testing::Values(Pinned{"laser", 1.531538, 67.20}, Pinned{"zsgd", 1.003731, 82.82},
-                                         Pinned{"signum", 1.990404, 70.14},
-                                         Pinned{"randomk", 1.276301, 80.51},
-                                         Pinned{"sketch", 1.010271, 82.36}, Pinned{"adsgd", 1.905432, 65.92},
+                         testing::Values(Pinned{"laser", 1.526641, 71.59}, Pinned{"zsgd", 1.004411, 83.22},
+                                         Pinned{"signum", 1.845921, 68.31},
+                                         Pinned{"randomk", 1.290420, 79.34},
+                                         Pinned{"sketch", 1.047605, 80.89}, Pinned{"adsgd", 1.933159, 63.63},
                                          Pinned{"sgd", 0.869051, 87.81}),
                          [](const auto& pinned) { return std::string(pinned.param.method); });
 
