@@ -39,7 +39,8 @@ struct Case {
   std::vector<W> pending_left, pending_right, left_basis, right_basis, left, right;
   SweepMatrix<M, G> matrix;
 
-  Case(std::size_t rows, std::size_t columns, std::size_t pending, std::size_t rank, Wanted wanted, double scale)
+  Case(std::size_t rows, std::size_t columns, std::size_t pending, std::size_t rank, Wanted wanted,
+       double scale)
       : memory(draws<M>(rows * columns, 1, scale)),
         gradient(draws<G>(rows * columns, 2, scale)),
         pending_left(draws<W>(pending * rows, 3, 1)),
@@ -92,9 +93,9 @@ void expect_agreement(std::size_t rows, std::size_t columns, std::size_t pending
   Case<M, G> slow(rows, columns, pending, rank, wanted, scale);
   low_rank_sweep(std::span(&fast.matrix, 1));
   reference::low_rank_sweep(slow.matrix);
-  const auto where = ::testing::Message() << rows << " x " << columns << ", pending " << pending << ", rank "
-                                          << rank << ", wanted " << static_cast<int>(wanted) << ", scale "
-                                          << scale;
+  const auto where = ::testing::Message()
+                     << rows << " x " << columns << ", pending " << pending << ", rank " << rank
+                     << ", wanted " << static_cast<int>(wanted) << ", scale " << scale;
   EXPECT_LT(difference(fast.memory, slow.memory), tolerance) << where;
   EXPECT_LT(difference(fast.left, slow.left), tolerance) << where;
   EXPECT_LT(difference(fast.right, slow.right), tolerance) << where;
@@ -142,7 +143,8 @@ TEST(low_rank_sweep, takes_short_gradients_and_memories) {
 }
 
 TEST(low_rank_sweep, rounding_to_bfloat16_is_unbiased) {
-  // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is within 5 standard errors.
+  // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is within 5 standard
+  // errors.
   constexpr std::size_t kCount = 200'000;
   std::vector<Bfloat16> memory(kCount);
   const std::vector<float> gradient(kCount, 1.0f + 1.0f / 512);

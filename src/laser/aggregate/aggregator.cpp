@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "laser/aggregate/receiver.hpp"
 #include "laser/aggregate/round.hpp"
@@ -22,9 +23,11 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       uncompressed_(make_compressor({.name = "identity"})),
       channel_(make_channel(algorithm.channel)),
       allocation_(parse_allocation(algorithm.allocation)),
+      memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       feedback_(algorithm.feedback),
       receiver_(algorithm.receiver) {
+  validate(algorithm);
   compressor_->check(layout_);
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const auto& layer = layout_.layers[l];
@@ -61,43 +64,62 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
 }
 
 void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
-  std::vector<double> norms;
-  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
+  std::vector<SweepTensor> sweeps(count);
+  for (std::size_t l = 0; l < count; ++l) {
     auto& tensor = tensors_[l];
     const auto gradient = slice(gradients, l);
-    Exchange exchange{&layout_.layers[l],
-                      static_cast<std::uint32_t>(l),
-                      seed_,
-                      round.index,
-                      {},
-                      &tensor.shared,
-                      &tensor.constants,
-                      {}};
+    Exchange exchange;
+    exchange.layer = &layout_.layers[l];
+    exchange.index = static_cast<std::uint32_t>(l);
+    exchange.seed = seed_;
+    exchange.round = round.index;
+    exchange.shared = &tensor.shared;
+    exchange.constants = &tensor.constants;
+    auto& task = sweeps[l];
+    task.gradient = gradient;
     if (feedback_ != "none" && tensor.compressor == compressor_.get()) {
-      if (!tensor.memory.defined()) tensor.memory = at::zeros(gradient.sizes(), gradient.options());
-      exchange.message = tensor.memory.add_(gradient, scale);
+      if (!tensor.memory.defined()) {
+        tensor.memory = at::zeros(gradient.sizes(), gradient.options().dtype(memory_type_));
+      }
+      task.memory = tensor.memory;
+      task.scale = scale;
+      task.pending = std::exchange(tensor.pending, {});
+      task.rounding = exchange.key(Purpose::kRounding);
+      exchange.message = tensor.memory;
     } else {
-      exchange.message = scale == 1.0 ? gradient : gradient * scale;
+      if (scale != 1.0) task.gradient = gradient * scale;
+      exchange.message = task.gradient;
     }
-    const auto own = group_norms(exchange.message.flatten(1).unsqueeze(1));
-    norms.insert(norms.end(), own.begin(), own.end());
+    task.projection = tensor.compressor->projection(exchange);
+    // Norms of M: where the budget is shared by them, and where no product of M would show what is not
+    // finite.
+    task.norms_wanted = uses_raw_norms(allocation_) || round.diagnosed || !task.projection.wanted();
     round.exchanges.push_back(std::move(exchange));
   }
-  round.silent.assign(tensors_.size(), false);
-  // [tensors, K] -> [K, tensors], then over all processes.
-  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
-  std::vector<double> rows(norms.size());
+  sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
+  round.silent.assign(count, false);
+  std::vector<double> rows(workers * count, 0.0);
   for (std::size_t l = 0; l < count; ++l) {
-    for (std::size_t i = 0; i < workers; ++i) rows[i * count + l] = norms[l * workers + i];
+    round.exchanges[l].products = std::move(sweeps[l].products);
+    for (std::size_t i = 0; i < sweeps[l].norms.size(); ++i) rows[i * count + l] = sweeps[l].norms[i];
   }
   round.raw_norms = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(count));
-  for (std::size_t j = 0; j < round.raw_norms.size(); ++j) {
-    if (!std::isfinite(round.raw_norms[j])) {
+  for (std::size_t l = 0; l < count; ++l) {
+    std::vector<double> column;
+    for (std::size_t j = l; j < round.raw_norms.size(); j += count) column.push_back(round.raw_norms[j]);
+    check_finite(column, 1, l, round.index);
+  }
+}
+
+void Aggregator::check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
+                              std::int64_t round) const {
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    if (!std::isfinite(norms[j])) {
       fail(ExitCode::kNonFinite,
            "the gradient of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
-           "raise "
-           "power, or try feedback=none",
-           layout_.layers[j % count].name, j / count, round.index);
+           "raise power, or try feedback=none",
+           layout_.layers[tensor].name, j / columns, round);
     }
   }
 }
@@ -127,6 +149,7 @@ std::vector<Aggregator::Sending> Aggregator::encode(Round& round, int pass) {
       first += groups;
     }
     sending.norms = collective_.gather_rows(sending.local_norms, sending.groups);
+    check_finite(sending.norms, static_cast<std::size_t>(sending.groups), l, round.index);
     sendings.push_back(std::move(sending));
   }
   return sendings;
@@ -171,11 +194,11 @@ void Aggregator::exchange(Round& round, const std::vector<Sending>& sendings, in
     const auto* compressor = tensors_[l].compressor;
     auto& exchange = round.exchanges[l];
     auto decoded = compressor->decode(exchange, pass, noisy);
-    if (!decoded.estimate.defined()) continue;  // more passes to come
-    slice(round.estimate, l).copy_(decoded.estimate);
+    if (!decoded.complete()) continue;  // more passes to come
+    decoded.write(slice(round.estimate, l));
     if (round.diagnosed) {
       if (!round.clean.defined()) round.clean = at::zeros_like(round.estimate);
-      slice(round.clean, l).copy_(compressor->decode(exchange, pass, clean).estimate);
+      compressor->decode(exchange, pass, clean).write(slice(round.clean, l));
     }
     tensors_[l].shared = std::move(decoded.shared);
   }
@@ -232,7 +255,8 @@ void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) 
     if (round.silent[l]) slice(round.estimate, l).zero_();
     if (round.silent[l] || !tensor.memory.defined()) continue;  // a silent tensor keeps its whole message
     if (feedback_ == "local") {
-      tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
+      tensor.pending = tensor.compressor->own_factors(round.exchanges[l]);
+      if (!tensor.pending.defined()) tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
     } else {
       tensor.memory.sub_(slice(round.estimate, l));
     }

@@ -39,8 +39,8 @@ constexpr std::size_t kBlock = 4;
 constexpr std::size_t kBlock = 2;
 #endif
 
-/// Makes the compiler hold `v` in a register: left alone, it loads a vector again for every use, and loads are
-/// what the loops below are short of.
+/// Makes the compiler hold `v` in a register: left alone, it loads a vector again for every use, and loads
+/// are what the loops below are short of.
 template <class V>
 HWY_INLINE V held(V v) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && (HWY_COMPILER_GCC || HWY_COMPILER_CLANG)
@@ -49,8 +49,8 @@ HWY_INLINE V held(V v) {
   return v;
 }
 
-/// Calls step(d, c, v) for kVectors vectors at a time from column 0 on, then for the rest one by one; v is the
-/// number of vectors as a constant.
+/// Calls step(d, c, v) for kVectors vectors at a time from column 0 on, then for the rest one by one; v is
+/// the number of vectors as a constant.
 template <class W, std::size_t kVectors, class Step>
 HWY_INLINE void for_columns(std::size_t count, const Step& step) {
   const hn::ScalableTag<W> d;

@@ -22,8 +22,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
-constexpr std::size_t kTile = 256;   // columns: a strip, its factors and what is fetched ahead fit in 32 KiB
-constexpr std::size_t kStrip = 4;    // rows
+constexpr std::size_t kTile = 256;  // columns: a strip, its factors and what is fetched ahead fit in 32 KiB
+constexpr std::size_t kStrip = 4;   // rows
 constexpr std::size_t kAhead = 1 << 15;  // numbers: what is fetched earlier than that falls out of the cache
 
 /// Calls use(r, kPart) for parts of kPart <= kBlock rows of a strip of kRows.
@@ -264,22 +264,19 @@ HWY_EXPORT(product_double);
 
 namespace {
 
-constexpr std::size_t kSerial = std::size_t{1} << 15;     // numbers: less is not worth waking threads for
-constexpr std::size_t kPiece = std::size_t{1} << 19;      // numbers
+constexpr std::size_t kSerial = std::size_t{1} << 15;  // numbers: less is not worth waking threads for
+constexpr std::size_t kPiece = std::size_t{1} << 19;   // numbers
 
 double sweep_piece(const SweepMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_float)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<double, double>& m, double* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<double, double>& m, double* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_double)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_short_gradient)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_short_memory)(m, right, first, last);
 }
 double sweep_piece(const SweepMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
@@ -368,17 +365,16 @@ template <class T>
 void write_product(std::size_t rows, std::size_t columns, const FactorPair<T>& factors, T* out) {
   LASER_CHECK(factors.rank > 0);
   const std::size_t step = std::max<std::size_t>(4, kPiece / columns);
-  for_each_piece(
-      (rows + step - 1) / step,
-      [&](std::size_t p) {
-        const std::size_t first = p * step, last = std::min(rows, first + step);
-        if constexpr (std::is_same_v<T, float>) {
-          HWY_DYNAMIC_DISPATCH(product_float)(rows, columns, factors, first, last, out);
-        } else {
-          HWY_DYNAMIC_DISPATCH(product_double)(rows, columns, factors, first, last, out);
-        }
-      },
-      rows * columns > kSerial);
+  for_each_piece((rows + step - 1) / step,
+                 [&](std::size_t p) {
+                   const std::size_t first = p * step, last = std::min(rows, first + step);
+                   if constexpr (std::is_same_v<T, float>) {
+                     HWY_DYNAMIC_DISPATCH(product_float)(rows, columns, factors, first, last, out);
+                   } else {
+                     HWY_DYNAMIC_DISPATCH(product_double)(rows, columns, factors, first, last, out);
+                   }
+                 },
+                 rows * columns > kSerial);
 }
 
 template void write_product(std::size_t, std::size_t, const FactorPair<float>&, float*);

@@ -70,6 +70,9 @@ void describe(OptionList& list, Experiment& e) {
   list.add_choice("feedback", a.feedback, {"none", "local", "decoded"},
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate");
   list.add_choice("receiver", a.receiver, {"unbiased", "mmse", "mmse_genie"}, "scaling of what is received");
+  list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
+  list.add_choice("memory", a.memory, {"float32", "bfloat16"},
+                  "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
   list.group("channel");
   list.add_choice("channel", a.channel, entry_names(channels()), "model of the air");
   const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
@@ -131,6 +134,7 @@ Experiment resolve(const Settings& settings) {
 }
 
 void validate(const Experiment& e) {
+  validate(e.algorithm);
   if (!make_channel(e.algorithm.channel)->noisy()) return;
   if (e.power <= 0) {
     fail(
