@@ -60,7 +60,8 @@ class Names(unittest.TestCase):
         keys = re.findall(r"^(\w+) = ", done.stdout, re.M)
         self.assertEqual(keys, [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
-            "canonical", "compression_factor", "decoder", "feedback", "receiver", "channel", "channel_mode",
+            "canonical", "compression_factor", "decoder", "feedback", "receiver", "memory", "channel",
+            "channel_mode",
             "allocation", "power", "power_policy", "power_period", "power_levels", "task", "workers", "batch_size",
             "epochs", "seed", "learning_rate", "momentum", "weight_decay", "message_scale", "ema_decay", "threads",
             "data_dir", "verify_data"])
