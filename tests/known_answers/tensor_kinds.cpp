@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/collective/collective.hpp"
@@ -164,11 +165,15 @@ class GivenNoise final : public NoiseSource {
     return draws_.at({key.layer, key.unit}).reshape(sizes);
   }
   void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) override {
-    sigma_[{key.layer, key.unit}] = noise_std[0];
+    {
+      const std::lock_guard lock(mutex_);
+      sigma_[{key.layer, key.unit}] = noise_std[0];
+    }
     NoiseSource::add(values, noise_std, key);
   }
 
  private:
+  std::mutex mutex_;
   std::map<Address, at::Tensor> draws_;
   std::map<Address, double>& sigma_;
 };

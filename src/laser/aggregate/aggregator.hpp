@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -66,18 +67,26 @@ class Aggregator {
     std::size_t tensor = 0;
     Message message;
     std::int64_t groups = 0;             // over all blocks
+    std::int64_t symbols = 0;            // over all blocks
     std::vector<double> norms;           // [k, groups]
     std::vector<double> local_norms;     // [K, groups]
     std::vector<double> group_energies;  // [groups] p_b
+    std::vector<Superposition> scales;   // [groups]
+    std::vector<OnAir> air;              // one a block
+    std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
+    std::vector<Reception> noisy, clean;
   };
   struct Round;  // the state of a round under way
 
   void open(Round& round, const at::Tensor& gradients, double scale);
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
-  void exchange(Round& round, const std::vector<Sending>& sendings, int pass);
-  void transmit(Round& round, const Sending& sending, int pass, std::vector<Reception>& noisy,
-                std::vector<Reception>& clean);
+  void exchange(Round& round, std::vector<Sending>& sendings, int pass);
+  void transmit(const Round& round, Sending& sending);
+  void receive(const Round& round, Sending& sending, int pass);
+  void gather_norms(std::vector<Sending>& sendings, const Round& round);
+  void for_each_tensor(const std::function<void(std::size_t)>& work) const;
+  void for_each_sending(std::vector<Sending>& sendings, const std::function<void(Sending&)>& work) const;
   void close(Round& round, const at::Tensor& gradients, double scale);
   void settle();
   void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,

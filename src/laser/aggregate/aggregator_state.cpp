@@ -92,7 +92,7 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& tensor = tensors_[l];
-    if (tensor.compressor != compressor_.get() || round.silent[l]) continue;
+    if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
     const auto count = tensors_.size();
     const auto first = static_cast<std::size_t>(collective_.first_worker());

@@ -19,7 +19,8 @@ std::unique_ptr<Compressor> make_low_rank(const CompressorOptions& options) {
 
 void Decoded::write(at::Tensor out) const {
   if (factors.defined()) {
-    write_product(factors, out);
+    const ProductTensor product{factors, std::move(out)};
+    write_products(std::span(&product, 1));
   } else {
     out.copy_(estimate);
   }

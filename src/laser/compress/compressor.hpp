@@ -31,10 +31,13 @@ struct Message {
     kFactorPair,  // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, Lemma 7 inside
                   // each
   };
-  std::vector<at::Tensor>
-      blocks;  // each [K, C, D]: C groups of D contiguous symbols, each group with its own scale
+  /// Each [K, C, D]: C groups of D contiguous symbols, each group with its own scale.
+  std::vector<at::Tensor> blocks;
   Split split = Split::kByNorm;
-  std::vector<double> content_norm;  // [K] norm of what the symbols stand for; empty: the norm of the symbols
+  /// [K] norm of what the symbols stand for; empty: the norm of the symbols.
+  std::vector<double> content_norm = {};
+  /// [K] of a single block of one group, where they are known; empty: to be computed.
+  std::vector<double> norms = {};
 };
 
 /// A block as decoded by the receiver.
@@ -53,6 +56,7 @@ struct Exchange {
   const NamedTensors* shared = nullptr;     // state that all workers and the server have in common
   const NamedTensors* constants = nullptr;  // derived from seed and shape, never saved
   Factors products;                         // of the message, as asked for by projection()
+  std::vector<double> norms;                // [K] ||M_i||, where whoever formed the message knows them
   NamedTensors scratch;                     // lives for this round
   /// The stream for `purpose` at this round and tensor.
   [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {

@@ -154,17 +154,27 @@ Factors project(const at::Tensor& message, const Projection& projection) {
   return tensor.products;
 }
 
-void write_product(const Factors& factors, at::Tensor& out) {
-  if (!out.device().is_cpu()) {
-    at::mm_out(out, factors.left.t(), factors.right);
+void write_products(std::span<const ProductTensor> products) {
+  if (products.empty()) return;
+  if (!products[0].out.device().is_cpu()) {
+    for (const auto& [factors, out] : products) {
+      auto place = out;
+      at::mm_out(place, factors.left.t(), factors.right);
+    }
     return;
   }
-  LASER_CHECK(out.is_contiguous() && factors.left.is_contiguous() && factors.right.is_contiguous());
-  with_elements(out, [&](auto* first) {
-    using T = std::remove_pointer_t<decltype(first)>;
-    const FactorPair<T> pair{static_cast<std::size_t>(factors.left.size(0)), factors.left.data_ptr<T>(),
-                             factors.right.data_ptr<T>()};
-    write_product(static_cast<std::size_t>(out.size(0)), static_cast<std::size_t>(out.size(1)), pair, first);
+  with_elements(products[0].out, [&](auto* first) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(first)>>;
+    std::vector<ProductMatrix<T>> matrices;
+    for (const auto& product : products) {
+      const at::Tensor &left = product.factors.left, &right = product.factors.right, &out = product.out;
+      LASER_CHECK(out.is_contiguous() && left.is_contiguous() && right.is_contiguous());
+      matrices.push_back({static_cast<std::size_t>(out.size(0)),
+                          static_cast<std::size_t>(out.size(1)),
+                          {static_cast<std::size_t>(left.size(0)), left.data_ptr<T>(), right.data_ptr<T>()},
+                          out.data_ptr<T>()});
+    }
+    write_products(std::span<const ProductMatrix<T>>(matrices));
   });
 }
 

@@ -51,7 +51,13 @@ Factors products_of(const at::Tensor& message, const Projection& projection);
 /// Products of messages that lie in memory already: the sweep where it can, else products_of().
 Factors project(const at::Tensor& message, const Projection& projection);
 
-/// out [m, n] (contiguous) = left^T right.
-void write_product(const Factors& factors, at::Tensor& out);
+/// A place [m, n], contiguous, for the product of factors [r, m] and [r, n].
+struct ProductTensor {
+  Factors factors;
+  at::Tensor out;
+};
+
+/// out = left^T right for all of them in one call.
+void write_products(std::span<const ProductTensor> products);
 
 }  // namespace laser

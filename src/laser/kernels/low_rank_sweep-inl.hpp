@@ -310,7 +310,7 @@ HWY_NOINLINE double tile_squares(Tile<W> tile) {
 /// out[r][c] = sum_j left[j][r] right[j][c] + (keep ? out[r][c] : 0).
 template <std::size_t kRank, std::size_t kRows, class W>
 HWY_NOINLINE void outer_product(Rows<W> out, Rows<const W> left, Rows<const W> right, std::size_t columns,
-                                bool keep) {
+                                bool keep, bool past_cache) {
   const Coefficients<W, kRank, kRows> coefficient(left);
   for_columns<W, 2>(columns, [&](auto d, std::size_t c, auto vectors) HWY_ATTR {
     constexpr std::size_t kVectors = decltype(vectors)::value;
@@ -325,7 +325,14 @@ HWY_NOINLINE void outer_product(Rows<W> out, Rows<const W> left, Rows<const W> r
         }
       }
     }
-    block.write(d, out, c);
+    if (past_cache && hn::Lanes(d) > 1) {
+      for (std::size_t r = 0; r < kRows; ++r) {
+        for (std::size_t v = 0; v < kVectors; ++v)
+          hn::Stream(block.x[r][v], d, out[r] + c + v * hn::Lanes(d));
+      }
+    } else {
+      block.write(d, out, c);
+    }
   });
 }
 
