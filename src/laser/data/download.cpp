@@ -40,7 +40,10 @@ class Part {
     struct stat status {};
     if (fstat(descriptor_, &status) == 0) size_ = static_cast<std::uint64_t>(status.st_size);
   }
-  ~Part() { close(descriptor_); }
+  ~Part() {
+    if (size_ == 0 && !placed_) unlink(path_.c_str());
+    close(descriptor_);
+  }
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;
 
@@ -62,6 +65,7 @@ class Part {
   [[nodiscard]] std::string sha256() const { return sha256_hex(MappedFile(path_).bytes()); }
   void put_in_place() {
     if (fsync(descriptor_) != 0 || rename(path_.c_str(), destination_.c_str()) != 0) refuse("can't write");
+    placed_ = true;
   }
 
  private:
@@ -72,6 +76,7 @@ class Part {
   std::string path_;
   int descriptor_;
   std::uint64_t size_ = 0;
+  bool placed_ = false;
 };
 
 struct Mirror {
@@ -107,7 +112,7 @@ class Download {
         failures = -1;
         wait_ = control_.first_wait;
       }
-      if (!sleep()) return false;
+      if (failures + 1 < control_.attempts && !sleep()) return false;
     }
     give_up();
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -14,6 +15,8 @@
 
 namespace laser {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr long kConnectSeconds = 15;
 
@@ -47,8 +50,6 @@ class Request {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "laser");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(transfer_.stall.count()));
     if (transfer_.offset > 0)
       curl_easy_setopt(curl, CURLOPT_RANGE, fmt::format("{}-", transfer_.offset).c_str());
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
@@ -64,6 +65,8 @@ class Request {
   [[nodiscard]] TransferResult result(CURLcode code, long status) const {
     if (stopped_) return {TransferEnd::kStopped, "stopped"};
     if (!refusal_.empty()) return {TransferEnd::kRefused, refusal_};
+    if (stalled_)
+      return {TransferEnd::kBroken, fmt::format("nothing came for {} s", transfer_.stall.count())};
     if (code == CURLE_OK) return {TransferEnd::kComplete, ""};
     if (code == CURLE_HTTP_RETURNED_ERROR) {
       if (status == 416) return {TransferEnd::kRefused, "its file is shorter than it should be"};
@@ -152,16 +155,21 @@ class Request {
       return go_on ? size : std::size_t{0};
     });
   }
-  static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  // Called once a second or more often, also while nothing arrives.
+  static int on_progress(void* self, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
     auto& request = *static_cast<Request*>(self);
     request.stopped_ = request.guarded([&] { return request.transfer_.stop(); });
-    return request.stopped_ || request.thrown_ ? 1 : 0;
+    if (std::exchange(request.progress_at_, received) != received) request.progress_time_ = Clock::now();
+    request.stalled_ = Clock::now() - request.progress_time_ >= request.transfer_.stall;
+    return request.stopped_ || request.stalled_ || request.thrown_ ? 1 : 0;
   }
 
   const Transfer& transfer_;
   std::uint64_t skip_;  // bytes of the response that are already there
   std::uint64_t received_to_ = transfer_.offset;
-  bool begun_ = false, partial_ = false, stopped_ = false;
+  bool begun_ = false, partial_ = false, stopped_ = false, stalled_ = false;
+  curl_off_t progress_at_ = 0;
+  Clock::time_point progress_time_ = Clock::now();
   std::optional<std::uint64_t> total_, first_;
   std::string refusal_;
   std::exception_ptr thrown_;
