@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -189,6 +190,38 @@ TEST(Cifar, FlippedBitsAreFound) {
     change_byte(path, static_cast<std::streamoff>(at), whole[at]);
   }
   EXPECT_EQ(load_cifar("cifar10", folder.path()).train.size(), 20);
+}
+
+// Only where the data sets are: fetched, or in the folder that LASER_DATA_DIR names.
+TEST(Cifar, TheRealImagesHaveTheirKnownStatistics) {
+  struct Expected {
+    const char* set;
+    double mean[3], deviation[3];
+  };
+  bool any = false;
+  for (const auto& expected : {Expected{"cifar10", {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}},
+                               Expected{"cifar100", {0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}}}) {
+    const auto& set = find_data_set(expected.set);
+    if (!fs::exists(folder_of(set, data_folder("")) / set.files().front().name)) continue;
+    any = true;
+    const auto train = load_cifar(expected.set, "").train;
+    ASSERT_EQ(train.size(), 50000);
+    std::vector<int> of_class(static_cast<std::size_t>(train.classes()));
+    for (const auto label : train.labels()) ++of_class[label];
+    for (const auto count : of_class) EXPECT_EQ(count, 50000 / train.classes());
+    for (std::int64_t channel = 0; channel < 3; ++channel) {
+      std::int64_t sum = 0, squares = 0;
+      for (std::int64_t i = 0; i < train.size(); ++i) {
+        const auto* plane = train.image(i) + 1024 * channel;
+        for (const int value : std::span(plane, 1024)) sum += value, squares += value * value;
+      }
+      const double count = 50000 * 1024, mean = static_cast<double>(sum) / count;
+      EXPECT_NEAR(mean / 255, expected.mean[channel], 5e-5);
+      EXPECT_NEAR(std::sqrt(static_cast<double>(squares) / count - mean * mean) / 255,
+                  expected.deviation[channel], 5e-5);
+    }
+  }
+  if (!any) GTEST_SKIP() << "neither cifar10 nor cifar100 is here";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -56,6 +57,7 @@ class HttpServer {
 
   explicit HttpServer(Answer answer)
       : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    setenv("no_proxy", "127.0.0.1", 1);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
