@@ -68,7 +68,7 @@ struct ZipFile {
 inline std::string zip_of(const std::vector<ZipFile>& files, const std::string& comment = "") {
   const auto number = [](std::uint64_t value, int bytes) {
     std::string text;
-    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
+    for (int i = 0; i < bytes; ++i, value >>= 8) text += static_cast<char>(value);
     return text;
   };
   std::string out, directory;

@@ -27,6 +27,10 @@ std::atomic<std::size_t> bytes_asked_for{0};  // by everything in this program, 
   if (void* address = std::malloc(bytes > 0 ? bytes : 1)) return address;
   throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
+  bytes_asked_for += bytes;
+  return std::malloc(bytes > 0 ? bytes : 1);
+}
 [[gnu::noinline]] void operator delete(void* address) noexcept { std::free(address); }
 [[gnu::noinline]] void operator delete(void* address, std::size_t /*bytes*/) noexcept { std::free(address); }
 
