@@ -1,1 +1,7 @@
 laser_test(data/mnist_test LINK laser_data)
+laser_test(data/cifar_test LINK laser_data)
+laser_test(data/augmentation_test LINK laser_data)
+laser_test(data/prefetcher_test LINK laser_data)
+laser_test(data/download_test LINK laser_data)
+laser_test(data/archive_test LINK laser_data)
+laser_test(data/data_files_test LINK laser_data)
