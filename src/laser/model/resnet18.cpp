@@ -1,27 +1,30 @@
 #include "laser/model/resnet18.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <exception>
 #include <string>
-#include <vector>
 
 #include "laser/core/error.hpp"
 #include "laser/core/random.hpp"
-#include "laser/kernels/parallel.hpp"
-#include "laser/model/autocast.hpp"
-#include "laser/model/bound_parameters.hpp"
+#include "laser/model/pieces.hpp"
 #include "laser/model/shapes.hpp"
+#include "laser/model/worker_batch_norm.hpp"
 
 namespace laser {
 namespace {
 
-constexpr double kMomentum = 0.1;
-constexpr double kEpsilon = 1e-5;
+/// Images that one thread takes through the network together: fewer cost time in calls, more fall out of the
+/// caches.
+constexpr std::int64_t kImagesAtOnce = 32;
+
+constexpr std::size_t kBlocks = 8;
+
+/// Blocks 2, 4 and 6 (from 0) halve the image and double the channels, with a convolution on the shortcut.
+constexpr bool widens(std::size_t block) { return block >= 2 && block % 2 == 0; }
 
 Layout statistics_of(const Layout& parameters) {
   Layout buffers;
@@ -36,98 +39,159 @@ Layout statistics_of(const Layout& parameters) {
   return buffers;
 }
 
-/// Runs `work(i)` for each i: on the CPU every piece on one thread, several pieces at a time. What a piece
-/// throws is thrown here.
-template <class Work>
-void for_each(std::size_t count, bool on_cpu, const Work& work) {
-  std::vector<std::exception_ptr> failures(count);
-  for_each_piece(
-      count,
-      [&](std::size_t i) {
-        try {
-          if (on_cpu) {
-            (void)at::get_num_threads();
-            use_one_thread();
-          }
-          work(i);
-        } catch (...) {
-          failures[i] = std::current_exception();
-        }
-      },
-      on_cpu);
-  for (const auto& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
-}
-
 }  // namespace
 
-/// One walk through the network: takes tensors and statistics in the order of the layout.
+/// The way of several workers' images through the network, and back with their gradients.
 class ResNet18::Pass {
  public:
-  Pass(const ResNet18& model, const BoundParameters& parameters, const at::Tensor& buffers, bool training)
-      : model_(model), parameters_(parameters), buffers_(buffers), training_(training) {
-    LASER_CHECK(buffers.dim() == 1 && buffers.numel() == model.buffer_layout_.size);
+  /// `weights`: convolution_weights() of `parameters`. Training: each worker normalizes with its own batch,
+  /// and its row of `buffers` [K, B] moves; evaluation: with row 0, which stays.
+  Pass(const ResNet18& model, const std::vector<at::Tensor>& weights, const at::Tensor& parameters,
+       const at::Tensor& buffers, bool training)
+      : model_(model), weights_(weights), parameters_(parameters), buffers_(buffers), training_(training) {
+    LASER_CHECK(buffers.dim() == 2 && buffers.size(1) == model.buffer_layout_.size);
+    stem_ = {.layer = 0, .norm = 0};
+    std::size_t layer = 3, norm = 1;  // of the block; a convolution and its BatchNorm are three tensors
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      blocks_[i].first = {.layer = layer, .norm = norm, .stride = widens(i) ? 2 : 1};
+      blocks_[i].second = {.layer = layer + 3, .norm = norm + 1};
+      blocks_[i].shortcut = {.layer = layer + 6, .norm = norm + 2, .stride = 2, .relu = false};
+      layer += widens(i) ? 9 : 6;
+      norm += widens(i) ? 3 : 2;
+    }
+    linear_ = layer;
   }
 
-  /// Logits [n, classes] of images [n, 3, 32, 32].
+  /// Logits [n, classes], in the parameters' type, of images [n, 3, 32, 32].
   at::Tensor logits(const at::Tensor& images) {
-    auto x = images.contiguous(format());
-    x = normalised(convolution(x, 1)).relu_();
-    for (int stage = 1; stage <= 4; ++stage) {
-      for (int block = 0; block < 2; ++block) x = basic_block(x, stage > 1 && block == 0);
+    auto x = forward(stem_, images.to(weights_[0].scalar_type()).contiguous(format()), {});
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      auto& block = blocks_[i];
+      const auto shortcut = widens(i) ? forward(block.shortcut, x, {}) : x;
+      x = forward(block.second, forward(block.first, x, {}), shortcut);
     }
-    x = x.mean({2, 3});
-    const auto& weight = parameters_[next_];
-    const auto& bias = parameters_[next_ + 1];
-    return at::linear(x, weight, bias);
+    size_ = x.size(2);
+    pooled_ = x.mean({2, 3}).to(parameters_.scalar_type());
+    return at::linear(pooled_, parameter(linear_), parameter(linear_ + 1));
+  }
+
+  /// Writes all gradients to `rows` [K, d], from those of the logits.
+  void backward(const at::Tensor& logits_gradient, const at::Tensor& rows) {
+    const auto workers = rows.size(0);
+    const auto by_logits = logits_gradient.view({workers, -1, logits_gradient.size(1)});
+    gradient_of(rows, linear_)
+        .copy_(at::bmm(by_logits.transpose(1, 2), pooled_.view({workers, -1, pooled_.size(1)})));
+    gradient_of(rows, linear_ + 1).copy_(by_logits.sum(1));
+    const auto by_pooled =
+        logits_gradient.mm(parameter(linear_)).div_(size_ * size_).to(weights_[0].scalar_type());
+    auto gradient = by_pooled.unsqueeze(2).unsqueeze(3).expand({-1, -1, size_, size_}).contiguous(format());
+    for (std::size_t i = kBlocks; i-- > 0;) {
+      auto& block = blocks_[i];
+      // `gradient` becomes that of the sum before the last ReLU, which goes both ways.
+      auto before = backward(block.first, backward(block.second, gradient, rows), rows);
+      before.add_(widens(i) ? backward(block.shortcut, gradient, rows) : gradient);
+      gradient = before;
+    }
+    (void)backward(stem_, gradient, rows);
   }
 
  private:
+  /// A convolution and its normalization, with what backward needs of them.
+  struct Unit {
+    std::size_t layer = 0;  // the convolution's weight in the layout; weight and bias of its BatchNorm follow
+    std::size_t norm = 0;   // number of the BatchNorm
+    std::int64_t stride = 1;
+    bool relu = true;
+    at::Tensor input, convolved, output;
+    at::Tensor mean, inverse_deviation;
+  };
+  struct Block {
+    Unit first, second, shortcut;
+  };
+
   [[nodiscard]] at::MemoryFormat format() const {
     return model_.options_.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   }
 
-  at::Tensor convolution(const at::Tensor& x, std::int64_t stride) {
-    // Converted here once: the convolution would do it in forward and again in backward.
-    const auto weight = parameters_[next_++].contiguous(format());
-    return at::conv2d(x, weight, {}, stride, weight.size(2) / 2);
+  [[nodiscard]] at::Tensor parameter(std::size_t l) const {
+    const auto& layer = model_.layout_.layers[l];
+    return parameters_.narrow(0, layer.offset, layer.size).view(layer.shape);
   }
 
-  at::Tensor normalised(const at::Tensor& x) {
-    const auto& weight = parameters_[next_++];
-    const auto& bias = parameters_[next_++];
-    const auto mean = statistic(), variance = statistic();
-    return at::batch_norm(x, weight, bias, mean, variance, training_, kMomentum, kEpsilon, true);
+  /// The part of all workers' rows that belongs to tensor l, [K, ...].
+  [[nodiscard]] at::Tensor gradient_of(const at::Tensor& rows, std::size_t l) const {
+    const auto& layer = model_.layout_.layers[l];
+    return rows.narrow(1, layer.offset, layer.size).unflatten(1, layer.shape);
   }
 
-  at::Tensor statistic() {
-    const auto& layer = model_.buffer_layout_.layers[next_buffer_++];
-    return buffers_.narrow(0, layer.offset, layer.size);
+  [[nodiscard]] WorkerBatchNorm batch_norm(const Unit& unit) const {
+    const auto statistic = [&](std::size_t index) {
+      const auto& layer = model_.buffer_layout_.layers[index];
+      return buffers_.narrow(1, layer.offset, layer.size);
+    };
+    return {.weight = parameter(unit.layer + 1),
+            .bias = parameter(unit.layer + 2),
+            .running_mean = statistic(2 * unit.norm),
+            .running_variance = statistic(2 * unit.norm + 1),
+            .relu = unit.relu};
   }
 
-  /// relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)); `widens` halves the image and doubles the channels.
-  at::Tensor basic_block(const at::Tensor& x, bool widens) {
-    const std::int64_t stride = widens ? 2 : 1;
-    // In place where autograd needs only the result: memory is what limits these steps.
-    auto y = normalised(convolution(x, stride)).relu_();
-    y = normalised(convolution(y, 1));
-    y.add_(widens ? normalised(convolution(x, stride)) : x);
-    return y.relu_();
+  at::Tensor forward(Unit& unit, const at::Tensor& x, const at::Tensor& residual) {
+    const auto& weight = weights_[unit.layer];
+    auto convolved = at::conv2d(x, weight, {}, unit.stride, weight.size(2) / 2);
+    const auto norm = batch_norm(unit);
+    if (!training_) return norm.evaluate(std::move(convolved), residual);
+    unit.input = x;
+    unit.convolved = std::move(convolved);
+    unit.output = norm.forward(unit.convolved, residual, unit.mean, unit.inverse_deviation);
+    return unit.output;
+  }
+
+  /// The derivative by the unit's input (undefined for the images) from `gradient`, that by its output, which
+  /// becomes the derivative by the residual. Lets go of the activations.
+  at::Tensor backward(Unit& unit, const at::Tensor& gradient, const at::Tensor& rows) {
+    batch_norm(unit).backward(unit.output, unit.mean, unit.inverse_deviation, gradient, unit.convolved,
+                              gradient_of(rows, unit.layer + 1), gradient_of(rows, unit.layer + 2));
+    const auto workers = rows.size(0), n = gradient.size(0) / workers;
+    const auto by_weight = gradient_of(rows, unit.layer);
+    for (std::int64_t k = 0; k < workers; ++k) {
+      by_weight[k].copy_(std::get<1>(derivatives(unit, unit.convolved.narrow(0, k * n, n),
+                                                 unit.input.narrow(0, k * n, n), {false, true, false})));
+    }
+    const bool is_stem = unit.layer == 0;
+    auto by_input = is_stem
+                        ? at::Tensor()
+                        : std::get<0>(derivatives(unit, unit.convolved, unit.input, {true, false, false}));
+    unit.input = unit.convolved = unit.output = at::Tensor();
+    return by_input;
+  }
+
+  /// The derivatives by input and weight of a convolution that `wanted` asks for.
+  [[nodiscard]] std::tuple<at::Tensor, at::Tensor, at::Tensor> derivatives(const Unit& unit,
+                                                                           const at::Tensor& gradient,
+                                                                           const at::Tensor& input,
+                                                                           std::array<bool, 3> wanted) const {
+    const auto& weight = weights_[unit.layer];
+    const auto padding = weight.size(2) / 2;
+    return at::convolution_backward(gradient, input, weight, at::OptionalIntArrayRef(),
+                                    {unit.stride, unit.stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
+                                    wanted);
   }
 
   const ResNet18& model_;
-  const BoundParameters& parameters_;
-  const at::Tensor& buffers_;
+  const std::vector<at::Tensor>& weights_;
+  const at::Tensor& parameters_;
+  const at::Tensor buffers_;
   bool training_;
-  std::size_t next_ = 0;
-  std::size_t next_buffer_ = 0;
+  Unit stem_;
+  std::array<Block, kBlocks> blocks_;
+  std::size_t linear_;
+  std::int64_t size_ = 0;  // of the last images, in pixels
+  at::Tensor pooled_;      // [n, 8 width]
 };
 
 ResNet18::ResNet18(std::int64_t classes, std::int64_t width, ResNet18Options options)
-    : layout_(resnet18_layout(classes, width)),
-      buffer_layout_(statistics_of(layout_)),
-      options_(options) {}
+    : layout_(resnet18_layout(classes, width)), buffer_layout_(statistics_of(layout_)), options_(options) {}
 
 void ResNet18::initialise(const at::Tensor& parameters, std::uint64_t seed) const {
   LASER_CHECK(parameters.dim() == 1 && parameters.numel() == layout_.size);
@@ -160,73 +224,72 @@ at::Tensor ResNet18::initial_buffers() const {
   return buffers;
 }
 
-at::Tensor ResNet18::backward(const at::Tensor& parameters, const LabelledImages& batch,
-                              const at::Tensor& buffers, const at::Tensor& gradient) const {
-  BoundParameters leaves(layout_);
-  leaves.bind(parameters);
-  {
-    const at::NoGradGuard no_grad;
-    gradient.zero_();
+std::vector<at::Tensor> ResNet18::convolution_weights(const at::Tensor& parameters) const {
+  LASER_CHECK(parameters.dim() == 1 && parameters.numel() == layout_.size && parameters.is_contiguous());
+  const auto format = options_.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  const auto type = options_.bfloat16 ? at::kBFloat16 : parameters.scalar_type();
+  std::vector<at::Tensor> weights;
+  for (const auto& layer : layout_.layers) {
+    const bool convolution = layer.shape.size() == 4;
+    const auto weight = parameters.narrow(0, layer.offset, layer.size);
+    weights.push_back(convolution ? weight.view(layer.shape).to(type).contiguous(format) : at::Tensor());
   }
-  leaves.accumulate_into(gradient);
-  const at::AutoGradMode with_grad(true);  // the caller may have switched it off
-  at::Tensor logits;
-  {
-    const Bfloat16Autocast autocast(parameters.device().type(), options_.bfloat16);
-    logits = Pass(*this, leaves, buffers, true).logits(batch.images);
-  }
-  const auto loss = at::cross_entropy_loss(logits.to(parameters.scalar_type()), batch.labels);
-  loss.backward();
-  return loss.detach();
+  return weights;
 }
 
-double ResNet18::gradient(const at::Tensor& parameters, const LabelledImages& batch,
-                          const at::Tensor& buffers, const at::Tensor& gradient) const {
-  return backward(parameters, batch, buffers, gradient).item().toDouble();
-}
-
-void ResNet18::gradients_of_workers(const at::Tensor& parameters, std::span<const LabelledImages> batches,
-                                    const at::Tensor& buffers, const at::Tensor& gradients,
-                                    std::span<double> losses) const {
-  const auto workers = batches.size();
-  LASER_CHECK(losses.size() == workers && buffers.size(0) == static_cast<std::int64_t>(workers) &&
-              gradients.size(0) == static_cast<std::int64_t>(workers));
-  std::vector<at::Tensor> results(workers);
-  for_each(workers, parameters.is_cpu(), [&](std::size_t i) {
-    const auto row = static_cast<std::int64_t>(i);
-    results[i] = backward(parameters, batches[i], buffers.select(0, row), gradients.select(0, row));
+void ResNet18::gradients(const at::Tensor& parameters, const LabelledImages& batches,
+                         const at::Tensor& buffers, const at::Tensor& gradients,
+                         std::span<double> losses) const {
+  const at::NoGradGuard no_grad;
+  const auto workers = gradients.size(0), examples = batches.labels.size(0);
+  LASER_CHECK(gradients.size(1) == layout_.size && buffers.size(0) == workers && workers > 0 &&
+              examples > 0 && losses.size() == static_cast<std::size_t>(workers) && examples % workers == 0 &&
+              batches.images.size(0) == examples);
+  const auto n = examples / workers;
+  const auto weights = convolution_weights(parameters);
+  const bool on_cpu = parameters.is_cpu();
+  const auto group = on_cpu ? std::clamp<std::int64_t>(kImagesAtOnce / n, 1, workers) : workers;
+  auto results = at::empty({workers}, parameters.options());
+  for_each_on_one_thread(static_cast<std::size_t>((workers + group - 1) / group), on_cpu, [&](std::size_t i) {
+    const at::NoGradGuard no_grad_here;  // a setting of the thread
+    const auto first = static_cast<std::int64_t>(i) * group, count = std::min(group, workers - first);
+    const auto labels = batches.labels.narrow(0, first * n, count * n).unsqueeze(1);
+    Pass pass(*this, weights, parameters, buffers.narrow(0, first, count), true);
+    const auto log_probabilities =
+        at::log_softmax(pass.logits(batches.images.narrow(0, first * n, count * n)), 1);
+    results.narrow(0, first, count)
+        .copy_(log_probabilities.gather(1, labels).view({count, n}).mean(1).neg_());
+    const auto by_logits =
+        log_probabilities.exp().scatter_add_(1, labels, at::full_like(labels, -1, parameters.options()));
+    pass.backward(by_logits.div_(n), gradients.narrow(0, first, count));
   });
   // Read only now: on a GPU the first read waits for everything.
-  for (std::size_t i = 0; i < workers; ++i) losses[i] = results[i].item().toDouble();
+  const auto values = results.to(at::kCPU, at::kDouble);
+  std::copy_n(values.const_data_ptr<double>(), workers, losses.begin());
 }
 
 Evaluation ResNet18::evaluate(const at::Tensor& parameters, const at::Tensor& buffers,
                               const LabelledImages& examples, std::int64_t batch_size) const {
+  const at::NoGradGuard no_grad;
   const auto count = examples.labels.size(0);
   LASER_CHECK(count > 0 && batch_size > 0);
-  const auto pieces = static_cast<std::size_t>((count + batch_size - 1) / batch_size);
-  BoundParameters bound(layout_);
-  bound.bind(parameters);
-  std::vector<at::Tensor> losses(pieces), correct(pieces);
-  for_each(pieces, parameters.is_cpu(), [&](std::size_t i) {
-    const at::NoGradGuard no_grad;
-    const Bfloat16Autocast autocast(parameters.device().type(), options_.bfloat16);
-    const auto first = static_cast<std::int64_t>(i) * batch_size;
+  const auto pieces = (count + batch_size - 1) / batch_size;
+  const auto weights = convolution_weights(parameters);
+  const auto options = parameters.options().dtype(at::kDouble);
+  auto losses = at::empty({pieces}, options), correct = at::empty({pieces}, options);
+  for_each_on_one_thread(static_cast<std::size_t>(pieces), parameters.is_cpu(), [&](std::size_t i) {
+    const at::NoGradGuard no_grad_here;
+    const auto piece = static_cast<std::int64_t>(i), first = piece * batch_size;
     const auto size = std::min(batch_size, count - first);
     const auto labels = examples.labels.narrow(0, first, size);
-    const auto logits =
-        Pass(*this, bound, buffers, false).logits(examples.images.narrow(0, first, size)).to(at::kDouble);
-    losses[i] = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
-    correct[i] = logits.argmax(1).eq(labels).sum();
+    Pass pass(*this, weights, parameters, buffers.unsqueeze(0), false);
+    const auto logits = pass.logits(examples.images.narrow(0, first, size)).to(at::kDouble);
+    losses[piece].copy_(at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum));
+    correct[piece].copy_(logits.argmax(1).eq(labels).sum());
   });
-  Evaluation result;
-  for (std::size_t i = 0; i < pieces; ++i) {
-    result.loss += losses[i].item().toDouble();
-    result.accuracy += static_cast<double>(correct[i].item().toLong());
-  }
-  result.loss /= static_cast<double>(count);
-  result.accuracy *= 100.0 / static_cast<double>(count);
-  return result;
+  const auto total = static_cast<double>(count);
+  return {.accuracy = 100.0 * correct.sum().item().toDouble() / total,
+          .loss = losses.sum().item().toDouble() / total};
 }
 
 }  // namespace laser

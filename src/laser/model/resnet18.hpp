@@ -1,15 +1,19 @@
-// The ResNet18 for 32 x 32 colour images (spec 5, E2 and E3; shapes in 5.1): batches in, gradients out.
+// The ResNet18 for 32 x 32 colour images (spec 5, E2 and E3; shapes in 5.1): the workers' batches in, their
+// gradients out.
 //
-// Parameters, BatchNorm statistics and gradients are flat vectors of the caller; the network keeps no state,
-// so any number of threads may use one object. Statistics are local to each worker, which is why the workers'
-// batches are never joined into one. Works wherever LibTorch does (CPU, CUDA), in float or double. This is
-// not a training loop: data and optimizer are elsewhere.
+// Parameters, BatchNorm statistics and gradients are flat vectors of the caller; the network keeps no state.
+// A worker differs from the others in its statistics and in its weight gradients only. So convolutions and
+// their input gradients are computed for several workers at once, and each weight gradient goes from one
+// worker's activations to its row of the gradient bank. Backward is written out: nothing is recorded, a row
+// needs neither clearing nor adding. Works wherever LibTorch does (CPU, CUDA). This is not a training loop:
+// data and optimizer are elsewhere.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "laser/core/layout.hpp"
 #include "laser/model/evaluation.hpp"
@@ -18,10 +22,11 @@ namespace laser {
 
 struct ResNet18Options {
   bool channels_last = true;  // memory format of the activations
-  bool bfloat16 = false;      // convolutions in bfloat16 under autocast; parameters and gradients stay float
+  bool bfloat16 =
+      false;  // activations and convolutions, as under autocast; all that is the caller's stays float
 };
 
-/// The examples of one worker in one round.
+/// Images and what they show.
 struct LabelledImages {
   at::Tensor images;  // [n, 3, 32, 32], fastest in channels-last memory
   at::Tensor labels;  // [n] int64
@@ -43,26 +48,24 @@ class ResNet18 {
   /// Statistics before the first batch [B] float: means 0, variances 1.
   [[nodiscard]] at::Tensor initial_buffers() const;
 
-  /// Mean cross-entropy of a batch at `parameters` [d]; its gradient overwrites `gradient` [d]. `buffers` [B]
-  /// of this worker move by momentum 0.1 towards the batch's statistics (variance unbiased). Thread-safe.
-  double gradient(const at::Tensor& parameters, const LabelledImages& batch, const at::Tensor& buffers,
-                  const at::Tensor& gradient) const;
-
-  /// The same for every worker: batches[i], row i of `buffers` [K, B] and of `gradients` [K, d], losses[i].
-  /// On the CPU each worker is computed by one thread, so the bits do not depend on the number of threads.
-  void gradients_of_workers(const at::Tensor& parameters, std::span<const LabelledImages> batches,
-                            const at::Tensor& buffers, const at::Tensor& gradients,
-                            std::span<double> losses) const;
+  /// Gradients of K workers at `parameters` [d]: `batches` holds n examples of each worker in turn [K n];
+  /// worker k's mean cross-entropy over them is written to losses[k], its gradient to row k of `gradients`
+  /// [K, d]. Row k of `buffers` [K, B] moves by momentum 0.1 towards the statistics of worker k's batch
+  /// (variance unbiased). On the CPU, groups of workers run on one thread each, so the bits do not depend on
+  /// the number of threads; a single group (one worker, or K n <= 32) uses all threads, and its rounding may
+  /// depend on their number.
+  void gradients(const at::Tensor& parameters, const LabelledImages& batches, const at::Tensor& buffers,
+                 const at::Tensor& gradients, std::span<double> losses) const;
 
   /// Accuracy and mean loss with the running statistics `buffers` [B], over all `examples` in pieces of
-  /// `batch_size`. Same bits for every number of threads.
+  /// `batch_size` images. Same bits for every number of threads if there is more than one piece.
   [[nodiscard]] Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& buffers,
-                                    const LabelledImages& examples, std::int64_t batch_size = 250) const;
+                                    const LabelledImages& examples, std::int64_t batch_size = 50) const;
 
  private:
   class Pass;
-  [[nodiscard]] at::Tensor backward(const at::Tensor& parameters, const LabelledImages& batch,
-                                    const at::Tensor& buffers, const at::Tensor& gradient) const;
+  /// The convolutions' weights in the activations' type and memory format; undefined for other tensors.
+  [[nodiscard]] std::vector<at::Tensor> convolution_weights(const at::Tensor& parameters) const;
 
   Layout layout_;
   Layout buffer_layout_;
