@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/memory.hpp"
 #include "laser/core/random.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/model/resnet18.hpp"
@@ -46,7 +46,8 @@ void write(std::ofstream& file, const at::Tensor& tensor) {
 int run(char** arguments) {
   const std::int64_t width = std::atoll(arguments[1]), batch = std::atoll(arguments[2]);
   const std::int64_t workers = std::atoll(arguments[3]);
-  setenv("MKL_CBWR", "AUTO,STRICT", 0);  // as the command does
+  keep_freed_memory();  // as the command does
+  setenv("MKL_CBWR", "AUTO,STRICT", 0);
   at::set_num_threads(std::atoi(arguments[4]));
   const ResNet18 model(10, width);
   const auto parameters = at::empty({model.layout().size}, at::kFloat);

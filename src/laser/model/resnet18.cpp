@@ -50,12 +50,11 @@ class ResNet18::Pass {
        const at::Tensor& buffers, bool training)
       : model_(model), weights_(weights), parameters_(parameters), buffers_(buffers), training_(training) {
     LASER_CHECK(buffers.dim() == 2 && buffers.size(1) == model.buffer_layout_.size);
-    stem_ = {.layer = 0, .norm = 0};
     std::size_t layer = 3, norm = 1;  // of the block; a convolution and its BatchNorm are three tensors
     for (std::size_t i = 0; i < kBlocks; ++i) {
-      blocks_[i].first = {.layer = layer, .norm = norm, .stride = widens(i) ? 2 : 1};
-      blocks_[i].second = {.layer = layer + 3, .norm = norm + 1};
-      blocks_[i].shortcut = {.layer = layer + 6, .norm = norm + 2, .stride = 2, .relu = false};
+      blocks_[i].first = Unit(layer, norm, widens(i) ? 2 : 1);
+      blocks_[i].second = Unit(layer + 3, norm + 1);
+      blocks_[i].shortcut = Unit(layer + 6, norm + 2, 2, false);
       layer += widens(i) ? 9 : 6;
       norm += widens(i) ? 3 : 2;
     }
@@ -98,10 +97,13 @@ class ResNet18::Pass {
  private:
   /// A convolution and its normalization, with what backward needs of them.
   struct Unit {
-    std::size_t layer = 0;  // the convolution's weight in the layout; weight and bias of its BatchNorm follow
-    std::size_t norm = 0;   // number of the BatchNorm
-    std::int64_t stride = 1;
-    bool relu = true;
+    explicit Unit(std::size_t layer_index = 0, std::size_t norm_number = 0, std::int64_t step = 1,
+                  bool with_relu = true)
+        : layer(layer_index), norm(norm_number), stride(step), relu(with_relu) {}
+    std::size_t layer;  // the convolution's weight in the layout; weight and bias of its BatchNorm follow
+    std::size_t norm;   // number of the BatchNorm
+    std::int64_t stride;
+    bool relu;
     at::Tensor input, convolved, output;
     at::Tensor mean, inverse_deviation;
   };
