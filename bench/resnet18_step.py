@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """One step of the ResNet18 (forward and backward, float, channels-last) in our program and in PyTorch eager, in turn.
 
-    python bench/resnet18_step.py build/bench/resnet18_step [--width 64] [--batch 128] [--workers 1] [--steps 7] ...
+    cmake --build build/release --target bench_resnet18_step
+    python bench/resnet18_step.py build/release/bench/resnet18_step [--width 64] [--batch 128] [--workers 1] ...
 
-Both sides get the same parameters, images and labels; the losses of the first step must agree. The program prints the
-medians and their ratio (below 1: ours is faster). Build it with: ninja -C build bench_resnet18_step
+Both sides get the same parameters, images and labels; losses and norms of the gradients of the first step must agree.
+Prints the medians and quartiles of the times, and of their ratio step by step (below 1: ours is faster).
 """
 import argparse
 import os
@@ -64,22 +65,25 @@ def eager(arguments, path):
         with torch.no_grad():
             for tensor in model.parameters():
                 tensor.copy_(torch.from_numpy(np.fromfile(file, np.float32, tensor.numel())).view(tensor.shape))
-        batches = []
-        for _ in range(arguments.workers):
-            images = np.fromfile(file, np.float32, arguments.batch * 3 * 32 * 32).reshape(-1, 3, 32, 32)
-            labels = np.fromfile(file, np.int64, arguments.batch)
-            batches.append((torch.from_numpy(images).to(memory_format=torch.channels_last), torch.from_numpy(labels)))
+        count = arguments.workers * arguments.batch
+        images = torch.from_numpy(np.fromfile(file, np.float32, count * 3 * 32 * 32)).view(count, 3, 32, 32)
+        labels = torch.from_numpy(np.fromfile(file, np.int64, count))
+    images = images.to(memory_format=torch.channels_last)
+    batches = list(zip(images.split(arguments.batch), labels.split(arguments.batch)))
     model = model.to(memory_format=torch.channels_last)
 
     def step():
+        losses, gradients = [], []
         start = time.perf_counter()
-        losses = []
         for images, labels in batches:
-            model.zero_grad()
+            model.zero_grad()  # the next worker gets tensors of its own: the trainer needs all gradients
             loss = F.cross_entropy(model(images), labels)
             loss.backward()
             losses.append(loss.item())
-        return time.perf_counter() - start, sum(losses) / len(losses)
+            gradients.append([parameter.grad for parameter in model.parameters()])
+        seconds = time.perf_counter() - start
+        norms = [torch.cat([g.flatten() for g in gradient]).norm().item() for gradient in gradients]
+        return seconds, sum(losses) / len(losses), *norms
 
     return step
 
@@ -92,13 +96,11 @@ def main():
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--steps", type=int, default=7, help="measured steps, after one that warms up")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--mode", choices=["parallel", "sequential"], default="parallel",
-                        help="our workers: one thread each, or one after the other on all threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     with tempfile.NamedTemporaryFile() as shared:
         command = [arguments.program, *map(str, (arguments.width, arguments.batch, arguments.workers,
-                                                 arguments.threads)), arguments.mode, shared.name]
+                                                 arguments.threads)), shared.name]
         # OMP_WAIT_POLICY: idle threads of the waiting side must not spin on the cores of the other.
         environment = dict(os.environ, OMP_WAIT_POLICY="passive")
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -114,13 +116,19 @@ def main():
             theirs = eager(arguments, shared.name)
             pairs = [(ours(), theirs()) for _ in range(1 + arguments.steps)]
             process.stdin.close()
-    (_, loss), (_, reference) = pairs[0]
-    if abs(loss - reference) > 1e-4 * abs(reference):
-        sys.exit(f"not the same work: loss {loss} and {reference}")
-    mine, other = (statistics.median(pair[side][0] for pair in pairs[1:]) for side in (0, 1))
-    print(f"width {arguments.width}, {arguments.workers} x {arguments.batch} images, {arguments.threads} threads "
-          f"({arguments.mode}), {arguments.steps} steps in turn: laser {mine:.4f} s, PyTorch {torch.__version__} "
-          f"{other:.4f} s, ratio {mine / other:.3f}; first loss {loss:.6f} and {reference:.6f}")
+    for mine, other in zip(pairs[0][0][1:], pairs[0][1][1:], strict=True):  # the loss, then norms of gradients
+        if abs(mine - other) > 1e-3 * abs(other):
+            sys.exit(f"not the same work: {mine} and {other}")
+    ours, theirs, ratios = zip(*((m[0], o[0], m[0] / o[0]) for m, o in pairs[1:]))
+
+    def spread(values, digits=4):
+        low, middle, high = statistics.quantiles(values, n=4)
+        return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+    print(f"width {arguments.width}, {arguments.workers} x {arguments.batch} images, {arguments.threads} threads, "
+          f"{arguments.steps} steps in turn: laser {spread(ours)} s, PyTorch {torch.__version__} {spread(theirs)} s, "
+          f"ratio {spread(ratios, 3)}; loss {pairs[0][0][1]:.6f} and {pairs[0][1][1]:.6f}, "
+          f"norm {pairs[0][0][2]:.6f} and {pairs[0][1][2]:.6f}")
 
 
 if __name__ == "__main__":

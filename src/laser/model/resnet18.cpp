@@ -157,8 +157,8 @@ class ResNet18::Pass {
     const auto workers = rows.size(0), n = gradient.size(0) / workers;
     const auto by_weight = gradient_of(rows, unit.layer);
     for (std::int64_t k = 0; k < workers; ++k) {
-      by_weight[k].copy_(std::get<1>(derivatives(unit, unit.convolved.narrow(0, k * n, n),
-                                                 unit.input.narrow(0, k * n, n), {false, true, false})));
+      by_weight[k].copy_(
+          weight_gradient(unit, unit.convolved.narrow(0, k * n, n), unit.input.narrow(0, k * n, n)));
     }
     const bool is_stem = unit.layer == 0;
     auto by_input = is_stem
@@ -166,6 +166,18 @@ class ResNet18::Pass {
                         : std::get<0>(derivatives(unit, unit.convolved, unit.input, {true, false, false}));
     unit.input = unit.convolved = unit.output = at::Tensor();
     return by_input;
+  }
+
+  /// The derivative by the convolution's weight.
+  [[nodiscard]] at::Tensor weight_gradient(const Unit& unit, const at::Tensor& gradient,
+                                           const at::Tensor& input) const {
+    const auto& weight = weights_[unit.layer];
+    if (weight.size(2) > 1) return std::get<1>(derivatives(unit, gradient, input, {false, true, false}));
+    // A product of two matrices. oneDNN's own way (3.12, 1x1 with stride and channels-last, AVX-512) crashes
+    // on odd batches where it has several threads.
+    const auto seen = input.slice(2, 0, std::nullopt, unit.stride).slice(3, 0, std::nullopt, unit.stride);
+    const auto pixels = [](const at::Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); };
+    return pixels(gradient).t().mm(pixels(seen)).view(weight.sizes());
   }
 
   /// The derivatives by input and weight of a convolution that `wanted` asks for.
