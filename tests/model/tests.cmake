@@ -4,3 +4,4 @@ target_sources(model_shapes_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/sha
 laser_test(model/one_layer_test LINK laser_kernels laser_core)
 target_sources(model_one_layer_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/model/one_layer.cpp)
+laser_test(model/resnet18_test TORCH LINK laser_model)

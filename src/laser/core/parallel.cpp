@@ -28,6 +28,10 @@ void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& w
   if (failure) std::rethrow_exception(failure);
 }
 
+void use_one_thread() {
+  if (omp_in_parallel() != 0) omp_set_num_threads(1);
+}
+
 void for_each_by_size(std::span<const std::size_t> sizes, const std::function<void(std::size_t)>& work) {
   constexpr std::size_t kLarge = std::size_t{1} << 17;
   std::vector<std::size_t> small;

@@ -15,6 +15,11 @@ namespace laser {
 /// loops are better called with `parallel` = false; inside of another such loop there is one thread.
 void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& work, bool parallel = true);
 
+/// Called by a piece of work that runs beside others: until it ends, omp_get_max_threads() is 1 for it.
+/// oneDNN plans with that number even where it then gets a single thread, and some of its convolutions wait
+/// at a barrier for the others: such a piece would never end.
+void use_one_thread();
+
 /// Calls `work(i)` once for each size: for large ones (in numbers) one after another, each free to use all
 /// threads, then for the small ones side by side.
 void for_each_by_size(std::span<const std::size_t> sizes, const std::function<void(std::size_t)>& work);

@@ -14,6 +14,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/memory.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/data/sharding.hpp"
@@ -194,6 +195,7 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
 }
 
 void use_threads(std::int64_t threads) {
+  keep_freed_memory();
   // MKL, LibTorch's BLAS on x86, adds up in an order that depends on the number of threads unless told not
   // to. It reads this at its first call; a user's own choice is respected.
   setenv("MKL_CBWR", "AUTO,STRICT", 0);
