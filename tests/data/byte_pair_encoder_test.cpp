@@ -20,11 +20,11 @@ namespace fs = std::filesystem;
 
 /// The fingerprint of tokens, as the golden file has it.
 std::string fingerprint(const std::vector<Token>& tokens) {
-  return std::to_string(tokens.size()) + " " + sha256_hex(std::as_bytes(std::span(tokens)));
+  return fmt::format("{} {}", tokens.size(), sha256_hex(std::as_bytes(std::span(tokens))));
 }
 std::string fingerprint(const json& expected) {
-  return std::to_string(expected.at("count").get<std::size_t>()) + " " +
-         expected.at("sha256").get<std::string>();
+  return fmt::format("{} {}", expected.at("count").get<std::size_t>(),
+                     expected.at("sha256").get<std::string>());
 }
 
 std::string utf8(char32_t code) {
@@ -276,7 +276,7 @@ TEST_F(BrokenVocabulary, NumbersThatDoNotFit) {
   encoder(text, "\"b\"", "\"b\\n \"");
   expect("names the token 'b', which encoder.json lacks");
   std::string many = "{";
-  for (int i = 0; i <= 65536; ++i) many += (i ? ",\"" : "\"") + std::to_string(i) + "\":" + std::to_string(i);
+  for (int i = 0; i <= 65536; ++i) many += fmt::format("{}\"{}\": {}", i > 0 ? "," : "", i, i);
   folder_.write("encoder.json", many + "}");
   expect("more than 65536 tokens");
 }

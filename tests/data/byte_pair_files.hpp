@@ -77,7 +77,7 @@ struct SmallVocabulary {
     int number = 0;
     const auto add = [&](std::string token) {
       if (token == "\"" || token == "\\") token.insert(0, 1, '\\');
-      text += (number > 0 ? ", \"" : "\"") + token + "\": " + std::to_string(number);
+      text += fmt::format("{}\"{}\": {}", number > 0 ? ", " : "", token, number);
       ++number;
     };
     for (int byte = 0; byte < 256; ++byte) add(spelled(byte));

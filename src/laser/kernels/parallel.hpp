@@ -13,4 +13,7 @@ namespace laser {
 /// set_num_threads decides). `work` must not throw. Small loops are better called with `parallel` = false.
 void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& work, bool parallel = true);
 
+/// Called by a piece of work: loops that it starts (LibTorch's, oneDNN's) are told that they have one thread.
+void use_one_thread();
+
 }  // namespace laser
