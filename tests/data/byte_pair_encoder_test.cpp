@@ -313,5 +313,35 @@ TEST_F(BrokenVocabulary, MergesThatDoNotFit) {
   expect("line 1 names the token '(not text)'");
 }
 
+TEST_F(BrokenVocabulary, AnyDamageIsAnErrorOrAVocabulary) {
+  std::mt19937 draw(4);
+  const std::string good[] = {good_.encoder_text(), good_.merges_text()};
+  int refused = 0;
+  for (int trial = 0; trial < 800; ++trial) {
+    std::string texts[] = {good[0], good[1]};
+    auto& text = texts[trial % 2];
+    for (auto changes = 1 + draw() % 3; changes > 0 && !text.empty(); --changes) {
+      const auto at = draw() % text.size();
+      const auto kind = draw() % 4;
+      if (kind == 0) text[at] = static_cast<char>(draw());
+      if (kind == 1) text.erase(at, 1 + draw() % 5);
+      if (kind == 2) text.insert(at, text.substr(draw() % text.size(), draw() % 20));
+      if (kind == 3) text.resize(at + 1);
+    }
+    folder_.write("encoder.json", texts[0]);
+    folder_.write("vocab.bpe", texts[1]);
+    try {
+      const BytePairEncoder encoder(load_byte_pair_vocabulary(folder_.path()));
+      const std::string sample = "abc cc \xFF a  bc";
+      EXPECT_EQ(encoder.decode(encoder.encode(sample)), sample);
+    } catch (const Error& error) {
+      ++refused;
+      EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+    }
+  }
+  EXPECT_GT(refused, 600);
+}
+
 }  // namespace
 }  // namespace laser

@@ -13,6 +13,8 @@ void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& w
   for (std::size_t i = 0; i < count; ++i) work(i);
 }
 
-void use_one_thread() { omp_set_num_threads(1); }
+void use_one_thread() {
+  if (omp_in_parallel() != 0) omp_set_num_threads(1);
+}
 
 }  // namespace laser

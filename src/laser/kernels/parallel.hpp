@@ -13,7 +13,9 @@ namespace laser {
 /// set_num_threads decides). `work` must not throw. Small loops are better called with `parallel` = false.
 void for_each_piece(std::size_t count, const std::function<void(std::size_t)>& work, bool parallel = true);
 
-/// Called by a piece of work: loops that it starts (LibTorch's, oneDNN's) are told that they have one thread.
+/// Called by a piece of work that runs beside others: until it ends, omp_get_max_threads() is 1 for it.
+/// oneDNN plans with that number even where it then gets a single thread, and some of its convolutions wait
+/// at a barrier for the others: such a piece would never end.
 void use_one_thread();
 
 }  // namespace laser

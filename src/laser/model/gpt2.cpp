@@ -12,7 +12,7 @@
 #include "laser/kernels/normal.hpp"
 #include "laser/model/bound_parameters.hpp"
 #include "laser/model/dropout.hpp"
-#include "laser/model/for_each_worker.hpp"
+#include "laser/model/pieces.hpp"
 #include "laser/model/recorded.hpp"
 
 namespace laser {
@@ -222,12 +222,12 @@ double Gpt2::gradient(const at::Tensor& parameters, const TokenBatches& batches,
   return backward(parameters, batches, gradient).item().toDouble();
 }
 
-void Gpt2::gradients_of_workers(const at::Tensor& parameters, std::span<const TokenBatches> workers,
-                                const at::Tensor& gradients, std::span<double> losses) const {
+void Gpt2::gradients(const at::Tensor& parameters, std::span<const TokenBatches> workers,
+                     const at::Tensor& gradients, std::span<double> losses) const {
   LASER_CHECK(losses.size() == workers.size() &&
               gradients.size(0) == static_cast<std::int64_t>(workers.size()));
   std::vector<at::Tensor> results(workers.size());
-  for_each_worker(workers.size(), parameters.is_cpu(), [&](std::size_t i) {
+  for_each_on_one_thread(workers.size(), parameters.is_cpu(), [&](std::size_t i) {
     results[i] = backward(parameters, workers[i], gradients.select(0, static_cast<std::int64_t>(i)));
   });
   // Read only now: on a GPU the first read waits for everything.
@@ -239,7 +239,7 @@ double Gpt2::evaluate(const at::Tensor& parameters, std::span<const TokenBatch> 
   BoundParameters bound(layout_);
   bound.bind(parameters);
   std::vector<at::Tensor> sums(batches.size());
-  for_each_worker(batches.size(), parameters.is_cpu(), [&](std::size_t i) {
+  for_each_on_one_thread(batches.size(), parameters.is_cpu(), [&](std::size_t i) {
     require_tokens(batches[i].inputs);
     require_tokens(batches[i].targets);
     const at::NoGradGuard no_grad;

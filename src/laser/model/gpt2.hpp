@@ -66,8 +66,8 @@ class Gpt2 {
 
   /// The same for every worker: row i of `gradients` [K, d] and losses[i]. On the CPU each worker is computed
   /// by one thread, so the bits do not depend on the number of threads.
-  void gradients_of_workers(const at::Tensor& parameters, std::span<const TokenBatches> workers,
-                            const at::Tensor& gradients, std::span<double> losses) const;
+  void gradients(const at::Tensor& parameters, std::span<const TokenBatches> workers,
+                 const at::Tensor& gradients, std::span<double> losses) const;
 
   /// Mean cross-entropy (nats) over all tokens of all batches, without dropout: perplexity is its
   /// exponential. Same bits for every number of threads.
