@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# The quick checks: include rule and formatting.
+# The quick checks: include rule, formatting and, where nvcc is, that the GPU's kernels compile.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 python3 scripts/check_structure.py || failed=1
 if command -v clang-format >/dev/null; then
-  git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror 2>build/format.log ||
+  git ls-files -z '*.cpp' '*.hpp' '*.cu' | xargs -0 clang-format --dry-run -Werror 2>build/format.log ||
     { grep -m 20 error: build/format.log; echo "check: run clang-format -i on these files"; failed=1; }
 else
   echo "check: clang-format is not installed; formatting was not checked"
 fi
+scripts/check_cuda.sh || failed=1
 [ $failed -eq 0 ] && echo "check: ok"
 exit $failed

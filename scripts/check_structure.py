@@ -25,7 +25,7 @@ ALLOWED = {
 
 root = pathlib.Path(__file__).resolve().parent.parent / "src" / "laser"
 wrong = []
-for path in sorted(root.rglob("*.[ch]pp")):
+for path in sorted([*root.rglob("*.[ch]pp"), *root.rglob("*.cu")]):
     module = path.relative_to(root).parts[0]
     for number, line in enumerate(path.read_text().splitlines(), 1):
         found = re.match(r'\s*#\s*include\s+"laser/(\w+)/', line)

@@ -81,5 +81,28 @@ TEST(Superposition, GroupsHaveTheirOwnScales) {
   EXPECT_NEAR(fast.energy[1], 101.0, 1e-9);  // the stronger worker spends all of both groups
 }
 
+TEST(AddressedNoise, EveryGroupGetsItsOwnDeviationOfOneStream) {
+  const StreamKey key = {.seed = 2, .purpose = Purpose::kNoise, .round = 3};
+  const std::vector<double> noise_std{0.5, 0.0, 2.0};
+  AddressedNoise noise;
+  for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+    const auto before = at::arange(3 * 37, at::kDouble).reshape({3, 37}).to(type);
+    auto values = before.clone();
+    noise.add(values, noise_std, key);
+    const auto normals = noise.normal({3, 37}, at::kDouble, key);
+    const auto expected = before.to(at::kDouble) + normals * at::tensor(noise_std, at::kDouble).unsqueeze(1);
+    const double rounding = type == at::kBFloat16 ? 0x1p-8 : 0x1p-23;
+    EXPECT_LE(((values.to(at::kDouble) - expected).abs() / (expected.abs() + 1)).max().item<double>(),
+              rounding);
+    EXPECT_TRUE(values[1].equal(before[1]));
+    EXPECT_FALSE(values[0].equal(before[0]));
+    // A view whose numbers do not lie together gets the same.
+    auto view = before.t().contiguous().t();
+    if (type == at::kBFloat16) continue;  // normals are drawn in float or double
+    noise.add(view, noise_std, key);
+    EXPECT_LE((view - values).abs().max().item<double>(), 1e-4);
+  }
+}
+
 }  // namespace
 }  // namespace laser

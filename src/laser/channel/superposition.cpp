@@ -8,6 +8,9 @@
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/kernels/reduction.hpp"
+#ifdef LASER_CUDA
+#include "laser/channel/cuda/noise.hpp"
+#endif
 
 namespace laser {
 namespace {
@@ -48,7 +51,8 @@ void NoiseSource::add(at::Tensor& values, std::span<const double> noise_std, con
   const auto std =
       at::tensor(at::ArrayRef<double>(noise_std.data(), noise_std.size()), values.options().device(at::kCPU))
           .to(values.device());
-  values.add_(normal(values.sizes(), values.scalar_type(), key) * std.unsqueeze(1));
+  const at::Tensor draws = normal(values.sizes(), values.scalar_type(), key).to(values.device());
+  values.add_(draws * std.unsqueeze(1));
 }
 
 at::Tensor AddressedNoise::normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey& key) {
@@ -58,11 +62,22 @@ at::Tensor AddressedNoise::normal(at::IntArrayRef sizes, at::ScalarType type, co
 }
 
 void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
-  if (noise_std.size() != 1 || !values.is_contiguous()) return NoiseSource::add(values, noise_std, key);
-  with_span(values, [&](auto span) {
-    using T = element_of<decltype(span)>;
-    add_normal(span, static_cast<T>(noise_std[0]), key);
-  });
+  if (!values.is_contiguous()) return NoiseSource::add(values, noise_std, key);
+#ifdef LASER_CUDA
+  if (values.is_cuda()) return cuda::add_noise(values, noise_std, key);
+#endif
+  if (!values.is_cpu()) return NoiseSource::add(values, noise_std, key);
+  const auto add_rows = [&]<class T, class Sigma>(std::span<T> span, Sigma) {
+    const std::size_t length = span.size() / noise_std.size();
+    for (std::size_t c = 0; c < noise_std.size(); ++c) {
+      add_normal(span.subspan(c * length, length), static_cast<Sigma>(noise_std[c]), key, c * length);
+    }
+  };
+  if (values.scalar_type() == at::kBFloat16) {
+    const auto first = static_cast<Bfloat16*>(values.data_ptr());
+    return add_rows(std::span(first, static_cast<std::size_t>(values.numel())), float{});
+  }
+  with_span(values, [&](auto span) { add_rows(span, element_of<decltype(span)>{}); });
 }
 
 OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,

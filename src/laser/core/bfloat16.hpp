@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "laser/core/host_device.hpp"
+
 namespace laser {
 
 struct Bfloat16 {
@@ -13,10 +15,12 @@ struct Bfloat16 {
 };
 
 /// The exact value.
-inline float to_float(Bfloat16 value) { return std::bit_cast<float>(std::uint32_t{value.bits} << 16); }
+LASER_HOST_DEVICE inline float to_float(Bfloat16 value) {
+  return std::bit_cast<float>(std::uint32_t{value.bits} << 16);
+}
 
 /// The nearest bfloat16, ties to even; NaN stays NaN.
-inline Bfloat16 to_bfloat16(float value) {
+LASER_HOST_DEVICE inline Bfloat16 to_bfloat16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
@@ -24,7 +28,7 @@ inline Bfloat16 to_bfloat16(float value) {
 
 /// Rounds up or down at random so that the mean over uniform `word` (16 bits) is the value itself; what would
 /// round beyond the largest finite number becomes infinite, infinities and NaN stay.
-inline Bfloat16 to_bfloat16(float value, std::uint16_t word) {
+LASER_HOST_DEVICE inline Bfloat16 to_bfloat16(float value, std::uint16_t word) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7f800000u) == 0x7f800000u) return to_bfloat16(value);
   return {static_cast<std::uint16_t>((bits + word) >> 16)};

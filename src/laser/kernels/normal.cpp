@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cmath>
 
 #include "laser/core/error.hpp"
 #include "laser/kernels/normal_polynomials.hpp"
+#include "laser/core/parallel.hpp"
 #include "laser/kernels/simd_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -16,166 +17,228 @@
 
 #include "laser/kernels/philox-inl.hpp"
 
+// The transform needs fused multiply-adds; targets without them run the reference.
+#undef LASER_HAVE_FUSED
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2) || (HWY_ARCH_ARM_A64 && HWY_TARGET <= HWY_NEON)
+#define LASER_HAVE_FUSED 1
+#else
+#define LASER_HAVE_FUSED 0
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
-#if HWY_TARGET == HWY_SCALAR
-
-void fill_blocks(float* out, const StreamKey& key, std::uint32_t block, std::size_t blocks) {
-  for (std::size_t i = 0; i < 4 * blocks; ++i) out[i] = reference::normal(key, std::uint64_t{block} * 4 + i);
-}
-
-#else
+#if LASER_HAVE_FUSED
 
 using FloatTag = hn::ScalableTag<float>;
 using IntTag = hn::ScalableTag<std::int32_t>;
 using FloatVector = hn::Vec<FloatTag>;
 
-/// Four vectors that go through the same steps side by side: a polynomial alone is a chain of latencies.
-struct Four {
-  FloatVector v[4];
+constexpr std::size_t kLanes = hn::MaxLanes(FloatTag());
+constexpr std::size_t kUnit = 32;  // numbers: 8 blocks, the cosines before the sines
+constexpr std::size_t kHalf = kUnit / 2;
+constexpr std::size_t kGroups = 4;  // vectors of pairs that go through the steps side by side
+constexpr std::size_t kStep = 2 * kGroups * kLanes;  // numbers, a multiple of kUnit
+constexpr std::size_t kChunk = 1024;                 // numbers whose words stay in the first-level cache
+static_assert(kStep % kUnit == 0 && kChunk % kStep == 0);
+
+/// Vectors that go through the same operations side by side: a polynomial alone is a chain of latencies.
+struct Vectors {
+  FloatVector v[kGroups];
 };
 
 template <std::size_t size>
-HWY_INLINE Four horner(const std::array<float, size>& coefficients, const Four& x) {
+HWY_INLINE Vectors horner(const std::array<float, size>& coefficients, const Vectors& x) {
   const FloatTag d;
-  const FloatVector top = hn::Set(d, coefficients[size - 1]);
-  Four sum = {{top, top, top, top}};
-  // Not MulAdd: fused and separate roundings differ, and not every target has the fused one.
+  Vectors sum;
+  for (auto& v : sum.v) v = hn::Set(d, coefficients[size - 1]);
   for (std::size_t i = size - 1; i-- > 0;) {
     const FloatVector next = hn::Set(d, coefficients[i]);
-    for (std::size_t k = 0; k < 4; ++k) sum.v[k] = hn::Add(hn::Mul(sum.v[k], x.v[k]), next);
+    for (std::size_t g = 0; g < kGroups; ++g) sum.v[g] = hn::MulAdd(sum.v[g], x.v[g], next);
   }
   return sum;
 }
 
-/// (word + 1/2) 2^-32 = (1 + f) 2^exponent with 1 + f in [sqrt(1/2), sqrt(2)).
-HWY_INLINE void split_uniform(WordVector word, FloatVector& f, FloatVector& exponent) {
+/// The steps of device::radius().
+HWY_INLINE Vectors radii(const BlockWords (&words)[kGroups]) {
   const FloatTag d;
   const IntTag di;
-  const auto scaled = hn::Add(hn::ConvertTo(d, word), hn::Set(d, 0.5f));
-  const auto t = hn::Sub(hn::BitCast(di, scaled), hn::Set(di, kSqrtHalfBits + kWordExponent));
-  exponent = hn::ConvertTo(d, hn::ShiftRight<23>(t));
-  const auto mantissa = hn::Add(hn::And(t, hn::Set(di, kMantissaMask)), hn::Set(di, kSqrtHalfBits));
-  f = hn::Sub(hn::BitCast(d, mantissa), hn::Set(d, 1.0f));
-}
-
-/// The part of the turn beyond the nearest quadrant, in units of a quadrant: y in [-1/2, 1/2].
-HWY_INLINE FloatVector quadrant_fraction(WordVector turn) {
-  const FloatTag d;
-  return hn::Mul(hn::ConvertTo(d, hn::BitCast(IntTag(), hn::ShiftLeft<2>(turn))), hn::Set(d, 0x1p-32f));
-}
-
-/// (r cos theta, r sin theta) from the sine and cosine of theta less its nearest multiple of a quadrant.
-HWY_INLINE void rotate(WordVector turn, FloatVector r, FloatVector sine, FloatVector cosine, FloatVector& z0,
-                       FloatVector& z1) {
-  const FloatTag d;
-  const WordTag du;
-  // Bits 31 and 30 of `quadrant` are its number; the sine is negative in 2 and 3, the cosine in 1 and 2.
-  const auto quadrant = hn::Add(turn, hn::Set(du, 1u << 29));
-  const auto odd = hn::RebindMask(d, hn::TestBit(quadrant, hn::Set(du, 1u << 30)));
-  const auto sign = hn::Set(du, 1u << 31);
-  const auto sine_sign = hn::BitCast(d, hn::And(quadrant, sign));
-  const auto cosine_sign = hn::BitCast(d, hn::And(hn::Add(quadrant, hn::Set(du, 1u << 30)), sign));
-  z0 = hn::Mul(r, hn::Xor(hn::IfThenElse(odd, sine, cosine), cosine_sign));
-  z1 = hn::Mul(r, hn::Xor(hn::IfThenElse(odd, cosine, sine), sine_sign));
-}
-
-/// Numbers of two groups of blocks from their words; the steps are those of reference::normal.
-HWY_INLINE void box_muller(const Words& words, FloatVector (&z)[8]) {
-  const FloatTag d;
-  Four f, exponent, radius;
-  for (std::size_t k = 0; k < 4; ++k) split_uniform(words.x[2 * k], f.v[k], exponent.v[k]);
-  const Four log = horner(kMinusTwoLog, f);
-  const FloatVector minus_two_ln2 = hn::Set(d, kMinusTwoLn2);
-  for (std::size_t k = 0; k < 4; ++k) {
-    radius.v[k] = hn::Sqrt(hn::Add(hn::Mul(f.v[k], log.v[k]), hn::Mul(exponent.v[k], minus_two_ln2)));
+  Vectors f, exponent, r;
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    const auto half = hn::BitCast(di, hn::ShiftRight<1>(words[g].x10));
+    const auto bits = hn::BitCast(di, hn::Add(hn::ConvertTo(d, half), hn::Set(d, 0.5f)));
+    const auto high =
+        hn::And(hn::Sub(bits, hn::Set(di, kSqrtHalfBits + kUniformExponent)), hn::Set(di, kExponentMask));
+    f.v[g] = hn::MulAdd(hn::BitCast(d, hn::Sub(bits, high)), hn::Set(d, 0x1p-31f), hn::Set(d, -1.0f));
+    exponent.v[g] = hn::Mul(hn::ConvertTo(d, high), hn::Set(d, kMinusTwoLn2));
   }
-  Four y, y2;
-  for (std::size_t k = 0; k < 4; ++k) {
-    y.v[k] = quadrant_fraction(words.x[2 * k + 1]);
-    y2.v[k] = hn::Mul(y.v[k], y.v[k]);
+  const Vectors log = horner(kMinusTwoLog, f);
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    r.v[g] = hn::Sqrt(hn::MulAdd(f.v[g], log.v[g], exponent.v[g]));
   }
-  const Four sine = horner(kSineQuarter, y2);
-  const Four cosine = horner(kCosineQuarter, y2);
-  for (std::size_t k = 0; k < 4; ++k) {
-    rotate(words.x[2 * k + 1], radius.v[k], hn::Mul(y.v[k], sine.v[k]),
-           hn::Add(hn::Mul(y2.v[k], cosine.v[k]), hn::Set(d, 1.0f)), z[2 * k], z[2 * k + 1]);
+  return r;
+}
+
+/// The steps of device::box_muller().
+HWY_INLINE void box_muller(const BlockWords (&words)[kGroups], Vectors& cosines, Vectors& sines) {
+  const FloatTag d;
+  const Vectors r = radii(words);
+  Vectors y, y2;
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    y.v[g] = hn::Mul(hn::ConvertTo(d, hn::BitCast(IntTag(), words[g].x32)), hn::Set(d, 0x1p-32f));
+    y2.v[g] = hn::Mul(y.v[g], y.v[g]);
+  }
+  const Vectors sine = horner(kSineQuarter, y2);
+  const Vectors cosine = horner(kCosineQuarter, y2);
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    const FloatVector s = hn::Mul(y.v[g], sine.v[g]);
+    const FloatVector rs = hn::Mul(r.v[g], s);
+    const FloatVector sign = hn::BitCast(d, hn::ShiftLeft<31>(words[g].x10));
+    cosines.v[g] = hn::Xor(hn::NegMulAdd(rs, s, r.v[g]), sign);
+    sines.v[g] = hn::Mul(rs, cosine.v[g]);
   }
 }
 
-/// Writes the numbers of two groups of blocks.
-HWY_INLINE void store_groups(const FloatVector (&z)[8], float* out) {
-  const FloatTag d;
-  store_blocks(d, z[0], z[1], z[2], z[3], out);
-  store_blocks(d, z[4], z[5], z[6], z[7], out + 4 * hn::Lanes(d));
+/// Hands the next `size` numbers, a multiple of kStep up to kChunk, to use(z, out), vector by vector, with
+/// their places in `out`. All words first: two loops with short chains of latencies keep the machine busier
+/// than one with a long one.
+template <class T, class Use>
+HWY_INLINE void chunk(const PhiloxSchedule& schedule, BlockPosition& position, std::size_t size,
+                      const Use& use, T* out) {
+  BlockWords words[kChunk / kStep][kGroups];
+  const std::size_t steps = size / kStep;
+  for (std::size_t i = 0; i < steps; ++i) philox_words(schedule, position, words[i]);
+  for (std::size_t i = 0; i < steps; ++i) {
+    Vectors cosines, sines;
+    box_muller(words[i], cosines, sines);
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      T* const place = out + i * kStep + g * kLanes / kHalf * kUnit + g * kLanes % kHalf;
+      use(cosines.v[g], place);
+      use(sines.v[g], place + kHalf);
+    }
+  }
 }
 
-/// Writes the 4 * blocks numbers of blocks block .. block + blocks - 1.
-void fill_blocks(float* out, const StreamKey& key, std::uint32_t block, std::size_t blocks) {
+/// A step of which only out[0 .. size) is wanted, from number `skip` of it on.
+template <class T, class Use>
+HWY_INLINE void partial_step(const PhiloxSchedule& schedule, BlockPosition& position, const Use& use,
+                             std::size_t skip, std::size_t size, T* out) {
+  T buffer[kStep] = {};
+  std::copy_n(out, size, buffer + skip);
+  chunk(schedule, position, kStep, use, buffer);
+  std::copy_n(buffer + skip, size, out);
+}
+
+/// Hands numbers first .. first + size - 1 to use(z, out), which may read and write kLanes numbers from `out`
+/// on.
+template <class T, class Use>
+HWY_INLINE void for_normals(T* out, std::size_t size, const StreamKey& key, std::uint64_t first,
+                            const Use& use) {
   const PhiloxSchedule schedule = philox_schedule(key);
-  BlockNumbers numbers = block_numbers(block);
-  FloatVector z[8];
-  const std::size_t step = 8 * hn::Lanes(FloatTag());
-  std::size_t left = 4 * blocks;
-  for (; left >= step; left -= step, out += step) {
-    box_muller(philox_words(schedule, numbers), z);
-    store_groups(z, out);
-    advance(numbers);
+  const std::size_t skip = first % kUnit;
+  BlockPosition position = block_position(static_cast<std::uint32_t>((first - skip) / 4));
+  if (skip > 0) {
+    const std::size_t part = std::min(size, kStep - skip);
+    partial_step(schedule, position, use, skip, part, out);
+    out += part;
+    size -= part;
   }
-  if (left > 0) {
-    HWY_ALIGN float last[2 * HWY_MAX_BYTES];
-    box_muller(philox_words(schedule, numbers), z);
-    store_groups(z, last);
-    std::memcpy(out, last, left * sizeof(float));
+  for (std::size_t part; size >= kStep; size -= part, out += part) {
+    part = std::min(kChunk, size / kStep * kStep);
+    chunk(schedule, position, part, use, out);
   }
+  if (size > 0) partial_step(schedule, position, use, 0, size, out);
 }
 
-#endif  // HWY_TARGET == HWY_SCALAR
-
-/// Any slice: whole blocks by vectors, the up to three numbers before and after them one at a time.
-void fill_slice(float* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
-  std::size_t done = 0;
-  while (done < size && (first + done) % 4 != 0) {
-    out[done] = reference::normal(key, first + done);
-    ++done;
-  }
-  const std::size_t blocks = (size - done) / 4;
-  fill_blocks(out + done, key, static_cast<std::uint32_t>((first + done) / 4), blocks);
-  for (done += 4 * blocks; done < size; ++done) out[done] = reference::normal(key, first + done);
-}
-
-constexpr std::size_t kChunk = 1024;  // numbers; the buffer stays in the first-level cache
-
-/// Calls use(offset, normals, size) for consecutive pieces of the slice; all but the first begin at a block.
-template <class Use>
-HWY_INLINE void for_each_chunk(std::size_t size, const StreamKey& key, std::uint64_t first, Use use) {
-  HWY_ALIGN float normals[kChunk];
-  std::size_t length = kChunk - first % 4;
-  for (std::size_t done = 0; done < size; done += length, length = kChunk) {
-    length = std::min(length, size - done);
-    fill_slice(normals, length, key, first + done);
-    use(done, normals, length);
-  }
-}
-
-void fill_doubles(double* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
-  for_each_chunk(size, key, first, [out](std::size_t at, const float* z, std::size_t length) HWY_ATTR {
-    for (std::size_t i = 0; i < length; ++i) out[at + i] = static_cast<double>(z[i]);
-  });
+void fill_floats(float* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
+  const FloatTag d;
+  for_normals(out, size, key, first, [d](FloatVector z, float* to) HWY_ATTR { hn::StoreU(z, d, to); });
 }
 
 void add_floats(float* y, std::size_t size, float sigma, const StreamKey& key, std::uint64_t first) {
-  for_each_chunk(size, key, first, [=](std::size_t at, const float* z, std::size_t length) HWY_ATTR {
-    for (std::size_t i = 0; i < length; ++i) y[at + i] += sigma * z[i];
+  const FloatTag d;
+  const FloatVector scale = hn::Set(d, sigma);
+  for_normals(y, size, key, first, [d, scale](FloatVector z, float* to) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(scale, z, hn::LoadU(d, to)), d, to);
   });
 }
 
+using DoubleTag = hn::ScalableTag<double>;
+
+/// Calls use(z, to) for both halves of z, widened.
+template <class Use>
+HWY_INLINE void widen(FloatVector z, double* to, const Use& use) {
+  const hn::Half<FloatTag> half;
+  use(hn::PromoteTo(DoubleTag(), hn::LowerHalf(half, z)), to);
+  use(hn::PromoteTo(DoubleTag(), hn::UpperHalf(half, z)), to + kLanes / 2);
+}
+
+void fill_doubles(double* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
+  using DoubleVector = hn::Vec<DoubleTag>;
+  const auto store = [](DoubleVector z, double* to) HWY_ATTR { hn::StoreU(z, DoubleTag(), to); };
+  for_normals(out, size, key, first, [&](FloatVector z, double* to) HWY_ATTR { widen(z, to, store); });
+}
+
 void add_doubles(double* y, std::size_t size, double sigma, const StreamKey& key, std::uint64_t first) {
-  for_each_chunk(size, key, first, [=](std::size_t at, const float* z, std::size_t length) HWY_ATTR {
-    for (std::size_t i = 0; i < length; ++i) y[at + i] += sigma * static_cast<double>(z[i]);
+  using DoubleVector = hn::Vec<DoubleTag>;
+  const DoubleTag d;
+  const DoubleVector scale = hn::Set(d, sigma);
+  const auto add = [d, scale](DoubleVector z, double* to)
+                       HWY_ATTR { hn::StoreU(hn::MulAdd(scale, z, hn::LoadU(d, to)), d, to); };
+  for_normals(y, size, key, first, [&](FloatVector z, double* to) HWY_ATTR { widen(z, to, add); });
+}
+
+/// The steps of to_bfloat16().
+HWY_INLINE void store_short(FloatVector x, Bfloat16* to) {
+  const FloatTag d;
+  const hn::RebindToUnsigned<FloatTag> wide;
+  const hn::Rebind<std::uint16_t, FloatTag> narrow;
+  const auto bits = hn::BitCast(wide, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1u));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7fffu)));
+  const auto quiet = hn::Or(bits, hn::Set(wide, 0x00400000u));
+  const auto upper = hn::ShiftRight<16>(hn::IfThenElse(hn::RebindMask(wide, hn::IsNaN(x)), quiet, rounded));
+  hn::StoreU(hn::TruncateTo(narrow, upper), narrow, &to->bits);
+}
+
+void add_shorts(Bfloat16* y, std::size_t size, float sigma, const StreamKey& key, std::uint64_t first) {
+  const FloatTag d;
+  const FloatVector scale = hn::Set(d, sigma);
+  for_normals(y, size, key, first, [d, scale](FloatVector z, Bfloat16* to) HWY_ATTR {
+    const hn::RebindToUnsigned<FloatTag> wide;
+    const hn::Rebind<std::uint16_t, FloatTag> narrow;
+    const auto bits = hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, &to->bits)));
+    store_short(hn::MulAdd(scale, z, hn::BitCast(d, bits)), to);
   });
 }
+
+#else
+
+void fill_floats(float* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
+  for (std::size_t i = 0; i < size; ++i) out[i] = reference::normal(key, first + i);
+}
+
+void add_floats(float* y, std::size_t size, float sigma, const StreamKey& key, std::uint64_t first) {
+  for (std::size_t i = 0; i < size; ++i) y[i] = std::fma(sigma, reference::normal(key, first + i), y[i]);
+}
+
+void fill_doubles(double* out, std::size_t size, const StreamKey& key, std::uint64_t first) {
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<double>(reference::normal(key, first + i));
+}
+
+void add_doubles(double* y, std::size_t size, double sigma, const StreamKey& key, std::uint64_t first) {
+  for (std::size_t i = 0; i < size; ++i) {
+    y[i] = std::fma(sigma, static_cast<double>(reference::normal(key, first + i)), y[i]);
+  }
+}
+
+void add_shorts(Bfloat16* y, std::size_t size, float sigma, const StreamKey& key, std::uint64_t first) {
+  for (std::size_t i = 0; i < size; ++i) {
+    y[i] = to_bfloat16(std::fma(sigma, reference::normal(key, first + i), to_float(y[i])));
+  }
+}
+
+#endif  // LASER_HAVE_FUSED
 
 const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
@@ -185,39 +248,58 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace laser {
 
-HWY_EXPORT(fill_slice);
+HWY_EXPORT(fill_floats);
 HWY_EXPORT(fill_doubles);
 HWY_EXPORT(add_floats);
 HWY_EXPORT(add_doubles);
+HWY_EXPORT(add_shorts);
 HWY_EXPORT(target_name);
 
 namespace {
 
-/// Block numbers have 32 bits: beyond them the stream would repeat.
-void check_addresses(std::size_t size, std::uint64_t first) {
-  LASER_CHECK(first <= (std::uint64_t{1} << 34) && size <= (std::uint64_t{1} << 34) - first);
+constexpr std::size_t kPiece = std::size_t{1} << 15;  // numbers: some ten microseconds
+
+/// Calls work(pointer, size, first) for pieces of a slice, on several threads where it is long.
+template <class T, class Work>
+void for_pieces(std::span<T> out, std::uint64_t first, const Work& work) {
+  // Block numbers have 32 bits: beyond them the stream would repeat.
+  LASER_CHECK(first <= (std::uint64_t{1} << 34) && out.size() <= (std::uint64_t{1} << 34) - first);
+  for_each_piece((out.size() + kPiece - 1) / kPiece, [&](std::size_t piece) {
+    const std::size_t at = piece * kPiece;
+    work(out.data() + at, std::min(kPiece, out.size() - at), first + at);
+  });
 }
 
 }  // namespace
 
 void fill_normal(std::span<float> out, const StreamKey& key, std::uint64_t first) {
-  check_addresses(out.size(), first);
-  HWY_DYNAMIC_DISPATCH(fill_slice)(out.data(), out.size(), key, first);
+  for_pieces(out, first, [&](float* to, std::size_t size, std::uint64_t from) {
+    HWY_DYNAMIC_DISPATCH(fill_floats)(to, size, key, from);
+  });
 }
 
 void fill_normal(std::span<double> out, const StreamKey& key, std::uint64_t first) {
-  check_addresses(out.size(), first);
-  HWY_DYNAMIC_DISPATCH(fill_doubles)(out.data(), out.size(), key, first);
+  for_pieces(out, first, [&](double* to, std::size_t size, std::uint64_t from) {
+    HWY_DYNAMIC_DISPATCH(fill_doubles)(to, size, key, from);
+  });
 }
 
 void add_normal(std::span<float> y, float sigma, const StreamKey& key, std::uint64_t first) {
-  check_addresses(y.size(), first);
-  HWY_DYNAMIC_DISPATCH(add_floats)(y.data(), y.size(), sigma, key, first);
+  for_pieces(y, first, [&](float* to, std::size_t size, std::uint64_t from) {
+    HWY_DYNAMIC_DISPATCH(add_floats)(to, size, sigma, key, from);
+  });
 }
 
 void add_normal(std::span<double> y, double sigma, const StreamKey& key, std::uint64_t first) {
-  check_addresses(y.size(), first);
-  HWY_DYNAMIC_DISPATCH(add_doubles)(y.data(), y.size(), sigma, key, first);
+  for_pieces(y, first, [&](double* to, std::size_t size, std::uint64_t from) {
+    HWY_DYNAMIC_DISPATCH(add_doubles)(to, size, sigma, key, from);
+  });
+}
+
+void add_normal(std::span<Bfloat16> y, float sigma, const StreamKey& key, std::uint64_t first) {
+  for_pieces(y, first, [&](Bfloat16* to, std::size_t size, std::uint64_t from) {
+    HWY_DYNAMIC_DISPATCH(add_shorts)(to, size, sigma, key, from);
+  });
 }
 
 const char* simd_level() { return HWY_DYNAMIC_DISPATCH(target_name)(); }

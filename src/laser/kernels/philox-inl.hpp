@@ -2,7 +2,8 @@
 // hwy/highway.h inside a foreach_target source, as all *-inl.hpp files).
 //
 // Words live in the even 32-bit lanes of 64-bit lanes: the 32 x 32 -> 64 bit product then gives both halves
-// without shuffles, and garbage in the odd lanes is ignored by the next product. Not for the scalar target.
+// without shuffles, and garbage in the odd lanes is ignored by the next product. The last round leaves two
+// words a 64-bit lane. Not for the scalar target.
 #include "laser/kernels/philox_schedule.hpp"
 
 #if defined(LASER_KERNELS_PHILOX_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
@@ -33,12 +34,11 @@ struct HalfWords {
   WordVector x0, x1, x2, x3;
 };
 
-/// Rounds 1 to 3 on the block numbers in the even lanes of `block`: half of their work is in the schedule.
-HWY_INLINE HalfWords philox_first_rounds(const PhiloxSchedule& s, WideVector block) {
+/// Rounds 1 to 3 from multiplier0 * block: half of their work is in the schedule.
+HWY_INLINE HalfWords philox_first_rounds(const PhiloxSchedule& s, WideVector product0) {
   const WordTag d;
   const WordVector multiplier0 = hn::Set(d, kPhiloxMultiplier0);
   const WordVector multiplier1 = hn::Set(d, kPhiloxMultiplier1);
-  WideVector product0 = hn::MulEven(multiplier0, low_half(block));
   const WordVector round1_x2 = hn::Xor(high_half(product0), hn::Set(d, s.round1_counter2));
 
   WideVector product1 = hn::MulEven(multiplier1, round1_x2);
@@ -60,75 +60,57 @@ HWY_INLINE HalfWords philox_round(WordVector key0, WordVector key1, const HalfWo
           hn::Xor3(high_half(product0), c.x3, key1), low_half(product0)};
 }
 
-/// The odd 32-bit lanes from the low halves of `odd`, the even ones from `even`.
-HWY_INLINE WordVector merge_lanes(WordVector even, WordVector odd) {
-  const WordTag d;
-  return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(WideTag(), odd))), even);
+/// The words of N / 2 blocks, one block a 64-bit lane: word 1 in the even and word 0 in the odd 32-bit lanes
+/// of x10, words 3 and 2 in x32.
+struct BlockWords {
+  WordVector x10, x32;
+};
+
+HWY_INLINE WordVector upwards(WordVector even) {
+  return hn::BitCast(WordTag(), hn::ShiftLeft<32>(hn::BitCast(WideTag(), even)));
 }
 
-/// Word j of two groups of N blocks: x[j] of the first, x[4 + j] of the second. Two groups, because the
-/// rounds of one are a chain of latencies that leaves half of the machine idle.
-struct Words {
-  WordVector x[8];
-};
-
-/// Block numbers of the even and odd 32-bit lanes of two groups of N blocks.
-struct BlockNumbers {
-  WideVector even, odd;
-};
-
-HWY_INLINE Words philox_words(const PhiloxSchedule& s, const BlockNumbers& numbers) {
+/// Keys in the odd lanes.
+HWY_INLINE BlockWords philox_last_round(WordVector key0, WordVector key1, const HalfWords& c) {
   const WordTag d;
-  const WideVector group = hn::Set(WideTag(), hn::Lanes(d));
-  HalfWords a = philox_first_rounds(s, numbers.even);
-  HalfWords b = philox_first_rounds(s, numbers.odd);
-  HalfWords c = philox_first_rounds(s, hn::Add(numbers.even, group));
-  HalfWords e = philox_first_rounds(s, hn::Add(numbers.odd, group));
-  for (std::size_t round = 3; round < kPhiloxRounds; ++round) {
+  const WideVector product0 = hn::MulEven(hn::Set(d, kPhiloxMultiplier0), c.x0);
+  const WideVector product1 = hn::MulEven(hn::Set(d, kPhiloxMultiplier1), c.x2);
+  return {hn::Xor3(low_half(product1), upwards(c.x1), key0),
+          hn::Xor3(low_half(product0), upwards(c.x3), key1)};
+}
+
+/// The first of some groups of N / 2 consecutive blocks, as the product that the first round needs.
+struct BlockPosition {
+  WideVector product0;  // multiplier0 * block
+};
+
+/// Blocks from `first` on.
+HWY_INLINE BlockPosition block_position(std::uint32_t first) {
+  const WideTag d;
+  const WordTag narrow;
+  const WideVector block = hn::Add(hn::Iota(d, 0), hn::Set(d, std::uint64_t{first}));
+  return {hn::MulEven(hn::Set(narrow, kPhiloxMultiplier0), hn::BitCast(narrow, block))};
+}
+
+/// Writes the words of the next kGroups groups and moves on. Several groups side by side, because the rounds
+/// of one are a chain of latencies that leaves most of the machine idle.
+template <std::size_t kGroups>
+HWY_INLINE void philox_words(const PhiloxSchedule& s, BlockPosition& position, BlockWords (&words)[kGroups]) {
+  const WordTag d;
+  const WideVector group = hn::Set(WideTag(), std::uint64_t{kPhiloxMultiplier0} * (hn::Lanes(d) / 2));
+  HalfWords half[kGroups];
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    half[g] = philox_first_rounds(s, position.product0);
+    position.product0 = hn::Add(position.product0, group);
+  }
+  for (std::size_t round = 3; round + 1 < kPhiloxRounds; ++round) {
     const WordVector key0 = hn::Set(d, s.key0[round]);
     const WordVector key1 = hn::Set(d, s.key1[round]);
-    a = philox_round(key0, key1, a);
-    b = philox_round(key0, key1, b);
-    c = philox_round(key0, key1, c);
-    e = philox_round(key0, key1, e);
+    for (std::size_t g = 0; g < kGroups; ++g) half[g] = philox_round(key0, key1, half[g]);
   }
-  return {{merge_lanes(a.x0, b.x0), merge_lanes(a.x1, b.x1), merge_lanes(a.x2, b.x2), merge_lanes(a.x3, b.x3),
-           merge_lanes(c.x0, e.x0), merge_lanes(c.x1, e.x1), merge_lanes(c.x2, e.x2),
-           merge_lanes(c.x3, e.x3)}};
-}
-
-/// The numbers from `first` on, arranged so that store_blocks() needs no shuffle across 128-bit parts: lane l
-/// holds block first + (l % 4) * (N / 4) + l / 4.
-HWY_INLINE BlockNumbers block_numbers(std::uint32_t first) {
-  const WideTag d;
-  const std::size_t lanes = hn::Lanes(WordTag());
-  HWY_ALIGN std::uint64_t numbers[2][HWY_MAX_BYTES / 8];
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    numbers[lane % 2][lane / 2] = std::uint64_t{first} + (lane % 4) * (lanes / 4) + lane / 4;
-  }
-  return {hn::Load(d, numbers[0]), hn::Load(d, numbers[1])};
-}
-
-/// The numbers of the next two groups.
-HWY_INLINE void advance(BlockNumbers& numbers) {
-  const WideVector step = hn::Set(WideTag(), 2 * hn::Lanes(WordTag()));
-  numbers = {hn::Add(numbers.even, step), hn::Add(numbers.odd, step)};
-}
-
-/// Writes 4 N consecutive numbers of a stream from its N blocks, whose lanes are arranged as by
-/// block_numbers().
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE void store_blocks(D d, V x0, V x1, V x2, V x3, hn::TFromD<D>* out) {
-  const hn::RepartitionToWide<D> wide;
-  const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, x0, x1));
-  const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, x0, x1));
-  const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, x2, x3));
-  const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, x2, x3));
-  const std::size_t lanes = hn::Lanes(d);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, low01, low23)), d, out);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23)), d, out + lanes);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, high01, high23)), d, out + 2 * lanes);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23)), d, out + 3 * lanes);
+  const WordVector key0 = upwards(hn::Set(d, s.key0[kPhiloxRounds - 1]));
+  const WordVector key1 = upwards(hn::Set(d, s.key1[kPhiloxRounds - 1]));
+  for (std::size_t g = 0; g < kGroups; ++g) words[g] = philox_last_round(key0, key1, half[g]);
 }
 
 }  // namespace laser::HWY_NAMESPACE

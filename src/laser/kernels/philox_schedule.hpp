@@ -1,5 +1,5 @@
 // What the words of one stream have in common: Philox4x32-10's round keys, and the parts of its first rounds
-// that do not depend on the block number. The vector code in philox-inl.hpp works from this.
+// that do not depend on the block number. The vector code in philox-inl.hpp and the GPU work from this.
 //
 // A stream varies only word 0 of the counter, so of the first three rounds' six products three are constants.
 #pragma once
@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "laser/core/host_device.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
@@ -29,7 +30,7 @@ struct PhiloxSchedule {
 };
 
 /// The schedule of stream `key`, with the counter layout of core/random.hpp.
-inline PhiloxSchedule philox_schedule(const StreamKey& key) {
+LASER_HOST_DEVICE inline PhiloxSchedule philox_schedule(const StreamKey& key) {
   PhiloxSchedule schedule;
   schedule.key0[0] = static_cast<std::uint32_t>(key.seed);
   schedule.key1[0] = static_cast<std::uint32_t>(key.seed >> 32);
@@ -46,6 +47,28 @@ inline PhiloxSchedule philox_schedule(const StreamKey& key) {
   schedule.round2_counter2 = static_cast<std::uint32_t>(product0 >> 32) ^ schedule.key1[1];
   schedule.round3_counter2 = static_cast<std::uint32_t>(product0) ^ schedule.key1[2];
   return schedule;
+}
+
+/// Block number `block`, one at a time: what random_block() returns.
+LASER_HOST_DEVICE inline PhiloxBlock philox_block(const PhiloxSchedule& s, std::uint32_t block) {
+  const auto high = [](std::uint64_t product) { return static_cast<std::uint32_t>(product >> 32); };
+  const auto low = [](std::uint64_t product) { return static_cast<std::uint32_t>(product); };
+  std::uint64_t product0 = std::uint64_t{kPhiloxMultiplier0} * block;
+  std::uint64_t product1 = std::uint64_t{kPhiloxMultiplier1} * (high(product0) ^ s.round1_counter2);
+  const std::uint32_t round2_x0 = high(product1) ^ s.round2_counter0;
+  const std::uint32_t round2_x1 = low(product1);
+  const std::uint32_t round2_x2 = low(product0) ^ s.round2_counter2;
+  product0 = std::uint64_t{kPhiloxMultiplier0} * round2_x0;
+  product1 = std::uint64_t{kPhiloxMultiplier1} * round2_x2;
+  PhiloxBlock x = {high(product1) ^ round2_x1 ^ s.key0[2], low(product1), high(product0) ^ s.round3_counter2,
+                   low(product0)};
+  for (std::size_t round = 3; round < kPhiloxRounds; ++round) {
+    product0 = std::uint64_t{kPhiloxMultiplier0} * x[0];
+    product1 = std::uint64_t{kPhiloxMultiplier1} * x[2];
+    x = {high(product1) ^ x[1] ^ s.key0[round], low(product1), high(product0) ^ x[3] ^ s.key1[round],
+         low(product0)};
+  }
+  return x;
 }
 
 }  // namespace laser

@@ -16,6 +16,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
+#if HWY_TARGET != HWY_SCALAR
+
+/// Writes the words of a group of blocks in their order.
+HWY_INLINE void store_blocks(const BlockWords& words, std::uint32_t* out) {
+  const WordTag d;
+  const WideTag wide;
+  const auto x01 = hn::BitCast(wide, hn::Reverse2(d, words.x10));
+  const auto x23 = hn::BitCast(wide, hn::Reverse2(d, words.x32));
+  hn::StoreInterleaved2(x01, x23, wide, reinterpret_cast<std::uint64_t*>(out));
+}
+
+#endif
+
 /// Writes `size` words from word 4 * block on.
 void fill_blocks_of_words(std::uint32_t* out, std::size_t size, const StreamKey& key, std::uint32_t block) {
 #if HWY_TARGET == HWY_SCALAR
@@ -23,17 +36,17 @@ void fill_blocks_of_words(std::uint32_t* out, std::size_t size, const StreamKey&
 #else
   const WordTag d;
   const PhiloxSchedule schedule = philox_schedule(key);
-  BlockNumbers numbers = block_numbers(block);
-  const std::size_t group = 4 * hn::Lanes(d);
+  BlockPosition position = block_position(block);
+  constexpr std::size_t kGroups = 4;
+  const std::size_t step = kGroups * 2 * hn::Lanes(d);
   const auto store = [&](std::uint32_t* to) HWY_ATTR {
-    const Words words = philox_words(schedule, numbers);
-    store_blocks(d, words.x[0], words.x[1], words.x[2], words.x[3], to);
-    store_blocks(d, words.x[4], words.x[5], words.x[6], words.x[7], to + group);
-    advance(numbers);
+    BlockWords words[kGroups];
+    philox_words(schedule, position, words);
+    for (std::size_t g = 0; g < kGroups; ++g) store_blocks(words[g], to + g * 2 * hn::Lanes(d));
   };
-  for (; size >= 2 * group; size -= 2 * group, out += 2 * group) store(out);
+  for (; size >= step; size -= step, out += step) store(out);
   if (size > 0) {
-    HWY_ALIGN std::uint32_t last[2 * HWY_MAX_BYTES];
+    HWY_ALIGN std::uint32_t last[kGroups * 2 * HWY_MAX_BYTES / sizeof(std::uint32_t)];
     store(last);
     std::memcpy(out, last, size * sizeof(std::uint32_t));
   }
