@@ -22,8 +22,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
-constexpr std::size_t kTile = 512;  // columns: a strip and its factors fit in 32 KiB
-constexpr std::size_t kStrip = 4;   // rows
+constexpr std::size_t kTile = 512;       // columns: a strip and its factors fit in 32 KiB
+constexpr std::size_t kStrip = 4;        // rows
 constexpr std::size_t kAhead = 1 << 15;  // numbers: what is fetched earlier than that falls out of the cache
 
 /// Calls use(r, kPart) for parts of kPart <= kBlock rows of a strip of kRows.
