@@ -207,9 +207,9 @@ TEST(ResNet18, EqualsAutogradInDouble) {
 TEST(ResNet18, EqualsAutogradInFloat) {
   for (const bool channels_last : {false, true}) {
     // A ReLU whose input is near 0 may go the other way than in double, so gradients differ by more than
-    // rounding. Groups of 4 workers, 2 at the end; a batch of odd size; a single worker.
+    // rounding. Groups of 2 workers, 1 at the end; a batch of odd size; a single worker.
     const ResNet18Options options = {.channels_last = channels_last};
-    expect_equals_autograd(ResNet18(10, 8, options), 6, 8, at::kFloat, 1e-5, 5e-3);
+    expect_equals_autograd(ResNet18(10, 8, options), 5, 8, at::kFloat, 1e-5, 5e-3);
     expect_equals_autograd(ResNet18(10, 8, options), 2, 5, at::kFloat, 1e-5, 5e-3);
     expect_equals_autograd(ResNet18(10, 8, options), 1, 37, at::kFloat, 1e-5, 5e-3);
   }

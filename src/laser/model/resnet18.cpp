@@ -19,7 +19,7 @@ namespace {
 
 /// Images that one thread takes through the network together: fewer cost time in calls, more fall out of the
 /// caches.
-constexpr std::int64_t kImagesAtOnce = 32;
+constexpr std::int64_t kImagesAtOnce = 16;
 
 constexpr std::size_t kBlocks = 8;
 
