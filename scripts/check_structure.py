@@ -19,6 +19,7 @@ ALLOWED = {
     "aggregate": {"core", "compress", "power", "channel", "collective"},
     "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record"},
     "report": {"core", "record"},
+    "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }
 

@@ -16,6 +16,8 @@ void add_train(CLI::App& app, CommandLine& line);
 void add_sweep(CLI::App& app, CommandLine& line);
 void add_reproduce(CLI::App& app, CommandLine& line);
 void add_report(CLI::App& app, CommandLine& line);
+void add_bench(CLI::App& app, CommandLine& line);
+void add_data(CLI::App& app, CommandLine& line);
 void add_doctor(CLI::App& app, CommandLine& line);
 
 }  // namespace laser

@@ -6,9 +6,19 @@
 
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 
 namespace laser {
+
+std::string processor_text() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
 
 std::string memory_text() {
   const double bytes =

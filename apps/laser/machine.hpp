@@ -5,6 +5,9 @@
 
 namespace laser {
 
+/// The processor's own name, or "unknown".
+std::string processor_text();
+
 /// "23.4 GiB".
 std::string memory_text();
 

@@ -24,6 +24,8 @@ int run(int argc, char** argv) {
   laser::add_reproduce(app, line);
   laser::add_report(app, line);
   laser::add_theory_command(app);
+  laser::add_bench(app, line);
+  laser::add_data(app, line);
   laser::add_doctor(app, line);
   try {
     app.parse(argc, argv);

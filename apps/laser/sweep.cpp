@@ -59,7 +59,16 @@ void add_sweep(CLI::App& app, CommandLine& line) {
       ->add_option("--jobs", arguments->options.parallel,
                    "runs at once (default: as many as there are cores)")
       ->check(CLI::Range(1, 1024));
-  command->add_flag("--resume", arguments->options.resume, "go on with a sweep: completed runs are kept");
+  command->add_flag("--resume", arguments->options.resume,
+                    "go on with a sweep: completed runs are kept, others go on from their checkpoints");
+  command->add_flag("--extend", arguments->options.extend, "as --resume, with a grid that has changed");
+  auto* fast =
+      command->add_flag("--fail-fast", arguments->options.fail_fast, "end at the first run that fails");
+  command->add_flag("--keep-going", "go on with the other runs when one fails (the default)")->excludes(fast);
+  command
+      ->add_option("--checkpoint-every", arguments->options.checkpoint_rounds,
+                   "rounds between checkpoints of a run (default: a minute)")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
   command->footer(

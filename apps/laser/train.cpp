@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "laser/core/error.hpp"
 #include "laser/record/json.hpp"
+#include "laser/record/reader.hpp"
 #include "laser/train/trainer.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -16,6 +17,8 @@ namespace {
 struct TrainArguments {
   std::vector<std::string> items;
   std::string out;
+  std::string resume;
+  std::int64_t checkpoint_rounds = 0;
   bool json = false;
   bool quiet = false;
   bool dry_run = false;
@@ -39,18 +42,35 @@ void print_result(const RunSummary& s, const std::string& folder) {
             << fmt::format("records             {}\n", folder);
 }
 
+/// The settings of the run in a folder, or as given.
+Settings settings_of(const TrainArguments& arguments) {
+  if (arguments.resume.empty()) return read_arguments(arguments.items);
+  if (!arguments.items.empty() || !arguments.out.empty()) {
+    fail(ExitCode::kUsage, "--resume takes all settings from {}. HINT: leave out the others",
+         arguments.resume);
+  }
+  const auto run = read_run(arguments.resume);
+  if (run.summary.status == "completed" || run.summary.status == "failed") {
+    fail(ExitCode::kUsage, "the run in {} has {}: nothing is left to do", arguments.resume,
+         run.summary.status);
+  }
+  return read_settings(arguments.resume + "/config.toml");
+}
+
 void run_train(const TrainArguments& arguments, CommandLine& line) {
-  const auto settings = read_arguments(arguments.items);
-  const auto experiment = resolve(settings);
+  const auto experiment = resolve(settings_of(arguments));
   if (arguments.dry_run) {
     std::cout << to_toml(experiment);
     return;
   }
-  const auto folder =
-      arguments.out.empty() ? fresh_folder(experiment.method + "-" + experiment.task) : arguments.out;
+  RunFiles files;
+  files.checkpoint_rounds = arguments.checkpoint_rounds;
+  files.resume = !arguments.resume.empty();
+  auto folder = files.resume ? arguments.resume : arguments.out;
+  if (folder.empty()) folder = fresh_folder(experiment.method + "-" + experiment.task);
   use_threads(experiment.threads);
   if (!arguments.quiet) std::cerr << legend(experiment) << '\n';
-  const auto data = load_task_data(experiment.task, experiment.data_dir, experiment.verify_data);
+  const auto data = load_task_data(task_options(experiment));
   ProgressLine progress(experiment.method, arguments.quiet);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };
@@ -58,7 +78,7 @@ void run_train(const TrainArguments& arguments, CommandLine& line) {
     progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds),
                   p.accuracy > 0 ? fmt::format("accuracy {:.2f} %", p.accuracy) : "");
   };
-  const auto summary = train_into(folder, experiment, data, control, line.text);
+  const auto summary = train_into(folder, experiment, data, control, line.text, files);
   progress.clear();
   if (arguments.json) {
     std::cout << to_json(summary);
@@ -66,7 +86,7 @@ void run_train(const TrainArguments& arguments, CommandLine& line) {
     print_result(summary, folder);
   }
   if (summary.status == "interrupted") {
-    std::cerr << fmt::format("laser: interrupted after round {}; what was measured is in {}\n",
+    std::cerr << fmt::format("laser: interrupted after round {}. HINT: laser train --resume {}   goes on\n",
                              summary.rounds, folder);
     line.exit_code = 128 + stop_signal();
   }
@@ -82,6 +102,12 @@ void add_train(CLI::App& app, CommandLine& line) {
                    "a configuration file, and settings that override it (both optional)")
       ->option_text("[CONFIG.toml] [key=value ...]");
   command->add_option("--out", arguments->out, "folder for the records (default: a new one under runs/)");
+  command->add_option("--resume", arguments->resume,
+                      "go on with the run in this folder, from its last checkpoint");
+  command
+      ->add_option("--checkpoint-every", arguments->checkpoint_rounds,
+                   "rounds between checkpoints (default: one a minute)")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--json", arguments->json, "print the summary as JSON");
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
   command->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");

@@ -1,4 +1,6 @@
 """The command as a user meets it: names, exit codes, error texts, files. LASER_COMMAND is the program."""
+import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -7,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -42,11 +45,14 @@ class Names(unittest.TestCase):
 
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
-            (): ["--help", "--version", "train", "sweep", "reproduce", "report", "doctor", "theory"],
+            (): ["--help", "--version", "train", "sweep", "reproduce", "report", "data", "doctor", "theory"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--seeds", "--out", "--jobs", "--resume", "--json", "--quiet", "table4"],
             ("report",): ["--out", "--json"],
+            ("data",): ["list", "fetch", "verify"],
+            ("data", "fetch"): ["--data-dir", "--mirror", "--quiet"],
+            ("data", "verify"): ["--data-dir"],
             ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan"],
         }
         for command, names in promised.items():
@@ -60,7 +66,8 @@ class Names(unittest.TestCase):
         keys = re.findall(r"^(\w+) = ", done.stdout, re.M)
         self.assertEqual(keys, [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
-            "canonical", "compression_factor", "decoder", "feedback", "receiver", "channel", "channel_mode",
+            "canonical", "compression_factor", "decoder", "feedback", "receiver", "memory", "channel",
+            "channel_mode",
             "allocation", "power", "power_policy", "power_period", "power_levels", "task", "workers", "batch_size",
             "epochs", "seed", "learning_rate", "momentum", "weight_decay", "message_scale", "ema_decay", "threads",
             "data_dir", "verify_data"])
@@ -145,6 +152,104 @@ class BadInput(InFolder):
         summary = json.loads((run / "summary.json").read_text())
         self.assertEqual(summary["status"], "failed")
         self.assertIn("not finite", summary["reason"])
+
+
+class Slowly(http.server.SimpleHTTPRequestHandler):
+    """Serves data/mnist, with ranges, and no faster than 2 MB a second; `requests` is what was asked for."""
+    requests = []
+
+    def do_GET(self):
+        Slowly.requests.append((self.path, self.headers["Range"]))
+        whole = (SOURCE / "data" / "mnist" / self.path.lstrip("/")).read_bytes()
+        first = int(self.headers["Range"][len("bytes="):-1]) if self.headers["Range"] else 0
+        self.send_response(206 if first else 200)
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(whole) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(whole) - first))
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the client has gone
+            for at in range(first, len(whole), 1 << 17):
+                self.wfile.write(whole[at:at + (1 << 17)])
+                time.sleep(1 / 16)
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Data(InFolder):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "home").mkdir()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slowly)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.mirror = f"http://127.0.0.1:{self.server.server_port}"
+        # Without the files that ship with the program, and without a way to anywhere but this machine.
+        self.environment = {**os.environ, "LASER_HOME": str(self.folder / "home"), "https_proxy": "http://127.0.0.1:9",
+                            "no_proxy": "127.0.0.1", "LASER_DATA_DIR": str(self.folder / "data")}
+
+    def tearDown(self):
+        self.server.shutdown()
+        self.server.server_close()
+        super().tearDown()
+
+    def test_fetch_goes_on_after_an_interruption(self):
+        command = ["data", "fetch", "mnist", "--mirror", self.mirror]
+        part = self.folder / "data" / "mnist" / "train-images-idx3-ubyte.gz.part"
+        process = subprocess.Popen([COMMAND, *command], stderr=subprocess.PIPE, text=True, env=self.environment)
+        deadline = time.time() + 60
+        while time.time() < deadline and not (part.exists() and part.stat().st_size > 1_000_000):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, stderr)
+        self.assertRegex(stderr, r"interrupted; \d\.\d MB of 9\.7 MB of train-images-idx3-ubyte\.gz are kept")
+        kept = part.stat().st_size
+        self.expect(4, "mnist is not in .*HINT: laser data fetch mnist", "data", "verify", "mnist", env=self.environment)
+        Slowly.requests.clear()
+        done = laser(*command, "--quiet", env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")
+        self.assertRegex(done.stdout, r"^mnist: fetched, 4 files, 11\.4 MB in .*/data/mnist\n$")
+        self.assertEqual(Slowly.requests[0], ("/train-images-idx3-ubyte.gz", f"bytes={kept}-"))
+        self.assertEqual(len(Slowly.requests), 4)
+        for file in (SOURCE / "data" / "mnist").iterdir():
+            self.assertEqual((part.parent / file.name).read_bytes(), file.read_bytes())
+        self.assertRegex(laser(*command, env=self.environment).stdout, "^mnist: already here")
+        self.assertEqual(len(Slowly.requests), 4)
+
+    def test_verify_finds_a_flipped_bit(self):
+        shutil.copytree(SOURCE / "data" / "mnist", self.folder / "data" / "mnist")
+        done = laser("data", "verify", env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^mnist +right +4 files have the published SHA-256, in .*/data/mnist\n$")
+        labels = self.folder / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
+        content = bytearray(labels.read_bytes())
+        content[1000] ^= 1
+        labels.write_bytes(content)
+        self.expect(4, "t10k-labels-idx1-ubyte.gz: its SHA-256 is not the published one. HINT: 'laser data fetch mnist'",
+                    "data", "verify", env=self.environment)
+        done = laser("data", "fetch", "mnist", "--mirror", self.mirror, env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(labels.read_bytes(), (SOURCE / "data" / "mnist" / labels.name).read_bytes())
+
+    def test_without_network_it_says_what_to_put_where(self):
+        self.expect(6, r"cifar-10-binary\.tar\.gz can't be fetched: .*HINT: without network, put cifar-10-binary\.tar\.gz "
+                    r"\(170052171 bytes, SHA-256 c4a38c\w+\) into .*/data/cifar10 and run 'laser data fetch cifar10' again",
+                    "data", "fetch", "cifar10", "--quiet", env=self.environment)
+
+    def test_list_says_what_is_where(self):
+        listed = laser("data", "list", env=self.environment).stdout
+        self.assertRegex(listed, r"(?m)^mnist .*not here$")
+        self.assertRegex(listed, r"(?m)^cifar100 +168\.5 MB .*not here$")
+        shutil.copytree(SOURCE / "data" / "mnist", self.folder / "data" / "mnist")
+        self.assertRegex(laser("data", "list", env=self.environment).stdout, r"(?m)^mnist +11\.4 MB .*/data/mnist$")
+        self.environment.update(LASER_HOME=str(SOURCE), LASER_DATA_DIR=str(self.folder / "nothing"))
+        self.assertRegex(laser("data", "list", env=self.environment).stdout, r"(?m)^mnist +11\.4 MB .*/data/mnist$")
+
+    def test_names(self):
+        self.expect(2, "unknown data set 'cifar11' .did you mean 'cifar10'", "data", "fetch", "cifar11")
+        self.assertEqual(laser("data", "fetch").returncode, 2)
+        self.assertEqual(laser("data").returncode, 2)
 
 
 class Runs(InFolder):

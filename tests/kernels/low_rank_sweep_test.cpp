@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "laser/core/aligned.hpp"
 #include "sweep_case.hpp"
 
 namespace laser {
@@ -153,7 +154,8 @@ template <class T>
 void expect_product(std::size_t rows, std::size_t columns, std::size_t rank, double tolerance) {
   const auto left = draws<T>(rank * rows, 1, 1), right = draws<T>(rank * columns, 2, 1);
   std::vector<T> out(rows * columns, T{-7}), expected(rows * columns);
-  write_product(rows, columns, FactorPair<T>{rank, left.data(), right.data()}, out.data());
+  const ProductMatrix<T> matrix{rows, columns, {rank, left.data(), right.data()}, out.data()};
+  write_products(std::span(&matrix, 1));
   for (std::size_t i = 0; i < expected.size(); ++i) {
     double sum = 0;
     for (std::size_t j = 0; j < rank; ++j) {
@@ -165,12 +167,27 @@ void expect_product(std::size_t rows, std::size_t columns, std::size_t rank, dou
   EXPECT_LT(difference(out, expected), tolerance) << rows << " x " << columns << " rank " << rank;
 }
 
-TEST(write_product, is_the_product_of_the_factors) {
+TEST(write_products, is_the_product_of_the_factors) {
   for (const auto& [rows, columns] : kShapes) {
     for (const std::size_t rank : {1, 2, 3, 4, 7}) {
       expect_product<float>(rows, columns, rank, 1e-6);
       expect_product<double>(rows, columns, rank, 1e-14);
     }
+  }
+}
+
+TEST(write_products, goes_past_the_cache_with_the_same_numbers) {
+  constexpr std::size_t kRows = 4101, kColumns = 4112, kRank = 3;  // 67 MB
+  const auto left = draws<float>(kRank * kRows, 1, 1), right = draws<float>(kRank * kColumns, 2, 1);
+  AlignedVector<float> out(kRows * kColumns, -7.0f), one_by_one(kColumns);
+  const ProductMatrix<float> matrix{kRows, kColumns, {kRank, left.data(), right.data()}, out.data()};
+  write_products(std::span(&matrix, 1));
+  for (std::size_t row = 0; row < kRows; row += 25) {
+    std::vector<float> mine;
+    for (std::size_t j = 0; j < kRank; ++j) mine.push_back(left[j * kRows + row]);
+    const ProductMatrix<float> small{1, kColumns, {kRank, mine.data(), right.data()}, one_by_one.data()};
+    write_products(std::span(&small, 1));
+    ASSERT_TRUE(std::equal(one_by_one.begin(), one_by_one.end(), out.data() + row * kColumns)) << row;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/collective/collective.hpp"
@@ -75,7 +76,12 @@ struct Conversation {
     options.transport = transport;
     options.compress = "always";
     compressor = make_compressor(options);
-    exchange = {&layer, 0, 0, round, messages, &shared, &constants, {}};
+    exchange.layer = &layer;
+    exchange.round = round;
+    exchange.message = messages;
+    exchange.shared = &shared;
+    exchange.constants = &constants;
+    form_products(*compressor, exchange);
   }
 
   /// One pass in which the exact mean of every block is received.
@@ -85,6 +91,12 @@ struct Conversation {
       received.push_back({block.mean(0), std::vector<double>(static_cast<std::size_t>(block.size(1)), 0.0)});
     }
     return compressor->decode(exchange, number, received);
+  }
+
+  [[nodiscard]] at::Tensor estimate(const Decoded& decoded) const {
+    auto out = at::empty({layer.rows, layer.columns}, exchange.message.options());
+    decoded.write(out);
+    return out;
   }
 
   [[nodiscard]] at::Tensor residual() const {
@@ -102,7 +114,7 @@ Json compress_two_phase(const Json& inputs) {
   const auto e = talk.residual();
   return {{"P_hat", json_of(talk.exchange.scratch.at("basis").t())},
           {"Q_bar", json_of(decoded.shared.at("right").t())},
-          {"g", json_of(decoded.estimate)},
+          {"g", json_of(talk.estimate(decoded))},
           {"e", json_of(e)},
           {"e_norm", json_of(norms_of(e))},
           {"Qi_norm", json_of(norms_of(talk.exchange.scratch.at("factors")))}};
@@ -116,9 +128,10 @@ Json compress_alternating(const Json& inputs) {
   const auto decoded = talk.pass(0);
   return {{"basis", json_of(talk.exchange.scratch.at("basis").t())},
           {"sent_mean", json_of(decoded.shared.at(parity == 0 ? "right" : "left").t())},
-          {"g", json_of(decoded.estimate)},
+          {"g", json_of(talk.estimate(decoded))},
           {"e", json_of(talk.residual())},
-          {"sent_norm", json_of(norms_of(talk.exchange.scratch.at("factors")))}};
+          {"sent_norm",
+           json_of(norms_of(parity == 0 ? talk.exchange.products.right : talk.exchange.products.left))}};
 }
 
 Json compress_one_shot(const Json& inputs) {
@@ -132,7 +145,7 @@ Json compress_one_shot(const Json& inputs) {
   const auto singular = std::get<1>(at::linalg_svd(right, false)).pow(2);
   return {{"P_hat", json_of(talk.exchange.scratch.at("left")[0].t())},
           {"Q", json_of(right.t())},
-          {"g", json_of(decoded.estimate)},
+          {"g", json_of(talk.estimate(decoded))},
           {"e", json_of(talk.residual()[0])},
           {"kappa_columns", json_of(columns / columns.sum())},
           {"kappa_canonical", json_of(singular / singular.sum())}};
@@ -152,11 +165,15 @@ class GivenNoise final : public NoiseSource {
     return draws_.at({key.layer, key.unit}).reshape(sizes);
   }
   void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) override {
-    sigma_[{key.layer, key.unit}] = noise_std[0];
+    {
+      const std::lock_guard lock(mutex_);
+      sigma_[{key.layer, key.unit}] = noise_std[0];
+    }
     NoiseSource::add(values, noise_std, key);
   }
 
  private:
+  std::mutex mutex_;
   std::map<Address, at::Tensor> draws_;
   std::map<Address, double>& sigma_;
 };

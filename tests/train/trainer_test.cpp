@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::shared_ptr<TaskData> mnist() {
-  static const auto data = load_task_data("mnist", "", true);
+  static const auto data = load_task_data({});
   return data;
 }
 
@@ -33,8 +33,9 @@ Outcome run(Settings settings, std::int64_t threads = 1) {
   Outcome outcome;
   RunControl control;
   control.record = [&](const EpochRecord& record) { outcome.epochs.push_back(record); };
-  const auto task = make_task(mnist());
-  outcome.summary = train(resolve(settings), *task, control);
+  const auto experiment = resolve(settings);
+  const auto task = make_task(mnist(), task_options(experiment));
+  outcome.summary = train(experiment, *task, control);
   return outcome;
 }
 

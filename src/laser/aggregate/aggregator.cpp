@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "laser/aggregate/receiver.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
 
 namespace laser {
 
@@ -22,9 +24,11 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       uncompressed_(make_compressor({.name = "identity"})),
       channel_(make_channel(algorithm.channel)),
       allocation_(parse_allocation(algorithm.allocation)),
+      memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       feedback_(algorithm.feedback),
       receiver_(algorithm.receiver) {
+  validate(algorithm);
   compressor_->check(layout_);
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const auto& layer = layout_.layers[l];
@@ -60,44 +64,82 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
   return std::move(round.report);
 }
 
+void Aggregator::for_each_tensor(const std::function<void(std::size_t)>& work) const {
+  std::vector<std::size_t> sizes;
+  for (const auto& layer : layout_.layers) sizes.push_back(static_cast<std::size_t>(layer.size));
+  for_each_by_size(sizes, work);
+}
+
+void Aggregator::for_each_sending(std::vector<Sending>& sendings,
+                                  const std::function<void(Sending&)>& work) const {
+  std::vector<std::size_t> sizes;
+  for (const auto& sending : sendings) {
+    const auto workers = sending.message.blocks.empty() ? 1 : sending.message.blocks[0].size(0);
+    const auto numbers =
+        sending.message.blocks.empty() ? layout_.layers[sending.tensor].size : sending.symbols * workers;
+    sizes.push_back(static_cast<std::size_t>(numbers));
+  }
+  for_each_by_size(sizes, [&](std::size_t i) { work(sendings[i]); });
+}
+
 void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
-  std::vector<double> norms;
-  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
+  std::vector<SweepTensor> sweeps(count);
+  round.exchanges.resize(count);
+  for_each_tensor([&](std::size_t l) {
     auto& tensor = tensors_[l];
     const auto gradient = slice(gradients, l);
-    Exchange exchange{&layout_.layers[l],
-                      static_cast<std::uint32_t>(l),
-                      seed_,
-                      round.index,
-                      {},
-                      &tensor.shared,
-                      &tensor.constants,
-                      {}};
+    auto& exchange = round.exchanges[l];
+    exchange.layer = &layout_.layers[l];
+    exchange.index = static_cast<std::uint32_t>(l);
+    exchange.seed = seed_;
+    exchange.round = round.index;
+    exchange.shared = &tensor.shared;
+    exchange.constants = &tensor.constants;
+    auto& task = sweeps[l];
+    task.gradient = gradient;
     if (feedback_ != "none" && tensor.compressor == compressor_.get()) {
-      if (!tensor.memory.defined()) tensor.memory = at::zeros(gradient.sizes(), gradient.options());
-      exchange.message = tensor.memory.add_(gradient, scale);
+      if (!tensor.memory.defined()) {
+        tensor.memory = at::zeros(gradient.sizes(), gradient.options().dtype(memory_type_));
+      }
+      task.memory = tensor.memory;
+      task.scale = scale;
+      task.pending = std::exchange(tensor.pending, {});
+      task.rounding = exchange.key(Purpose::kRounding);
+      exchange.message = tensor.memory;
     } else {
-      exchange.message = scale == 1.0 ? gradient : gradient * scale;
+      if (scale != 1.0) task.gradient = gradient * scale;
+      exchange.message = task.gradient;
     }
-    const auto own = group_norms(exchange.message.flatten(1).unsqueeze(1));
-    norms.insert(norms.end(), own.begin(), own.end());
-    round.exchanges.push_back(std::move(exchange));
-  }
-  round.silent.assign(tensors_.size(), false);
-  // [tensors, K] -> [K, tensors], then over all processes.
-  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
-  std::vector<double> rows(norms.size());
+    task.projection = tensor.compressor->projection(exchange);
+    // Norms of M: where the budget is shared by them, and where no product of M would show what is not
+    // finite.
+    task.norms_wanted = uses_raw_norms(allocation_) || round.diagnosed || !task.projection.wanted();
+  });
+  sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
+  round.silent.assign(count, 0);
+  std::vector<double> rows(workers * count, 0.0);
   for (std::size_t l = 0; l < count; ++l) {
-    for (std::size_t i = 0; i < workers; ++i) rows[i * count + l] = norms[l * workers + i];
+    round.exchanges[l].products = std::move(sweeps[l].products);
+    for (std::size_t i = 0; i < sweeps[l].norms.size(); ++i) rows[i * count + l] = sweeps[l].norms[i];
+    round.exchanges[l].norms = std::move(sweeps[l].norms);
   }
   round.raw_norms = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(count));
-  for (std::size_t j = 0; j < round.raw_norms.size(); ++j) {
-    if (!std::isfinite(round.raw_norms[j])) {
+  for (std::size_t l = 0; l < count; ++l) {
+    std::vector<double> column;
+    for (std::size_t j = l; j < round.raw_norms.size(); j += count) column.push_back(round.raw_norms[j]);
+    check_finite(column, 1, l, round.index);
+  }
+}
+
+void Aggregator::check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
+                              std::int64_t round) const {
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    if (!std::isfinite(norms[j])) {
       fail(ExitCode::kNonFinite,
            "the gradient of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
-           "raise "
-           "power, or try feedback=none",
-           layout_.layers[j % count].name, j / count, round.index);
+           "raise power, or try feedback=none",
+           layout_.layers[tensor].name, j / columns, round);
     }
   }
 }
@@ -106,30 +148,70 @@ std::vector<Aggregator::Sending> Aggregator::encode(Round& round, int pass) {
   const bool last = pass + 1 == static_cast<int>(compressor_->pass_shares().size());
   std::vector<Sending> sendings;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
-    const auto* compressor = tensors_[l].compressor;
-    if (round.silent[l] || (compressor == uncompressed_.get() && !last)) continue;
-    Sending sending{l, compressor->encode(round.exchanges[l], pass), 0, {}, {}, {}};
+    const bool waits = tensors_[l].compressor == uncompressed_.get() && !last;
+    if (round.silent[l] == 0 && !waits) sendings.emplace_back().tensor = l;
+  }
+  for_each_sending(sendings, [&](Sending& sending) {
+    const auto l = sending.tensor;
+    sending.message = tensors_[l].compressor->encode(round.exchanges[l], pass);
     const auto& blocks = sending.message.blocks;
     for (const auto& block : blocks) {
       sending.groups += block.size(1);
-      round.report.symbols += block.size(1) * block.size(2);
+      sending.symbols += block.size(1) * block.size(2);
+    }
+    if (!sending.message.norms.empty()) {
+      LASER_CHECK(sending.groups == 1);
+      sending.local_norms = sending.message.norms;
+      return;
     }
     const auto workers = static_cast<std::size_t>(blocks[0].size(0));
-    sending.local_norms.resize(workers * static_cast<std::size_t>(sending.groups));
+    const auto all = static_cast<std::size_t>(sending.groups);
+    sending.local_norms.resize(workers * all);
     std::size_t first = 0;
     for (const auto& block : blocks) {
       const auto norms = group_norms(block);
       const auto groups = static_cast<std::size_t>(block.size(1));
       for (std::size_t j = 0; j < norms.size(); ++j) {
-        sending.local_norms[j / groups * static_cast<std::size_t>(sending.groups) + first + j % groups] =
-            norms[j];
+        sending.local_norms[j / groups * all + first + j % groups] = norms[j];
       }
       first += groups;
     }
-    sending.norms = collective_.gather_rows(sending.local_norms, sending.groups);
-    sendings.push_back(std::move(sending));
-  }
+  });
+  gather_norms(sendings, round);
+  for (const auto& sending : sendings) round.report.symbols += sending.symbols;
   return sendings;
+}
+
+/// Brings together the norms of all sendings' groups in one call.
+void Aggregator::gather_norms(std::vector<Sending>& sendings, const Round& round) {
+  std::size_t columns = 0;
+  for (const auto& sending : sendings) columns += static_cast<std::size_t>(sending.groups);
+  if (columns == 0) return;
+  const auto spread = [&](const std::vector<double>& from, std::vector<double>& to, std::size_t row,
+                          std::size_t width, std::size_t at, bool in) {
+    for (std::size_t c = 0; c < width; ++c) {
+      const double value = from[in ? row * width + c : row * columns + at + c];
+      to[in ? row * columns + at + c : row * width + c] = value;
+    }
+  };
+  const std::size_t locals = sendings[0].local_norms.size() / static_cast<std::size_t>(sendings[0].groups);
+  const auto workers = static_cast<std::size_t>(collective_.workers());
+  std::vector<double> rows(locals * columns);
+  std::size_t at = 0;
+  for (const auto& sending : sendings) {
+    const auto width = static_cast<std::size_t>(sending.groups);
+    for (std::size_t i = 0; i < locals; ++i) spread(sending.local_norms, rows, i, width, at, true);
+    at += width;
+  }
+  rows = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(columns));
+  at = 0;
+  for (auto& sending : sendings) {
+    const auto width = static_cast<std::size_t>(sending.groups);
+    sending.norms.resize(workers * width);
+    for (std::size_t i = 0; i < workers; ++i) spread(rows, sending.norms, i, width, at, false);
+    at += width;
+    check_finite(sending.norms, width, sending.tensor, round.index);
+  }
 }
 
 void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double budget) {
@@ -139,18 +221,24 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
       sending.group_energies.assign(static_cast<std::size_t>(sending.groups), 0.0);
     return;
   }
-  std::vector<double> raw(workers * blocks), sent(workers * blocks);
+  std::vector<double> raw(workers * blocks), contents;  // [k, blocks]
   std::vector<std::int64_t> symbols(blocks, 0);
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto& sending = sendings[b];
-    for (const auto& block : sending.message.blocks) symbols[b] += block.size(1) * block.size(2);
-    auto content = sending.message.content_norm;
-    if (!content.empty()) content = collective_.gather_rows(std::move(content), 1);
+    symbols[b] = sending.symbols;
     for (std::size_t i = 0; i < workers; ++i) {
       raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + sending.tensor];
-      sent[i * blocks + b] = content.empty() ? norm_of_groups(sending.norms, i, sending.groups) : content[i];
     }
   }
+  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(sendings[0].message.blocks[0].size(0));
+  for (std::size_t i = 0; i < locals; ++i) {
+    for (const auto& sending : sendings) {
+      const auto& content = sending.message.content_norm;
+      contents.push_back(content.empty() ? norm_of_groups(sending.local_norms, i, sending.groups)
+                                         : content[i]);
+    }
+  }
+  const auto sent = collective_.gather_rows(std::move(contents), static_cast<std::int64_t>(blocks));
   const std::vector<double> budgets(workers, budget);
   const auto energies = block_energies(allocation_, budgets, {raw, sent, symbols});
   for (std::size_t b = 0; b < blocks; ++b) {
@@ -162,81 +250,100 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
   }
 }
 
-void Aggregator::exchange(Round& round, const std::vector<Sending>& sendings, int pass) {
-  for (const auto& sending : sendings) {
+void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass) {
+  for_each_sending(sendings, [&](Sending& sending) { transmit(round, sending); });
+  for (auto& sending : sendings) {  // in a fixed order in every process
+    if (sending.air.empty()) round.silent[sending.tensor] = 1;
+    for (auto& air : sending.air) {
+      collective_.sum(air.sum);
+      for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
+    }
+    for (auto& exact : sending.exact) collective_.sum(exact);
+  }
+  std::vector<Decoded> decoded(tensors_.size());
+  for_each_sending(sendings, [&](Sending& sending) {
     const auto l = sending.tensor;
-    std::vector<Reception> noisy, clean;
-    transmit(round, sending, pass, noisy, clean);
-    if (round.silent[l]) continue;
-    const auto* compressor = tensors_[l].compressor;
-    auto& exchange = round.exchanges[l];
-    auto decoded = compressor->decode(exchange, pass, noisy);
-    if (!decoded.estimate.defined()) continue;  // more passes to come
-    slice(round.estimate, l).copy_(decoded.estimate);
+    if (round.silent[l] != 0) return;
+    receive(round, sending, pass);
+    decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, sending.noisy);
+    if (decoded[l].estimate.defined()) slice(round.estimate, l).copy_(decoded[l].estimate);
+  });
+  std::vector<ProductTensor> products;
+  for (auto& sending : sendings) {
+    const auto l = sending.tensor;
+    auto& result = decoded[l];
+    if (!result.complete()) continue;  // silent, or more passes to come
+    if (result.factors.defined()) products.push_back({result.factors, slice(round.estimate, l)});
     if (round.diagnosed) {
       if (!round.clean.defined()) round.clean = at::zeros_like(round.estimate);
-      slice(round.clean, l).copy_(compressor->decode(exchange, pass, clean).estimate);
+      tensors_[l].compressor->decode(round.exchanges[l], pass, sending.clean).write(slice(round.clean, l));
     }
-    tensors_[l].shared = std::move(decoded.shared);
+    tensors_[l].shared = std::move(result.shared);
   }
+  write_products(products);
 }
 
-void Aggregator::transmit(Round& round, const Sending& sending, int pass, std::vector<Reception>& noisy,
-                          std::vector<Reception>& clean) {
+/// What the local workers put on the air together; nothing where the channel lets nothing through.
+void Aggregator::transmit(const Round& round, Sending& sending) {
   const auto workers = static_cast<std::size_t>(collective_.workers());
   const auto groups = static_cast<std::size_t>(sending.groups);
-  std::vector<Superposition> scales;
   for (std::size_t g = 0; g < groups; ++g) {
     std::vector<double> norms(workers);
     for (std::size_t i = 0; i < workers; ++i) norms[i] = sending.norms[i * groups + g];
-    scales.push_back(channel_->superpose(round.link, norms, sending.group_energies[g]));
+    sending.scales.push_back(channel_->superpose(round.link, norms, sending.group_energies[g]));
   }
-  const auto unheard = std::count_if(scales.begin(), scales.end(), [](const auto& s) { return !s.received; });
-  const auto powered = std::count_if(sending.group_energies.begin(), sending.group_energies.end(),
-                                     [](double energy) { return energy > 0; });
-  if (unheard > 0 && powered == 0) {
-    round.silent[sending.tensor] = true;
-    return;
-  }
+  const bool unheard =
+      std::any_of(sending.scales.begin(), sending.scales.end(), [](const auto& s) { return !s.received; });
+  const bool powered = std::any_of(sending.group_energies.begin(), sending.group_energies.end(),
+                                   [](double energy) { return energy > 0; });
+  if (unheard && !powered) return;
   std::size_t first = 0;
-  for (std::size_t b = 0; b < sending.message.blocks.size(); ++b) {
-    const auto& block = sending.message.blocks[b];
+  for (const auto& block : sending.message.blocks) {
     const auto count = static_cast<std::size_t>(block.size(1));
-    const auto scale = std::span(scales).subspan(first, count);
+    const auto scales = std::span(sending.scales).subspan(first, count);
     const auto local = columns_of(sending.local_norms, groups, first, count);
-    auto air = superpose_symbols(block, scale, local, collective_.first_worker(), mode_);
-    collective_.sum(air.sum);
-    Reception reception{air.sum, {}};
-    for (const auto& s : scale) reception.noise_std.push_back(s.noise_std);
-    at::Tensor exact;
+    sending.air.push_back(superpose_symbols(block, scales, local, collective_.first_worker(), mode_));
     if (round.diagnosed || receiver_ == "mmse_genie") {
-      exact = superpose_symbols(block, scale, local, collective_.first_worker(), ChannelMode::kFast).sum;
-      collective_.sum(exact);
+      sending.exact.push_back(
+          superpose_symbols(block, scales, local, collective_.first_worker(), ChannelMode::kFast).sum);
     }
+    first += count;
+  }
+}
+
+/// What the server hears of it: noise, and the receiver's scaling.
+void Aggregator::receive(const Round& round, Sending& sending, int pass) {
+  std::size_t first = 0;
+  for (std::size_t b = 0; b < sending.air.size(); ++b) {
+    auto& sum = sending.air[b].sum;
+    const auto count = static_cast<std::size_t>(sending.message.blocks[b].size(1));
+    const auto scales = std::span(sending.scales).subspan(first, count);
+    Reception reception{sum, {}};
+    for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
     const auto unit = static_cast<std::uint32_t>(pass) * 16 + static_cast<std::uint32_t>(b);
-    receive_symbols(air.sum, scale, mode_, *noise_,
-                    round.exchanges[sending.tensor].key(Purpose::kNoise, unit));
-    if (receiver_ != "unbiased")
-      apply_mmse(air.sum, receiver_ == "mmse_genie" ? exact : air.sum, reception.noise_std,
-                 receiver_ == "mmse_genie");
-    noisy.push_back(reception);
-    if (round.diagnosed) clean.push_back({exact, std::vector<double>(count, 0.0)});
-    for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
+    receive_symbols(sum, scales, mode_, *noise_, round.exchanges[sending.tensor].key(Purpose::kNoise, unit));
+    if (receiver_ != "unbiased") {
+      const bool genie = receiver_ == "mmse_genie";
+      apply_mmse(sum, genie ? sending.exact[b] : sum, reception.noise_std, genie);
+    }
+    if (round.diagnosed) sending.clean.push_back({sending.exact[b], std::vector<double>(count, 0.0)});
+    sending.noisy.push_back(std::move(reception));
     first += count;
   }
 }
 
 void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) {
-  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+  for_each_tensor([&](std::size_t l) {
     auto& tensor = tensors_[l];
-    if (round.silent[l]) slice(round.estimate, l).zero_();
-    if (round.silent[l] || !tensor.memory.defined()) continue;  // a silent tensor keeps its whole message
+    if (round.silent[l] != 0) slice(round.estimate, l).zero_();
+    if (round.silent[l] != 0 || !tensor.memory.defined()) return;  // a silent tensor keeps its whole message
     if (feedback_ == "local") {
-      tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
+      tensor.pending = tensor.compressor->own_factors(round.exchanges[l]);
+      if (!tensor.pending.defined()) tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
     } else {
       tensor.memory.sub_(slice(round.estimate, l));
     }
-  }
+  });
   if (round.diagnosed) diagnose(round, gradients);
   if (scale != 1.0) round.estimate.div_(scale);
 }

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -43,12 +44,13 @@ class Aggregator {
   RoundReport round(std::int64_t round, double budget, const at::Tensor& gradients, at::Tensor& estimate,
                     bool diagnose = false, double scale = 1.0);
 
-  /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>".
-  [[nodiscard]] NamedTensors state() const;
+  /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
+  /// "pending/<tensor>/left" and "right" besides. Taking it changes nothing about the rounds that follow.
+  [[nodiscard]] NamedTensors state();
   /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
-  [[nodiscard]] const at::Tensor& memory(std::size_t layer) const { return tensors_[layer].memory; }
+  [[nodiscard]] at::Tensor memory(std::size_t layer);
   [[nodiscard]] const Layout& layout() const { return layout_; }
 
  private:
@@ -56,25 +58,39 @@ class Aggregator {
     const Compressor* compressor = nullptr;
     NamedTensors shared;
     NamedTensors constants;
-    at::Tensor memory;  // [K, m, n] e_i; undefined without error feedback
+    // e_i = memory - pending.left^T pending.right: the product is subtracted by the next sweep. Undefined
+    // without error feedback.
+    at::Tensor memory;  // [K, m, n]
+    Factors pending;
   };
   struct Sending {  // one tensor in one pass
     std::size_t tensor = 0;
     Message message;
     std::int64_t groups = 0;             // over all blocks
+    std::int64_t symbols = 0;            // over all blocks
     std::vector<double> norms;           // [k, groups]
     std::vector<double> local_norms;     // [K, groups]
     std::vector<double> group_energies;  // [groups] p_b
+    std::vector<Superposition> scales;   // [groups]
+    std::vector<OnAir> air;              // one a block
+    std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
+    std::vector<Reception> noisy, clean;
   };
   struct Round;  // the state of a round under way
 
   void open(Round& round, const at::Tensor& gradients, double scale);
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
-  void exchange(Round& round, const std::vector<Sending>& sendings, int pass);
-  void transmit(Round& round, const Sending& sending, int pass, std::vector<Reception>& noisy,
-                std::vector<Reception>& clean);
+  void exchange(Round& round, std::vector<Sending>& sendings, int pass);
+  void transmit(const Round& round, Sending& sending);
+  void receive(const Round& round, Sending& sending, int pass);
+  void gather_norms(std::vector<Sending>& sendings, const Round& round);
+  void for_each_tensor(const std::function<void(std::size_t)>& work) const;
+  void for_each_sending(std::vector<Sending>& sendings, const std::function<void(Sending&)>& work) const;
   void close(Round& round, const at::Tensor& gradients, double scale);
+  void settle();
+  void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
+                    std::int64_t round) const;
   void diagnose(Round& round, const at::Tensor& gradients);
   [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
 
@@ -86,6 +102,7 @@ class Aggregator {
   std::unique_ptr<Compressor> uncompressed_;
   std::unique_ptr<Channel> channel_;
   Allocation allocation_;
+  at::ScalarType memory_type_;
   ChannelMode mode_;
   std::string feedback_;
   std::string receiver_;

@@ -2,73 +2,119 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
 
-NamedTensors Aggregator::state() const {
+void Aggregator::settle() {
+  if (memory_type_ == at::kBFloat16) return;  // rounding once more would change the rounds that follow
+  std::vector<SweepTensor> sweeps;
+  for (auto& tensor : tensors_) {
+    if (!tensor.pending.defined()) continue;
+    SweepTensor task;
+    task.memory = tensor.memory;
+    task.pending = std::exchange(tensor.pending, {});
+    sweeps.push_back(std::move(task));
+  }
+  sweep(sweeps);
+}
+
+at::Tensor Aggregator::memory(std::size_t layer) {
+  settle();
+  const auto& tensor = tensors_[layer];
+  if (!tensor.pending.defined()) return tensor.memory;
+  auto memory = tensor.memory.to(tensor.pending.left.scalar_type());
+  subtract_product(memory, tensor.pending);
+  return memory;
+}
+
+NamedTensors Aggregator::state() {
+  settle();
   NamedTensors result;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& name = layout_.layers[l].name;
     if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
+    if (tensors_[l].pending.defined()) {
+      result["pending/" + name + "/left"] = tensors_[l].pending.left;
+      result["pending/" + name + "/right"] = tensors_[l].pending.right;
+    }
     for (const auto& [key, value] : tensors_[l].shared) result["shared/" + name + "/" + key] = value;
   }
   return result;
 }
 
 void Aggregator::load_state(const NamedTensors& state) {
-  const auto restore = [&](const std::string& name, at::Tensor& target, at::IntArrayRef sizes) {
+  const auto restore = [&](const std::string& name, at::Tensor& target, at::IntArrayRef sizes,
+                           at::ScalarType type) {
     const auto found = state.find(name);
-    if (found == state.end() || found->second.sizes() != sizes) {
-      fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape", name);
+    if (found == state.end() || found->second.sizes() != sizes || found->second.scalar_type() != type) {
+      fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape and type", name);
     }
     target = found->second.clone(at::MemoryFormat::Contiguous);
   };
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     auto& tensor = tensors_[l];
     const auto& layer = layout_.layers[l];
+    tensor.memory.reset();
+    tensor.pending = {};
     const auto memory = state.find("memory/" + layer.name);
-    if (memory != state.end()) {
-      const auto sizes = std::vector<std::int64_t>{memory->second.size(0), layer.rows, layer.columns};
-      restore("memory/" + layer.name, tensor.memory, sizes);
+    if (memory != state.end() && memory->second.dim() == 3) {
+      const std::vector<std::int64_t> sizes{memory->second.size(0), layer.rows, layer.columns};
+      restore("memory/" + layer.name, tensor.memory, sizes, memory_type_);
+    }
+    const auto pending = "pending/" + layer.name;
+    if (const auto left = state.find(pending + "/left"); left != state.end()) {
+      auto sizes = left->second.sizes().vec();
+      restore(pending + "/left", tensor.pending.left, sizes, left->second.scalar_type());
+      const auto right = state.find(pending + "/right");
+      sizes = right != state.end() ? right->second.sizes().vec() : sizes;
+      restore(pending + "/right", tensor.pending.right, sizes, left->second.scalar_type());
+      const auto rank = [](const at::Tensor& factor) { return factor.size(factor.dim() - 2); };
+      const bool fits = tensor.memory.defined() && left->second.dim() >= 2 && sizes.size() >= 2 &&
+                        left->second.size(-1) == layer.rows && sizes.back() == layer.columns &&
+                        rank(tensor.pending.left) == rank(tensor.pending.right);
+      if (!fits) fail(ExitCode::kData, "the saved state has factors '{}' of another shape", pending);
     }
     for (auto& [key, value] : tensor.shared) {
-      restore("shared/" + layer.name + "/" + key, value, value.sizes().vec());
+      restore("shared/" + layer.name + "/" + key, value, value.sizes().vec(), value.scalar_type());
     }
   }
 }
 
 void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
   const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
-  double memory = 0, gradient = 0, message = 0, residual = 0;
+  double memory_sum = 0, gradient = 0, message = 0, residual = 0;
   const auto workers = static_cast<double>(gradients.size(0));
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
+  settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& tensor = tensors_[l];
-    if (tensor.compressor != compressor_.get() || round.silent[l]) continue;
+    if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
+    const auto kept = memory(l);  // e_i
     const auto count = tensors_.size();
     const auto first = static_cast<std::size_t>(collective_.first_worker());
     for (std::size_t i = 0; i < own_memory.size(); ++i) {
       const double norm = round.raw_norms[(first + i) * count + l];
       message += norm * norm;
-      if (tensor.memory.defined()) own_memory[i] += square(tensor.memory[static_cast<std::int64_t>(i)]);
+      if (kept.defined()) own_memory[i] += square(kept[static_cast<std::int64_t>(i)]);
     }
     if (feedback_ == "local") {
-      residual += square(tensor.memory);
+      residual += square(kept);
     } else {  // without a local memory the residual is formed aside
-      auto rest = tensor.memory.defined() ? tensor.memory + slice(round.estimate, l)
-                                          : round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
+      auto rest = kept.defined() ? kept + slice(round.estimate, l)
+                                 : round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
       tensor.compressor->subtract_own(round.exchanges[l], rest);
       residual += square(rest);
     }
   }
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
     gradient = square(gradients[static_cast<std::int64_t>(i)]);
-    memory += gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0;
+    memory_sum += gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0;
   }
-  if (feedback_ != "none") round.report.memory_ratio = memory / workers;
+  if (feedback_ != "none") round.report.memory_ratio = memory_sum / workers;
   if (message > 0) round.report.delta = 1 - residual / message;
   if (round.clean.defined()) {
     const double signal = square(round.clean);

@@ -14,11 +14,15 @@ namespace laser {
 struct Algorithm {
   CompressorOptions compressor;
   std::string feedback = "local";        // none | local | decoded (spec 2.3)
+  std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   std::string receiver = "unbiased";     // unbiased | mmse | mmse_genie (spec 1.4)
   std::string channel = "awgn";          // a name of channel/
   std::string channel_mode = "fast";     // fast | physical (spec 1.2)
 };
+
+/// Throws Error (configuration) where parts that are fine alone don't go together.
+void validate(const Algorithm& algorithm);
 
 /// A method of the paper: the values that differ from those of `laser`.
 struct Recipe {

@@ -3,6 +3,15 @@
 
 namespace laser {
 
+void validate(const Algorithm& algorithm) {
+  if (algorithm.memory == "float32") return;
+  if (algorithm.feedback != "local" || !make_compressor(algorithm.compressor)->traits().factored) {
+    fail(ExitCode::kConfiguration,
+         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
+         algorithm.memory);
+  }
+}
+
 const std::vector<Recipe>& recipes() {
   // Spec 4. The allocations are the paper's best: norm for Z-SGD, the norm of what is sent for all others.
   static const std::vector<Recipe> table{

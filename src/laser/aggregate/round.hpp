@@ -10,7 +10,7 @@ struct Aggregator::Round {
   bool diagnosed = false;
   Link link;
   std::vector<Exchange> exchanges;  // one a tensor
-  std::vector<bool> silent;         // had something to send but no energy: nothing arrives, memory keeps it
+  std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
   std::vector<double> raw_norms;    // [k, tensors] of the messages M_i
   at::Tensor estimate;              // [d]
   at::Tensor clean;                 // [d] the estimate without noise, where diagnosed

@@ -109,7 +109,7 @@ OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition
                                        [](const Superposition& s, std::size_t i) { return s.weight(i); });
     result.sum = (symbols * weights).sum(0);
   } else {
-    result.sum = symbols.sum(0).mul_(weight);
+    result.sum = workers == 1 ? symbols[0] * weight : symbols.sum(0).mul_(weight);
   }
   return result;
 }

@@ -16,7 +16,8 @@ namespace laser {
 
 enum class ChannelMode { kFast, kPhysical };
 
-/// Where standard normals come from; tests and known answers bring their own draws.
+/// Where standard normals come from; tests and known answers bring their own draws. Asked by several threads
+/// at once, for different streams.
 class NoiseSource {
  public:
   virtual ~NoiseSource() = default;

@@ -1,5 +1,7 @@
 #include "laser/compress/compressor.hpp"
 
+#include <ATen/ATen.h>
+
 #include "laser/compress/elementwise.hpp"
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/error.hpp"
@@ -14,6 +16,33 @@ std::unique_ptr<Compressor> make_low_rank(const CompressorOptions& options) {
 }
 
 }  // namespace
+
+void Decoded::write(at::Tensor out) const {
+  if (factors.defined()) {
+    const ProductTensor product{factors, std::move(out)};
+    write_products(std::span(&product, 1));
+  } else {
+    out.copy_(estimate);
+  }
+}
+
+void Compressor::subtract_own(const Exchange& exchange, at::Tensor& memory) const {
+  const auto factors = own_factors(exchange);
+  LASER_CHECK(factors.defined());
+  subtract_product(memory, factors);
+}
+
+void form_products(const Compressor& compressor, Exchange& exchange) {
+  const auto projection = compressor.projection(exchange);
+  if (projection.wanted()) exchange.products = products_of(exchange.message, projection);
+}
+
+void subtract_product(at::Tensor& memory, const Factors& factors) {
+  const auto batch = [&](const at::Tensor& factor) {
+    return factor.dim() == 3 ? factor : factor.unsqueeze(0).expand({memory.size(0), -1, -1});
+  };
+  memory.baddbmm_(batch(factors.left).transpose(1, 2), batch(factors.right), 1, -1);
+}
 
 const std::vector<CompressorEntry>& compressors() {
   static const std::vector<CompressorEntry> table{

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "laser/compress/sweep.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/core/random.hpp"
 
@@ -30,10 +31,13 @@ struct Message {
     kFactorPair,  // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, Lemma 7 inside
                   // each
   };
-  std::vector<at::Tensor>
-      blocks;  // each [K, C, D]: C groups of D contiguous symbols, each group with its own scale
+  /// Each [K, C, D]: C groups of D contiguous symbols, each group with its own scale.
+  std::vector<at::Tensor> blocks;
   Split split = Split::kByNorm;
-  std::vector<double> content_norm;  // [K] norm of what the symbols stand for; empty: the norm of the symbols
+  /// [K] norm of what the symbols stand for; empty: the norm of the symbols.
+  std::vector<double> content_norm = {};
+  /// [K] of a single block of one group, where they are known; empty: to be computed.
+  std::vector<double> norms = {};
 };
 
 /// A block as decoded by the receiver.
@@ -51,6 +55,8 @@ struct Exchange {
   at::Tensor message;                       // [K, m, n]: M_i, what each local worker wants to get across
   const NamedTensors* shared = nullptr;     // state that all workers and the server have in common
   const NamedTensors* constants = nullptr;  // derived from seed and shape, never saved
+  Factors products;                         // of the message, as asked for by projection()
+  std::vector<double> norms;                // [K] ||M_i||, where whoever formed the message knows them
   NamedTensors scratch;                     // lives for this round
   /// The stream for `purpose` at this round and tensor.
   [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {
@@ -60,8 +66,14 @@ struct Exchange {
 
 /// What the server makes of a pass.
 struct Decoded {
-  at::Tensor estimate;  // [m, n]; undefined before the last pass
+  at::Tensor estimate;  // [m, n]; undefined before the last pass, and where it is
+  Factors factors;      // this product: whoever needs the numbers multiplies into their place
   NamedTensors shared;  // the shared state from here on
+
+  /// Whether there is an estimate yet.
+  [[nodiscard]] bool complete() const { return estimate.defined() || factors.defined(); }
+  /// Writes the estimate to `out` [m, n], contiguous.
+  void write(at::Tensor out) const;
 };
 
 /// What holds for a compressor; contract tests read these, never names.
@@ -69,6 +81,7 @@ struct Traits {
   bool linear = true;  // the decoded mean is a linear function of the workers' messages, given shared state
   bool splits = true;  // own reconstruction + residual = message
   bool exact = false;  // without noise the estimate is the mean of the messages
+  bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
 };
 
 class Compressor {
@@ -91,12 +104,18 @@ class Compressor {
                                                at::ScalarType) const {
     return {};
   }
+  /// Which products of the message the first encode wants in exchange.products. Whoever forms the message
+  /// computes them on the way. May fill exchange.scratch; the message is not there yet.
+  virtual Projection projection(Exchange& /*exchange*/) const { return {}; }
   /// Symbols of every local worker for this pass. May use exchange.scratch.
   virtual Message encode(Exchange& exchange, int pass) const = 0;
   /// The server's view of this pass; `received` holds one Reception a block.
   virtual Decoded decode(Exchange& exchange, int pass, std::span<const Reception> received) const = 0;
-  /// memory [K, m, n] -= each worker's own noiseless reconstruction of its message. After the last pass.
-  virtual void subtract_own(const Exchange& exchange, at::Tensor& memory) const = 0;
+  /// Each worker's own noiseless reconstruction of its message as a product of factors, for compressors that
+  /// have one. After the last pass.
+  virtual Factors own_factors(const Exchange& /*exchange*/) const { return {}; }
+  /// memory [K, m, n] -= each worker's own noiseless reconstruction; not asked of those with own factors.
+  virtual void subtract_own(const Exchange& exchange, at::Tensor& memory) const;
 };
 
 /// Options of all compressors; each uses some.
@@ -119,6 +138,12 @@ struct CompressorEntry {
   std::string sentence;
   std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
 };
+
+/// exchange.products for a message that is there already: what a round does on the way.
+void form_products(const Compressor& compressor, Exchange& exchange);
+
+/// memory [K, m, n] -= left^T right with factors [r, m] or [K, r, m], and likewise.
+void subtract_product(at::Tensor& memory, const Factors& factors);
 
 /// All compressors.
 const std::vector<CompressorEntry>& compressors();

@@ -34,7 +34,7 @@ class CountSketch final : public Compressor {
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
     const auto estimate = read_back(received[0].values.view({-1}), hash_words(exchange));
-    return {in_layer_shape(estimate, *exchange.layer), *exchange.shared};
+    return {in_layer_shape(estimate, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

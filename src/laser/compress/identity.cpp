@@ -20,11 +20,11 @@ class Identity final : public Compressor {
   [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = true}; }
 
   Message encode(Exchange& exchange, int) const override {
-    return {{flat_symbols(exchange.message)}, Message::Split::kByNorm, {}};
+    return {{flat_symbols(exchange.message)}, Message::Split::kByNorm, {}, exchange.norms};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    return {in_layer_shape(received[0].values, *exchange.layer), *exchange.shared};
+    return {in_layer_shape(received[0].values, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

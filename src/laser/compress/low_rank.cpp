@@ -80,24 +80,4 @@ at::Tensor LowRankShape::start(const Exchange& exchange, Side side) const {
   return random_factor(last.size(0), last.size(1), key, last.scalar_type());
 }
 
-at::Tensor project_rows(const at::Tensor& basis, const at::Tensor& message) {
-  return at::bmm(basis.unsqueeze(0).expand({message.size(0), -1, -1}), message);
-}
-
-at::Tensor project_columns(const at::Tensor& basis, const at::Tensor& message) {
-  const auto workers = message.size(0), rows = message.size(1);
-  if (!message.is_contiguous())
-    return at::bmm(basis.unsqueeze(0).expand({workers, -1, -1}), message.transpose(1, 2));
-  // One product over all workers: [r, n] x [n, K m]; a thin factor on the left is what BLAS does well.
-  const auto all = at::mm(basis, message.view({workers * rows, -1}).t());  // [r, K m]
-  return all.view({basis.size(0), workers, rows}).transpose(0, 1).contiguous();
-}
-
-void subtract_product(at::Tensor& memory, const at::Tensor& left, const at::Tensor& right) {
-  const auto batch = [&](const at::Tensor& factor) {
-    return factor.dim() == 3 ? factor : factor.unsqueeze(0).expand({memory.size(0), -1, -1});
-  };
-  memory.baddbmm_(batch(left).transpose(1, 2), batch(right), 1, -1);
-}
-
 }  // namespace laser

@@ -40,15 +40,6 @@ struct LowRankShape {
 /// for each of [K, r, D]. Rank-deficient rows are replaced from the stream.
 at::Tensor orthonormal_rows(const at::Tensor& a, const StreamKey& replacement);
 
-/// For every worker B^T M_i: [K, r, n] from basis [r, m] and message [K, m, n].
-at::Tensor project_rows(const at::Tensor& basis, const at::Tensor& message);
-
-/// For every worker (M_i B)^T: [K, r, m] from basis [r, n] and message [K, m, n].
-at::Tensor project_columns(const at::Tensor& basis, const at::Tensor& message);
-
-/// memory [K, m, n] -= left^T right with left [K, r, m] or [r, m] and right [K, r, n] or [r, n].
-void subtract_product(at::Tensor& memory, const at::Tensor& left, const at::Tensor& right);
-
 std::unique_ptr<Compressor> make_alternating(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_two_phase(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_one_shot(const CompressorOptions& options);

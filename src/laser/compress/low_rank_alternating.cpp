@@ -13,7 +13,9 @@ class AlternatingLowRank final : public Compressor {
  public:
   explicit AlternatingLowRank(const CompressorOptions& options) : shape_(options) {}
 
-  [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = true, .splits = true, .exact = false, .factored = true};
+  }
   [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
   void check(const Layout& layout) const override { shape_.check(layout); }
 
@@ -23,34 +25,33 @@ class AlternatingLowRank final : public Compressor {
             {"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
 
-  Message encode(Exchange& exchange, int) const override {
-    const bool even = exchange.round % 2 == 0;
-    const auto basis = orthonormal_rows(shape_.start(exchange, even ? Side::kLeft : Side::kRight),
+  Projection projection(Exchange& exchange) const override {
+    const auto basis = orthonormal_rows(shape_.start(exchange, even(exchange) ? Side::kLeft : Side::kRight),
                                         exchange.key(Purpose::kReplacement));
-    const auto factors =
-        even ? project_rows(basis, exchange.message) : project_columns(basis, exchange.message);
-    exchange.scratch = {{"basis", basis}, {"factors", factors}};
-    return {{shape_.block(factors)}, Message::Split::kByNorm, {}};
+    exchange.scratch = {{"basis", basis}};
+    return even(exchange) ? Projection{basis, {}} : Projection{{}, basis};
+  }
+
+  Message encode(Exchange& exchange, int) const override {
+    const auto& products = exchange.products;
+    return {{shape_.block(even(exchange) ? products.right : products.left)}, Message::Split::kByNorm, {}};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
     const auto& basis = exchange.scratch.at("basis");
     const auto factor = received[0].values.view({basis.size(0), -1});
-    if (exchange.round % 2 == 0) return {at::mm(basis.t(), factor), {{"left", basis}, {"right", factor}}};
-    return {at::mm(factor.t(), basis), {{"left", factor}, {"right", basis}}};
+    const Factors pair = even(exchange) ? Factors{basis, factor} : Factors{factor, basis};
+    return {{}, pair, {{"left", pair.left}, {"right", pair.right}}};
   }
 
-  void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
+  Factors own_factors(const Exchange& exchange) const override {
     const auto& basis = exchange.scratch.at("basis");
-    const auto& factors = exchange.scratch.at("factors");
-    if (exchange.round % 2 == 0) {
-      subtract_product(memory, basis, factors);
-    } else {
-      subtract_product(memory, factors, basis);
-    }
+    return even(exchange) ? Factors{basis, exchange.products.right} : Factors{exchange.products.left, basis};
   }
 
  private:
+  static bool even(const Exchange& exchange) { return exchange.round % 2 == 0; }
+
   LowRankShape shape_;
 };
 

@@ -6,6 +6,7 @@
 // for training.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "laser/compress/low_rank.hpp"
@@ -24,7 +25,9 @@ class OneShotLowRank final : public Compressor {
   explicit OneShotLowRank(const CompressorOptions& options)
       : shape_(options), canonical_(options.canonical) {}
 
-  [[nodiscard]] Traits traits() const override { return {.linear = false, .splits = true, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = false, .splits = true, .exact = false, .factored = true};
+  }
   [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
   void check(const Layout& layout) const override { shape_.check(layout); }
 
@@ -33,14 +36,21 @@ class OneShotLowRank final : public Compressor {
     return {{"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
 
+  Projection projection(Exchange& exchange) const override {
+    return {{},
+            orthonormal_rows(shape_.start(exchange, Side::kRight), exchange.key(Purpose::kReplacement, 0)),
+            true};
+  }
+
   Message encode(Exchange& exchange, int) const override {
-    const auto start =
-        orthonormal_rows(shape_.start(exchange, Side::kRight), exchange.key(Purpose::kReplacement, 0));
-    auto left =
-        orthonormal_rows(project_columns(start, exchange.message), exchange.key(Purpose::kReplacement, 1));
-    auto right = at::bmm(left, exchange.message);  // [K, r, n]
-    auto content = batch_norms(right);             // ||P Q^T|| = ||Q|| while P is orthonormal
-    if (canonical_) make_canonical(left, right);
+    const auto& products = exchange.products;  // M W and M^T M W
+    auto left = orthonormal_rows(products.left, exchange.key(Purpose::kReplacement, 1));
+    auto right = right_factor(left, products, exchange.message);
+    auto content = batch_norms(right);  // ||P Q^T|| = ||Q|| while P is orthonormal
+    // The round names what is not finite once it has the norms of the symbols; the SVD would only fail.
+    const bool finite =
+        std::all_of(content.begin(), content.end(), [](double norm) { return std::isfinite(norm); });
+    if (canonical_ && finite) make_canonical(left, right);
     exchange.scratch = {{"left", left}, {"right", right}};
     return {{left, right}, Message::Split::kFactorPair, std::move(content)};
   }
@@ -48,14 +58,37 @@ class OneShotLowRank final : public Compressor {
   Decoded decode(Exchange&, int, std::span<const Reception> received) const override {
     const auto& left = received[0].values;
     const auto& right = received[1].values;
-    return {at::mm(left.t(), right), {{"right", right}}};
+    return {{}, {left, right}, {{"right", right}}};
   }
 
-  void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
-    subtract_product(memory, exchange.scratch.at("left"), exchange.scratch.at("right"));
+  Factors own_factors(const Exchange& exchange) const override {
+    return {exchange.scratch.at("left"), exchange.scratch.at("right")};
   }
 
  private:
+  /// M^T P^ [K, r, n] without reading M again: with P = P^ R, R upper triangular, it is (M^T P) R^-1. Where R
+  /// is so ill-conditioned that this would lose digits, or a column of P^ replaced, M is read again.
+  static at::Tensor right_factor(const at::Tensor& basis, const Factors& products,
+                                 const at::Tensor& message) {
+    const auto wide = at::bmm(basis, products.left.transpose(1, 2)).to(at::kDouble);  // R [K, r, r]
+    const auto diagonal = wide.diagonal(0, 1, 2).abs();
+    const auto fine = diagonal.amin(1) > 1e-3 * diagonal.amax(1);  // [K]; false where R is not finite
+    if (!fine.all().item<bool>()) return project_each(basis, message);
+    const auto type = products.right.scalar_type();
+    return at::linalg_solve_triangular(wide.triu().transpose(1, 2), products.right.to(at::kDouble), false)
+        .contiguous()
+        .to(type);
+  }
+
+  /// B_i M_i for every worker's own basis [K, r, m].
+  static at::Tensor project_each(const at::Tensor& basis, const at::Tensor& message) {
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < message.size(0); ++i) {
+      rows.push_back(project(message[i].unsqueeze(0), {basis[i], {}}).right[0]);
+    }
+    return at::stack(rows);
+  }
+
   /// Q = U S V^T, then p_j = s_j P v_j and q_j = u_j: the same product, orthogonal rank-one terms, and the
   /// least sum of ||p_j|| ||q_j||. Sign: the entry of largest magnitude of every q_j is positive.
   static void make_canonical(at::Tensor& left, at::Tensor& right) {

@@ -13,7 +13,9 @@ class TwoPhaseLowRank final : public Compressor {
   explicit TwoPhaseLowRank(const CompressorOptions& options)
       : shape_(options), phase_share_(options.phase_share) {}
 
-  [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = true, .splits = true, .exact = false, .factored = true};
+  }
   [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
   void check(const Layout& layout) const override { shape_.check(layout); }
   [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
@@ -23,14 +25,15 @@ class TwoPhaseLowRank final : public Compressor {
     return {{"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
 
+  Projection projection(Exchange& exchange) const override {
+    return {{},
+            orthonormal_rows(shape_.start(exchange, Side::kRight), exchange.key(Purpose::kReplacement, 0))};
+  }
+
   Message encode(Exchange& exchange, int pass) const override {
-    if (pass == 0) {
-      const auto start =
-          orthonormal_rows(shape_.start(exchange, Side::kRight), exchange.key(Purpose::kReplacement, 0));
-      return {{shape_.block(project_columns(start, exchange.message))}, Message::Split::kByNorm, {}};
-    }
+    if (pass == 0) return {{shape_.block(exchange.products.left)}, Message::Split::kByNorm, {}};
     auto& factors = exchange.scratch["factors"];
-    factors = project_rows(exchange.scratch.at("basis"), exchange.message);
+    factors = project(exchange.message, {exchange.scratch.at("basis"), {}}).right;
     return {{shape_.block(factors)}, Message::Split::kByNorm, {}};
   }
 
@@ -39,13 +42,13 @@ class TwoPhaseLowRank final : public Compressor {
     const auto factor = received[0].values.view({rank, -1});
     if (pass == 0) {
       exchange.scratch["basis"] = orthonormal_rows(factor, exchange.key(Purpose::kReplacement, 1));
-      return {{}, *exchange.shared};
+      return {{}, {}, *exchange.shared};
     }
-    return {at::mm(exchange.scratch.at("basis").t(), factor), {{"right", factor}}};
+    return {{}, {exchange.scratch.at("basis"), factor}, {{"right", factor}}};
   }
 
-  void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
-    subtract_product(memory, exchange.scratch.at("basis"), exchange.scratch.at("factors"));
+  Factors own_factors(const Exchange& exchange) const override {
+    return {exchange.scratch.at("basis"), exchange.scratch.at("factors")};
   }
 
  private:

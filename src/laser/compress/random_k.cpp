@@ -39,7 +39,7 @@ class RandomK final : public Compressor {
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
     const auto estimate =
         spread_coordinates(received[0].values, exchange.scratch.at("indices"), exchange.layer->size);
-    return {in_layer_shape(estimate, *exchange.layer), *exchange.shared};
+    return {in_layer_shape(estimate, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

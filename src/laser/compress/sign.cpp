@@ -22,7 +22,7 @@ class Sign final : public Compressor {
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    return {in_layer_shape(signs_of(received[0].values), *exchange.layer), *exchange.shared};
+    return {in_layer_shape(signs_of(received[0].values), *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

@@ -110,7 +110,7 @@ class TopKProjection final : public Compressor {
     } else {
       estimate = amp(constants, y, noise);
     }
-    return {in_layer_shape(estimate, *exchange.layer), *exchange.shared};
+    return {in_layer_shape(estimate, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

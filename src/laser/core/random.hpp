@@ -29,6 +29,7 @@ enum class Purpose : std::uint8_t {
   kDropout = 12,
   kRounding = 13,  // stochastic rounding of error memories
   kTest = 15,
+  kWindows = 16,  // where the text windows of training and evaluation begin
 };
 
 /// The name of a stream.

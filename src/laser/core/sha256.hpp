@@ -2,10 +2,29 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
+struct evp_md_ctx_st;  // OpenSSL's
+
 namespace laser {
+
+/// The hash of bytes that come in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  /// Adds the next bytes.
+  void update(std::span<const std::byte> bytes);
+  /// The 64 lower-case hexadecimal digits of all bytes so far; call it once, at the end.
+  std::string hex();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
 
 /// The 64 lower-case hexadecimal digits of the SHA-256 of `bytes`.
 std::string sha256_hex(std::span<const std::byte> bytes);

@@ -39,8 +39,8 @@ constexpr std::size_t kBlock = 4;
 constexpr std::size_t kBlock = 2;
 #endif
 
-/// Makes the compiler hold `v` in a register: left alone, it loads a vector again for every use, and loads are
-/// what the loops below are short of.
+/// Makes the compiler hold `v` in a register: left alone, it loads a vector again for every use, and loads
+/// are what the loops below are short of.
 template <class V>
 HWY_INLINE V held(V v) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && (HWY_COMPILER_GCC || HWY_COMPILER_CLANG)
@@ -49,8 +49,8 @@ HWY_INLINE V held(V v) {
   return v;
 }
 
-/// Calls step(d, c, v) for kVectors vectors at a time from column 0 on, then for the rest one by one; v is the
-/// number of vectors as a constant.
+/// Calls step(d, c, v) for kVectors vectors at a time from column 0 on, then for the rest one by one; v is
+/// the number of vectors as a constant.
 template <class W, std::size_t kVectors, class Step>
 HWY_INLINE void for_columns(std::size_t count, const Step& step) {
   const hn::ScalableTag<W> d;
@@ -310,7 +310,7 @@ HWY_NOINLINE double tile_squares(Tile<W> tile) {
 /// out[r][c] = sum_j left[j][r] right[j][c] + (keep ? out[r][c] : 0).
 template <std::size_t kRank, std::size_t kRows, class W>
 HWY_NOINLINE void outer_product(Rows<W> out, Rows<const W> left, Rows<const W> right, std::size_t columns,
-                                bool keep) {
+                                bool keep, bool past_cache) {
   const Coefficients<W, kRank, kRows> coefficient(left);
   for_columns<W, 2>(columns, [&](auto d, std::size_t c, auto vectors) HWY_ATTR {
     constexpr std::size_t kVectors = decltype(vectors)::value;
@@ -325,7 +325,14 @@ HWY_NOINLINE void outer_product(Rows<W> out, Rows<const W> left, Rows<const W> r
         }
       }
     }
-    block.write(d, out, c);
+    if (past_cache && hn::Lanes(d) > 1) {
+      for (std::size_t r = 0; r < kRows; ++r) {
+        for (std::size_t v = 0; v < kVectors; ++v)
+          hn::Stream(block.x[r][v], d, out[r] + c + v * hn::Lanes(d));
+      }
+    } else {
+      block.write(d, out, c);
+    }
   });
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "laser/core/error.hpp"
-#include "laser/kernels/parallel.hpp"
+#include "laser/core/parallel.hpp"
 #include "laser/kernels/sampling.hpp"
 #include "laser/kernels/simd_targets.hpp"
 
@@ -22,8 +22,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
-constexpr std::size_t kTile = 256;   // columns: a strip, its factors and what is fetched ahead fit in 32 KiB
-constexpr std::size_t kStrip = 4;    // rows
+constexpr std::size_t kTile = 512;       // columns: a strip and its factors fit in 32 KiB
+constexpr std::size_t kStrip = 4;        // rows
 constexpr std::size_t kAhead = 1 << 15;  // numbers: what is fetched earlier than that falls out of the cache
 
 /// Calls use(r, kPart) for parts of kPart <= kBlock rows of a strip of kRows.
@@ -216,36 +216,37 @@ double sweep_short(const SweepMatrix<Bfloat16, Bfloat16>& m, float* right, std::
 }
 
 template <std::size_t kRows, class T>
-HWY_INLINE void product_strip(std::size_t rows, std::size_t columns, const FactorPair<T>& f, std::size_t row,
-                              T* out) {
+HWY_INLINE void product_strip(const ProductMatrix<T>& m, std::size_t row, bool past_cache) {
+  const auto& f = m.factors;
+  const std::size_t rows = m.rows, columns = m.columns;
   for (std::size_t c = 0; c < columns; c += kTile) {
     const std::size_t count = std::min(kTile, columns - c);
     for_ranks<4>(f.rank, [&](std::size_t j, auto width) HWY_ATTR {
       const Rows<const T> right{f.right + j * columns + c, columns};
       for_parts<kRows>([&](std::size_t r, auto part) HWY_ATTR {
         const Rows<const T> left{f.left + j * rows + row + r, rows};
-        const Rows<T> tile{out + (row + r) * columns + c, columns};
-        outer_product<decltype(width)::value, decltype(part)::value>(tile, left, right, count, j > 0);
+        const Rows<T> tile{m.out + (row + r) * columns + c, columns};
+        outer_product<decltype(width)::value, decltype(part)::value>(tile, left, right, count, j > 0,
+                                                                     past_cache);
       });
     });
   }
 }
 
 template <class T>
-HWY_INLINE void product_rows(std::size_t rows, std::size_t columns, const FactorPair<T>& f, std::size_t first,
-                             std::size_t last, T* out) {
+HWY_INLINE void product_rows(const ProductMatrix<T>& m, std::size_t first, std::size_t last,
+                             bool past_cache) {
   std::size_t row = first;
-  for (; row + kStrip <= last; row += kStrip) product_strip<kStrip>(rows, columns, f, row, out);
-  for (; row < last; ++row) product_strip<1>(rows, columns, f, row, out);
+  for (; row + kStrip <= last; row += kStrip) product_strip<kStrip>(m, row, past_cache);
+  for (; row < last; ++row) product_strip<1>(m, row, past_cache);
+  if (past_cache) hwy::FlushStream();
 }
 
-void product_float(std::size_t rows, std::size_t columns, const FactorPair<float>& f, std::size_t first,
-                   std::size_t last, float* out) {
-  product_rows(rows, columns, f, first, last, out);
+void product_float(const ProductMatrix<float>& m, std::size_t first, std::size_t last, bool past_cache) {
+  product_rows(m, first, last, past_cache);
 }
-void product_double(std::size_t rows, std::size_t columns, const FactorPair<double>& f, std::size_t first,
-                    std::size_t last, double* out) {
-  product_rows(rows, columns, f, first, last, out);
+void product_double(const ProductMatrix<double>& m, std::size_t first, std::size_t last, bool past_cache) {
+  product_rows(m, first, last, past_cache);
 }
 
 }  // namespace laser::HWY_NAMESPACE
@@ -264,22 +265,21 @@ HWY_EXPORT(product_double);
 
 namespace {
 
-constexpr std::size_t kSerial = std::size_t{1} << 15;     // numbers: less is not worth waking threads for
-constexpr std::size_t kPiece = std::size_t{1} << 19;      // numbers
+constexpr std::size_t kSerial = std::size_t{1} << 15;       // numbers: less is not worth waking threads for
+constexpr std::size_t kPiece = std::size_t{1} << 19;        // numbers
+constexpr std::size_t kBeyondCache = std::size_t{1} << 26;  // bytes: more than what stays in a cache
+constexpr std::size_t kLine = 64;                           // bytes
 
 double sweep_piece(const SweepMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_float)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<double, double>& m, double* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<double, double>& m, double* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_double)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_short_gradient)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first,
-                   std::size_t last) {
+double sweep_piece(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first, std::size_t last) {
   return HWY_DYNAMIC_DISPATCH(sweep_short_memory)(m, right, first, last);
 }
 double sweep_piece(const SweepMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
@@ -365,24 +365,42 @@ template void low_rank_sweep(std::span<SweepMatrix<Bfloat16, float>>);
 template void low_rank_sweep(std::span<SweepMatrix<Bfloat16, Bfloat16>>);
 
 template <class T>
-void write_product(std::size_t rows, std::size_t columns, const FactorPair<T>& factors, T* out) {
-  LASER_CHECK(factors.rank > 0);
-  const std::size_t step = std::max<std::size_t>(4, kPiece / columns);
+void write_products(std::span<const ProductMatrix<T>> matrices) {
+  struct Part {
+    std::size_t matrix, first, last;
+  };
+  std::vector<Part> parts;
+  std::size_t numbers = 0;
+  for (std::size_t i = 0; i < matrices.size(); ++i) {
+    const auto& m = matrices[i];
+    LASER_CHECK(m.factors.rank > 0);
+    numbers += m.rows * m.columns;
+    const std::size_t step = std::max<std::size_t>(4, kPiece / m.columns);
+    for (std::size_t first = 0; first < m.rows; first += step) {
+      parts.push_back({i, first, std::min(m.rows, first + step)});
+    }
+  }
   for_each_piece(
-      (rows + step - 1) / step,
+      parts.size(),
       [&](std::size_t p) {
-        const std::size_t first = p * step, last = std::min(rows, first + step);
+        const auto& part = parts[p];
+        const auto& m = matrices[part.matrix];
+        // Rows that begin at the start of a vector can go past the cache, which has no room for them anyhow:
+        // a line is then written without being read first.
+        const bool past_cache = numbers * sizeof(T) >= kBeyondCache && m.factors.rank <= 4 &&
+                                m.columns * sizeof(T) % kLine == 0 &&
+                                reinterpret_cast<std::uintptr_t>(m.out) % kLine == 0;
         if constexpr (std::is_same_v<T, float>) {
-          HWY_DYNAMIC_DISPATCH(product_float)(rows, columns, factors, first, last, out);
+          HWY_DYNAMIC_DISPATCH(product_float)(m, part.first, part.last, past_cache);
         } else {
-          HWY_DYNAMIC_DISPATCH(product_double)(rows, columns, factors, first, last, out);
+          HWY_DYNAMIC_DISPATCH(product_double)(m, part.first, part.last, past_cache);
         }
       },
-      rows * columns > kSerial);
+      numbers > kSerial);
 }
 
-template void write_product(std::size_t, std::size_t, const FactorPair<float>&, float*);
-template void write_product(std::size_t, std::size_t, const FactorPair<double>&, double*);
+template void write_products(std::span<const ProductMatrix<float>>);
+template void write_products(std::span<const ProductMatrix<double>>);
 
 }  // namespace laser
 #endif  // HWY_ONCE

@@ -59,9 +59,18 @@ struct SweepMatrix {
 template <class Memory, class Gradient>
 void low_rank_sweep(std::span<SweepMatrix<Memory, Gradient>> matrices);
 
-/// out [rows, columns] = left^T right (spec 2.4: the server's estimate). float or double.
+/// A place [rows, columns], contiguous, for the product of two factors.
 template <class T>
-void write_product(std::size_t rows, std::size_t columns, const FactorPair<T>& factors, T* out);
+struct ProductMatrix {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  FactorPair<T> factors;
+  T* out = nullptr;
+};
+
+/// out = left^T right for all matrices (spec 2.4: the server's estimate). float or double.
+template <class T>
+void write_products(std::span<const ProductMatrix<T>> matrices);
 
 namespace reference {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
 #include "laser/kernels/normal_polynomials.hpp"
-#include "laser/kernels/parallel.hpp"
 #include "laser/kernels/simd_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE

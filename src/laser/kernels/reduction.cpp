@@ -1,8 +1,12 @@
 #include "laser/kernels/reduction.hpp"
 
+#include <algorithm>
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
 #include "laser/kernels/simd_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -30,13 +34,27 @@ HWY_EXPORT(squares_float);
 HWY_EXPORT(squares_double);
 HWY_EXPORT(dot_doubles);
 
-double sum_of_squares(std::span<const float> x) {
-  return HWY_DYNAMIC_DISPATCH(squares_float)(x.data(), x.size());
+namespace {
+
+double squares(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(squares_float)(x.data(), x.size()); }
+double squares(std::span<const double> x) { return HWY_DYNAMIC_DISPATCH(squares_double)(x.data(), x.size()); }
+
+template <class T>
+double squares_by_pieces(std::span<const T> x) {
+  constexpr std::size_t kPiece = std::size_t{1} << 18;
+  if (x.size() <= kPiece) return squares(x);
+  std::vector<double> sums((x.size() + kPiece - 1) / kPiece);
+  for_each_piece(sums.size(), [&](std::size_t p) {
+    sums[p] = squares(x.subspan(p * kPiece, std::min(kPiece, x.size() - p * kPiece)));
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-double sum_of_squares(std::span<const double> x) {
-  return HWY_DYNAMIC_DISPATCH(squares_double)(x.data(), x.size());
-}
+}  // namespace
+
+double sum_of_squares(std::span<const float> x) { return squares_by_pieces(x); }
+
+double sum_of_squares(std::span<const double> x) { return squares_by_pieces(x); }
 
 double dot(std::span<const double> x, std::span<const double> y) {
   LASER_CHECK(x.size() == y.size());

@@ -11,14 +11,9 @@
 #include "laser/core/aligned.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/core/sparse_rows.hpp"
+#include "laser/model/evaluation.hpp"
 
 namespace laser {
-
-/// Accuracy and mean cross-entropy over a set of examples.
-struct Evaluation {
-  double accuracy = 0;  // percent
-  double loss = 0;
-};
 
 /// Scratch of one thread, kept between calls.
 struct OneLayerScratch {

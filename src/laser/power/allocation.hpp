@@ -47,6 +47,11 @@ inline constexpr std::array<std::pair<std::string_view, Allocation>, 9> kAllocat
 /// The allocation of that name (spec 3.2). Throws Error (configuration) that lists the names.
 [[nodiscard]] Allocation parse_allocation(std::string_view name);
 
+/// Whether the weights come from the norms of the uncompressed tensors.
+[[nodiscard]] constexpr bool uses_raw_norms(Allocation allocation) {
+  return allocation == Allocation::norm || allocation == Allocation::norm2;
+}
+
 /// What the k workers know about the B blocks of one phase; both norm arrays are [k, B], row-major.
 struct BlockMeasures {
   std::span<const double> raw_norms;      // [k, B] of the uncompressed tensors, ||M_i(b)||

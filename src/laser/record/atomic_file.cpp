@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "laser/core/error.hpp"
 
@@ -49,19 +50,39 @@ void create_folders(const std::string& folder) {
   fail(ExitCode::kIo, "{}: can't create the folder: {}. HINT: choose another --out", folder, reason);
 }
 
+AtomicFile::AtomicFile(std::string path, std::uint64_t bytes)
+    : path_(std::move(path)),
+      temporary_(path_ + ".tmp-" + std::to_string(getpid())),
+      bytes_(bytes),
+      descriptor_(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  if (descriptor_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", path_, system_reason(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+void AtomicFile::check(bool succeeded) const {
+  if (!succeeded) fail(ExitCode::kIo, "{}: can't write {} bytes: {}", path_, bytes_, system_reason(errno));
+}
+
+void AtomicFile::write(std::span<const std::byte> piece) {
+  check(write_all(descriptor_, {reinterpret_cast<const char*>(piece.data()), piece.size()}));
+}
+
+void AtomicFile::commit() {
+  check(fsync(descriptor_) == 0);
+  check(close(std::exchange(descriptor_, -1)) == 0);
+  check(rename(temporary_.c_str(), path_.c_str()) == 0);
+  temporary_.clear();
+  sync_folder_of(path_);
+}
+
 void write_file_atomically(const std::string& path, std::string_view text) {
-  const std::string temporary = path + ".tmp-" + std::to_string(getpid());
-  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail(ExitCode::kIo, "{}: can't write: {}", path, system_reason(errno));
-  int error_number = 0;
-  if (!write_all(descriptor, text) || fsync(descriptor) != 0) error_number = errno;
-  if (close(descriptor) != 0 && error_number == 0) error_number = errno;
-  if (error_number == 0 && rename(temporary.c_str(), path.c_str()) != 0) error_number = errno;
-  if (error_number != 0) {
-    unlink(temporary.c_str());
-    fail(ExitCode::kIo, "{}: can't write {} bytes: {}", path, text.size(), system_reason(error_number));
-  }
-  sync_folder_of(path);
+  AtomicFile file(path, text.size());
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
 }
 
 }  // namespace laser

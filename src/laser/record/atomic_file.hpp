@@ -4,10 +4,38 @@
 // Not for logs that grow: RunWriter appends to those a line at a time.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace laser {
+
+/// A file that is written piece by piece beside its place and put there by `commit`; without a commit nothing
+/// changes and nothing stays behind.
+class AtomicFile {
+ public:
+  /// Opens a temporary file beside `path`; `bytes` is how many will be written, for the texts of errors.
+  /// Throws Error (I/O) with the path and the system's reason.
+  AtomicFile(std::string path, std::uint64_t bytes);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Writes the next piece. Throws Error (I/O) with path, bytes and the system's reason, as when the disk is
+  /// full.
+  void write(std::span<const std::byte> piece);
+  /// fsync, rename to `path`, fsync of the folder; call it once. Throws Error (I/O) like `write`.
+  void commit();
+
+ private:
+  void check(bool succeeded) const;
+  std::string path_;
+  std::string temporary_;
+  std::uint64_t bytes_;
+  int descriptor_;
+};
 
 /// Replaces the file at `path` by `text`: temporary file beside it, fsync, rename, fsync of the folder.
 /// Throws Error (I/O) with the path and the system's reason; the file that was there before is then untouched

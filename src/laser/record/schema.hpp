@@ -3,8 +3,11 @@
 // A run folder holds
 //   config.toml     the resolved configuration: every option, enough to replay the run bit for bit
 //   versions.json   versions of laser, torch and the compiler, SIMD level, threads, seed, command line, start
-//   time metrics.jsonl   one EpochRecord a line, append-only; no wall-clock values, so equal runs have equal
-//   files summary.json    one RunSummary, written when the run ends (also when it is interrupted)
+//                   time
+//   metrics.jsonl   one EpochRecord a line, append-only (a resumed run cuts it back to its checkpoint); no
+//                   wall-clock values, so equal runs have equal files
+//   summary.json    one RunSummary, written when the run ends (also when it is interrupted)
+// and may hold weights and a checkpoint (train/trainer.hpp).
 #pragma once
 
 #include <cstdint>

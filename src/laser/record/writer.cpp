@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 
 #include "laser/core/error.hpp"
@@ -47,6 +48,24 @@ RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_tex
   }
 }
 
+RunWriter::RunWriter(const std::string& folder, std::int64_t metrics_bytes)
+    : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
+  metrics_ = open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (metrics_ < 0 && errno == ENOENT) {
+    fail(ExitCode::kData, "{} holds no run: {} is missing", folder, metrics_path_);
+  }
+  if (metrics_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", metrics_path_, system_reason(errno));
+  const off_t size = lseek(metrics_, 0, SEEK_END);
+  if (size >= metrics_bytes && ftruncate(metrics_, metrics_bytes) == 0) return;
+  const int error_number = errno;
+  close(metrics_);
+  if (size < metrics_bytes) {
+    fail(ExitCode::kData, "{} has {} bytes, the checkpoint was made at {}: lines were lost", metrics_path_,
+         size, metrics_bytes);
+  }
+  fail(ExitCode::kIo, "{}: can't cut it back: {}", metrics_path_, system_reason(error_number));
+}
+
 RunWriter::~RunWriter() {
   if (metrics_ >= 0) close(metrics_);
 }
@@ -61,6 +80,13 @@ void RunWriter::append(const EpochRecord& record) {
   const bool restored = before >= 0 && ftruncate(metrics_, before) == 0;
   fail(ExitCode::kIo, "{}: can't write {} bytes: {}{}", metrics_path_, line.size(),
        system_reason(error_number), restored ? "" : " (the last line may be cut)");
+}
+
+std::int64_t RunWriter::synchronise() {
+  LASER_CHECK(metrics_ >= 0);
+  const off_t size = lseek(metrics_, 0, SEEK_END);
+  if (size < 0 || fsync(metrics_) != 0) fail(ExitCode::kIo, "{}: {}", metrics_path_, system_reason(errno));
+  return size;
 }
 
 void RunWriter::finish(const RunSummary& summary) {

@@ -2,6 +2,7 @@
 // laser/report.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ class RunWriter {
   /// the folder already holds a run, which is then left as it is, or can't be written.
   RunWriter(const std::string& folder, std::string_view config_toml_text,
             const std::map<std::string, std::string>& versions);
+  /// Goes on in a folder that holds a run: metrics.jsonl is cut back to its first `metrics_bytes` bytes.
+  /// Throws Error (I/O), or Error (data) where there is no such run or fewer bytes.
+  RunWriter(const std::string& folder, std::int64_t metrics_bytes);
   ~RunWriter();
   RunWriter(const RunWriter&) = delete;
   RunWriter& operator=(const RunWriter&) = delete;
@@ -25,6 +29,9 @@ class RunWriter {
   /// Appends one line to metrics.jsonl. Throws Error (I/O) when the disk is full; no part of the line stays
   /// behind.
   void append(const EpochRecord& record);
+
+  /// Brings all lines to the disk and returns their bytes. Throws Error (I/O).
+  std::int64_t synchronise();
 
   /// Writes summary.json; nothing can be appended afterwards. Throws Error (I/O).
   void finish(const RunSummary& summary);

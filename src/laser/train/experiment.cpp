@@ -70,6 +70,9 @@ void describe(OptionList& list, Experiment& e) {
   list.add_choice("feedback", a.feedback, {"none", "local", "decoded"},
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate");
   list.add_choice("receiver", a.receiver, {"unbiased", "mmse", "mmse_genie"}, "scaling of what is received");
+  list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
+  list.add_choice("memory", a.memory, {"float32", "bfloat16"},
+                  "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
   list.group("channel");
   list.add_choice("channel", a.channel, entry_names(channels()), "model of the air");
   const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
@@ -95,6 +98,16 @@ void describe(OptionList& list, Experiment& e) {
   list.add_integer("epochs", e.epochs, 1, 1000000, "", "passes over the data");
   list.add_integer("seed", e.seed, 0, kNoLimit, "", "names all random numbers of the run");
   list.add_real("learning_rate", e.learning_rate, 0, kInfinity, true, "", "step size");
+  list.add_choice("schedule", e.schedule, {"constant", "multistep", "one_cycle"},
+                  "the step size over time; one_cycle: learning_rate is its peak");
+  list.group("training", [&e] { return e.schedule == "multistep"; });
+  list.add_real_list("milestones", e.milestones, "epochs", "where the step size falls");
+  list.add_real("decay_factor", e.decay_factor, 0, 1, true, "", "of the step size at each milestone");
+  list.group("training", [&e] { return e.schedule == "one_cycle"; });
+  list.add_real("warmup_fraction", e.warmup_fraction, 0, 1, false, "", "share of the rounds until the peak");
+  list.add_real("start_divisor", e.start_divisor, 0, kInfinity, true, "", "peak / first step size");
+  list.add_real("end_divisor", e.end_divisor, 0, kInfinity, true, "", "first / last step size");
+  list.group("training");
   list.add_real("momentum", e.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
   list.add_real("weight_decay", e.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
   list.add_choice("message_scale", e.message_scale, {"grad", "learning_rate"},
@@ -102,7 +115,15 @@ void describe(OptionList& list, Experiment& e) {
   list.add_real("ema_decay", e.ema_decay, 0, 0.999999, false, "",
                 "per round, of the averaged weights that the paper evaluates");
 
+  const auto residual = [&e] { return is_residual(e.task); };
+  list.group("model", residual);
+  list.add_integer("width", e.width, 1, 1024, "channels", "of the first stage of the ResNet18");
+  list.add_flag("augment", e.augment, "random crops and flips of the training images");
+  list.add_flag("decay_norms", e.decay_norms, "weight decay on BatchNorm as well");
+  list.add_choice("precision", e.precision, {"float32", "bfloat16"}, "numbers of activations");
+
   list.group(kMachineGroup);
+  list.add_choice("device", e.device, {"auto", "cpu", "cuda"}, "where the model computes");
   list.add_integer("threads", e.threads, 0, 1024, "", "0: all cores for one run, one a run in a sweep");
   list.add_text("data_dir", e.data_dir, "folder of the data files; empty: those that ship with the program");
   list.add_flag("verify_data", e.verify_data, "check the data files by SHA-256");
@@ -131,6 +152,18 @@ Experiment resolve(const Settings& settings) {
 }
 
 void validate(const Experiment& e) {
+  validate(e.algorithm);
+  if (e.schedule == "multistep" && e.milestones.empty()) {
+    fail(ExitCode::kConfiguration, "schedule = 'multistep' needs milestones. HINT: milestones=[80,120]");
+  }
+  if (e.schedule != "multistep" && !e.milestones.empty()) {
+    fail(ExitCode::kConfiguration, "milestones are given, but schedule = '{}'. HINT: schedule=multistep",
+         e.schedule);
+  }
+  for (const double epoch : e.milestones) {
+    if (epoch != std::floor(epoch) || epoch < 0)
+      fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
+  }
   if (!make_channel(e.algorithm.channel)->noisy()) return;
   if (e.power <= 0) {
     fail(

@@ -32,6 +32,19 @@ struct Experiment {
   double weight_decay = 1e-4;
   std::string message_scale = "grad";  // grad | learning_rate: s of M = e + s g (spec 2.3)
   double ema_decay = 0.99;
+  bool decay_norms = false;  // weight decay on normalisation as well
+
+  std::string schedule = "constant";  // constant | multistep | one_cycle (spec 5)
+  std::vector<double> milestones;     // multistep: epochs
+  double decay_factor = 0.1;          // multistep
+  double warmup_fraction = 0.02;      // one_cycle
+  double start_divisor = 100;         // one_cycle
+  double end_divisor = 0.05;          // one_cycle
+
+  std::int64_t width = 64;            // ResNet18: channels of the first stage
+  bool augment = true;                // random crops and flips of images
+  std::string precision = "float32";  // of activations: float32 | bfloat16
+  std::string device = "auto";        // auto | cpu | cuda
 
   std::int64_t threads = 0;  // 0: all cores of a single run, one each in a sweep
   std::string data_dir;

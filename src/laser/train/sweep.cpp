@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "laser/core/error.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/train/sweep_journal.hpp"
 
 namespace laser {
 namespace {
@@ -40,13 +42,24 @@ std::string job_name(const Experiment& experiment, const std::vector<Axis>& axes
   return name + experiment_hash(experiment).substr(0, 8);
 }
 
-bool is_completed(const fs::path& folder) {
-  return fs::exists(folder / "summary.json") && read_run(folder.string()).summary.status == "completed";
+/// The summary of a run that needs no more work: it completed or diverged.
+std::optional<RunSummary> settled(const fs::path& folder) {
+  if (!fs::exists(folder / "summary.json")) return {};
+  auto summary = read_run(folder.string()).summary;
+  if (summary.status == "completed" || summary.status == "failed") return summary;
+  return {};
 }
 
-/// Removes what is left of a run that did not complete: only the files that a run writes.
+/// Whether a run was begun properly, so that it can go on.
+bool can_go_on(const fs::path& folder) {
+  return fs::exists(folder / "config.toml") && fs::exists(folder / "versions.json") &&
+         fs::exists(folder / "metrics.jsonl");
+}
+
+/// Removes what is left of a run that never began: only the files that a run writes.
 void clear_unfinished(const fs::path& folder) {
-  for (const char* file : {"config.toml", "versions.json", "metrics.jsonl", "summary.json"}) {
+  for (const char* file :
+       {"config.toml", "versions.json", "metrics.jsonl", "summary.json", "checkpoint.safetensors"}) {
     std::error_code ignored;
     fs::remove(folder / file, ignored);
   }
@@ -58,7 +71,7 @@ class DataCache {
   std::shared_ptr<TaskData> get(const Experiment& e) {
     const std::scoped_lock lock(mutex_);
     auto& data = cache_[{e.task, e.data_dir, e.verify_data}];
-    if (!data) data = load_task_data(e.task, e.data_dir, e.verify_data);
+    if (!data) data = load_task_data(task_options(e));
     return data;
   }
 
@@ -70,11 +83,12 @@ class DataCache {
 /// The shared state of a sweep under way.
 class Sweep {
  public:
-  Sweep(const std::vector<Job>& jobs, const SweepOptions& options)
-      : jobs_(jobs), options_(options), done_(jobs.size(), 0.0) {}
+  Sweep(const std::vector<Job>& jobs, const SweepOptions& options, SweepJournal& journal)
+      : jobs_(jobs), options_(options), journal_(journal), done_(jobs.size(), 0.0) {}
 
   SweepResult run(std::int64_t parallel) {
-    for (const auto& job : jobs_) check_fits(job.experiment, *make_task(data_.get(job.experiment)));
+    for (const auto& job : jobs_)
+      check_fits(job.experiment, *make_task(data_.get(job.experiment), task_options(job.experiment)));
     std::vector<std::thread> threads;
     for (std::int64_t i = 0; i < parallel; ++i) threads.emplace_back([this] { work(); });
     for (auto& thread : threads) thread.join();
@@ -101,10 +115,18 @@ class Sweep {
   void run_job(std::size_t j) {
     const auto& job = jobs_[j];
     const auto folder = fs::path(options_.folder) / job.name;
-    if (options_.resume) {
-      if (is_completed(folder)) return finish(j, true, "");
-      clear_unfinished(folder);
+    const bool resume = options_.resume || options_.extend;
+    RunFiles files;
+    files.checkpoint_rounds = options_.checkpoint_rounds;
+    files.weights = false;
+    if (resume) {
+      if (const auto summary = settled(folder)) {
+        return finish(j, true, summary->status == "failed" ? summary->reason : "");
+      }
+      files.resume = can_go_on(folder);
+      if (!files.resume) clear_unfinished(folder);
     }
+    journal_.note(job.name, files.resume ? "resumed" : "started");
     use_threads(std::max<std::int64_t>(job.experiment.threads, 1));
     RunControl control;
     control.stop = [this] { return stopping(); };
@@ -112,12 +134,15 @@ class Sweep {
       report(j, static_cast<double>(p.rounds_done) / static_cast<double>(p.rounds));
     };
     try {
-      const auto summary =
-          train_into(folder.string(), job.experiment, data_.get(job.experiment), control, options_.command);
+      const auto summary = train_into(folder.string(), job.experiment, data_.get(job.experiment), control,
+                                      options_.command, files);
+      journal_.note(job.name, summary.status);
       if (summary.status == "completed") finish(j, false, "");
     } catch (const Error& error) {
+      journal_.note(job.name, "failed", error.what());
       if (error.code() != ExitCode::kNonFinite) throw;
       finish(j, false, error.what());
+      if (options_.fail_fast) failed_ = true;
     }
   }
 
@@ -142,6 +167,7 @@ class Sweep {
 
   const std::vector<Job>& jobs_;
   const SweepOptions& options_;
+  SweepJournal& journal_;
   DataCache data_;
   std::mutex mutex_;
   std::atomic<std::size_t> next_{0};
@@ -199,17 +225,12 @@ std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes) 
 }
 
 SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options) {
-  if (!options.resume) {
-    for (const auto& job : jobs) {
-      if (fs::exists(fs::path(options.folder) / job.name)) {
-        fail(ExitCode::kIo,
-             "{} already holds runs of this sweep. HINT: --resume goes on with the missing ones; 'laser "
-             "report {}' "
-             "shows those that are there; or choose another --out",
-             options.folder, options.folder);
-      }
-    }
-  }
+  std::map<std::string, std::string> grid;
+  for (const auto& job : jobs) grid[job.name] = experiment_hash(job.experiment);
+  const auto start = options.extend   ? SweepJournal::Start::kExtend
+                     : options.resume ? SweepJournal::Start::kResume
+                                      : SweepJournal::Start::kNew;
+  SweepJournal journal(options.folder, grid, start);
   std::int64_t parallel = options.parallel;
   if (parallel == 0) {
     std::int64_t threads = 1;
@@ -217,7 +238,7 @@ SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options)
     parallel =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / threads);
   }
-  return Sweep(jobs, options).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
+  return Sweep(jobs, options, journal).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
 }
 
 }  // namespace laser

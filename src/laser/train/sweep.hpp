@@ -32,8 +32,11 @@ std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes);
 
 struct SweepOptions {
   std::string folder;
-  std::int64_t parallel = 0;  // runs at once; 0: cores / threads of a run
-  bool resume = false;        // skip the completed runs of this folder instead of refusing it
+  std::int64_t parallel = 0;           // runs at once; 0: cores / threads of a run
+  bool resume = false;                 // keep the completed runs of this folder and go on with the others
+  bool extend = false;                 // as resume, and take over a grid that has changed
+  bool fail_fast = false;              // end at the first run that fails, instead of going on with the others
+  std::int64_t checkpoint_rounds = 0;  // of every run; 0: one a minute
   std::string command;
   std::function<bool()> stop;
   std::function<void(double done, std::int64_t runs_done, std::int64_t runs)>
@@ -47,8 +50,10 @@ struct SweepResult {
   bool interrupted = false;
 };
 
-/// Runs the jobs into folder/<name>. A job that fails is told in the result and the others go on. Throws
-/// Error (I/O) if the folder holds runs already and `resume` is off, or can't be written.
+/// Runs the jobs into folder/<name>; with `resume` a run that was cut off goes on from its last checkpoint,
+/// and one that diverged is not tried again. A job that fails is told in the result and the others go on.
+/// Throws Error (I/O) if the folder holds a sweep already and `resume` is off, if another process works on
+/// it, or if it can't be written; Error (configuration) where the grid has changed and `extend` is off.
 SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options);
 
 }  // namespace laser

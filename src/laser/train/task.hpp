@@ -1,4 +1,8 @@
-// A task: data and model together, seen by the trainer as "examples in, gradients out".
+// A task: data and model together, seen by the trainer as "round number in, gradients out".
+//
+// Which examples a worker sees in a round is a function of the seed and the round, so that a resumed run
+// needs no more than the number of its next round. What a model keeps beside its parameters (the running
+// statistics of BatchNorm) is the task's state.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,36 +13,65 @@
 #include <string>
 #include <vector>
 
+#include "laser/compress/compressor.hpp"
 #include "laser/core/layout.hpp"
-#include "laser/model/one_layer.hpp"
+#include "laser/model/evaluation.hpp"
 
 namespace laser {
+
+/// What a run asks of its task.
+struct TaskOptions {
+  std::string name = "mnist";
+  std::string data_dir;
+  bool verify_data = true;
+  std::int64_t workers = 16;
+  std::int64_t batch_size = 128;
+  std::uint64_t seed = 1;
+  std::int64_t epochs = 1;            // of the whole run: no batch beyond is prepared
+  std::int64_t width = 64;            // of the first stage of a ResNet18
+  bool augment = true;                // random crops and flips
+  std::string precision = "float32";  // of activations: float32 | bfloat16
+  std::string device = "auto";        // auto | cpu | cuda
+};
 
 class Task {
  public:
   virtual ~Task() = default;
   [[nodiscard]] virtual const Layout& layout() const = 0;
-  /// Number of training examples.
-  [[nodiscard]] virtual std::int64_t examples() const = 0;
+  /// Rounds until all training examples have been used once.
+  [[nodiscard]] virtual std::int64_t rounds_per_epoch() const = 0;
   /// Initial parameters [d], a function of the seed.
-  [[nodiscard]] virtual at::Tensor initial_parameters(std::uint64_t seed) const = 0;
-  /// Gradients of all local workers at `parameters` [d]: worker i's mean over the examples batches[i] is
-  /// written to row i of `gradients` [K, d], its mean loss to losses[i]. Same bits for every number of
+  [[nodiscard]] virtual at::Tensor initial_parameters() const = 0;
+  /// Gradients of all local workers in round `round` at `parameters` [d]: worker i's mean over its examples
+  /// is written to row i of `gradients` [K, d], its mean loss to losses[i]. Same bits for every number of
   /// threads.
-  virtual void gradients(const at::Tensor& parameters, std::span<const std::span<const std::int32_t>> batches,
-                         at::Tensor& gradients, std::span<double> losses) = 0;
-  /// Test accuracy and loss at `parameters` [d].
-  virtual Evaluation evaluate(const at::Tensor& parameters) = 0;
+  virtual void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
+                         std::span<double> losses) = 0;
+  /// What evaluation needs beside the parameters, [B]: running statistics of worker 0 (spec 5). Undefined for
+  /// models without any.
+  [[nodiscard]] virtual at::Tensor statistics() const { return {}; }
+  /// Test accuracy and loss at `parameters` [d] with `statistics` [B].
+  virtual Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) = 0;
+  /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
+  [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
+  /// What lasts beside the parameters.
+  [[nodiscard]] virtual NamedTensors state() const { return {}; }
+  /// Restores what `state` returned. Throws Error (data) if it does not fit.
+  virtual void load_state(const NamedTensors&) {}
 };
 
 /// Data sets read once and shared by the runs of a process.
 class TaskData;
-std::shared_ptr<TaskData> load_task_data(const std::string& task, const std::string& data_dir, bool verify);
+/// The data of the task `options.name`. Throws Error (data, configuration).
+std::shared_ptr<TaskData> load_task_data(const TaskOptions& options);
 
 /// A task over shared data. Tasks hold scratch, so every run makes its own.
-std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data);
+std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOptions& options);
 
 /// Names of all tasks, for option lists.
 std::vector<std::string> task_names();
+
+/// Whether the options of a ResNet18 matter to a task.
+bool is_residual(const std::string& task);
 
 }  // namespace laser

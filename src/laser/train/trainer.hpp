@@ -1,4 +1,4 @@
-// The training loop: local gradients -> one round over the air -> optimizer step -> evaluation each epoch.
+// Training runs with their files: records, checkpoints, weights. The loop itself is training.hpp.
 #pragma once
 
 #include <functional>
@@ -25,18 +25,33 @@ struct RunControl {
   std::function<void(const EpochRecord&)> record;  // after every epoch
 };
 
-/// Trains one experiment and returns its summary (status completed or interrupted). Throws Error (non-finite)
-/// when training diverges; what was recorded until then has been handed out.
+/// What a run leaves in its folder beside its records (record/schema.hpp).
+struct RunFiles {
+  /// Rounds from one checkpoint.safetensors to the next; 0: a minute instead. It goes when the run completes.
+  std::int64_t checkpoint_rounds = 0;
+  /// Whether to keep weights.safetensors (at the end) and best.safetensors (at the best averaged accuracy).
+  bool weights = true;
+  /// Whether to go on from the checkpoint in the folder, from the start where there is none.
+  bool resume = false;
+};
+
+/// The data and model that an experiment asks for.
+TaskOptions task_options(const Experiment& experiment);
+
+/// Trains one experiment without any files and returns its summary (status completed or interrupted). Throws
+/// Error (non-finite) when training diverges; what was recorded until then has been handed out.
 RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
 
 /// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for
 /// every tensor): known before anything is written.
 void check_fits(const Experiment& experiment, const Task& task);
 
-/// Trains into a run folder (record/schema.hpp): configuration, versions, a line an epoch, summary - also
-/// when the run fails, is interrupted, or diverges. Throws what train and the record writer throw.
+/// Trains into a run folder: configuration, versions, a line an epoch, summary - also when the run fails, is
+/// interrupted, or diverges - and checkpoints, from which `files.resume` goes on bit for bit. Throws what
+/// training and the record writer throw; Error (data) for a checkpoint that is damaged or of another
+/// experiment, with nothing overwritten.
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
-                      const RunControl& control, const std::string& command);
+                      const RunControl& control, const std::string& command, const RunFiles& files = {});
 
 /// Sets the number of threads that LibTorch uses in this thread; 0: all cores. Called before the first
 /// LibTorch operation it also makes results independent of that number (MKL's strict reproducibility mode).

@@ -115,8 +115,14 @@ std::pair<std::vector<double>, std::vector<double>> sent_norms(const Subject& su
   const auto& layer = subject.scheme.layout.layers[0];
   const auto shared = compressor->initial_state(layer, 0, subject.seed, at::kDouble);
   const NamedTensors constants;
-  Exchange exchange{&layer, 0, subject.seed, subject.scheme.first_round, {}, &shared, &constants, {}};
+  Exchange exchange;
+  exchange.layer = &layer;
+  exchange.seed = subject.seed;
+  exchange.round = subject.scheme.first_round;
+  exchange.shared = &shared;
+  exchange.constants = &constants;
   exchange.message = subject.scheme.gradients(0).view({1, layer.rows, layer.columns});
+  form_products(*compressor, exchange);
   const auto message = compressor->encode(exchange, 0);
   return {norms_of(message.blocks[0][0]), norms_of(message.blocks[1][0])};
 }

@@ -1,0 +1,69 @@
+// Data sets on this machine: where their files are, whether they are right, and fetching what is missing.
+//
+// A file counts as right by the first of these that is there: the line for it in a SHA256SUMS file beside it
+// (in the format of sha256sum; fetching writes one where no hash is published, and users vouch for their own
+// version of a data set with one), the published hash, its size and structure.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "laser/data/catalog.hpp"
+#include "laser/data/download.hpp"
+
+namespace laser {
+
+inline constexpr const char* kSumsName = "SHA256SUMS";
+
+/// The folder of all data sets: `given`, or if that is empty $LASER_DATA_DIR, or laser/data in
+/// $XDG_CACHE_HOME or ~/.cache. Throws Error (I/O) if none of them is known.
+std::filesystem::path data_folder(const std::string& given);
+
+/// Where the files of a set are, or <data>/<name> if they are nowhere: that folder, the one that its archive
+/// unpacks to (<data>/cifar-10-batches-bin), <data> itself, or the one that ships with the program.
+std::filesystem::path folder_of(const DataSet& set, const std::filesystem::path& data);
+
+/// What a check found out about one file.
+struct FileCheck {
+  enum class Finding {
+    kMissing,
+    kDamaged,     // not what it should be
+    kPublished,   // has the published SHA-256
+    kVouched,     // has the SHA-256 of SHA256SUMS
+    kStructured,  // no hash is known; size and structure are right
+  };
+  DataFile file;
+  Finding finding = Finding::kMissing;
+  std::string reason;  // for kDamaged
+  [[nodiscard]] bool right() const { return finding != Finding::kMissing && finding != Finding::kDamaged; }
+};
+
+/// Reads and checks all files of a set in its folder; without `hashes` by size and structure only. Throws
+/// Error (data) if SHA256SUMS can't be read.
+std::vector<FileCheck> check_files(const DataSet& set, const std::filesystem::path& folder,
+                                   bool hashes = true);
+
+/// The folder of a set whose files are all there and right: for those who read them. `given` as in
+/// data_folder; without `verify` no hashes are computed. Throws Error (data) naming the file, what is wrong
+/// with it, and what to put where.
+std::filesystem::path ready_folder(const DataSet& set, const std::string& given, bool verify);
+
+/// "put <files> into <folder>", for texts to users without network.
+std::string manual_hint(const DataSet& set, const std::filesystem::path& folder);
+
+/// What fetching may use besides the network's known places.
+struct FetchOptions {
+  std::vector<std::string> mirrors;  // tried first: "<mirror>/<name of the download>"
+  DownloadControl control;           // of every download
+  std::function<void(const std::string&)> begin = [](const std::string&) {};  // with each download's name
+};
+
+/// Brings the missing or damaged files of a set into `folder`: downloads, or takes an archive that lies there
+/// already, checks and unpacks; an archive that it fetched itself is removed afterwards. False if the user
+/// asked to stop. Throws Error (I/O) saying what to put where if nothing can be fetched, Error (data) if an
+/// archive is not what it should be.
+bool fetch_data_set(const DataSet& set, const std::filesystem::path& folder, const FetchOptions& options);
+
+}  // namespace laser

@@ -1,0 +1,23 @@
+#include "laser/data/wikitext.hpp"
+
+#include "laser/core/error.hpp"
+
+namespace laser {
+
+WikiText load_wikitext(const std::filesystem::path& folder, const std::filesystem::path& cache,
+                       const BytePairEncoder& encoder) {
+  const auto open = [&](const char* name) {
+    const auto path = folder / name;
+    if (!std::filesystem::exists(path)) {
+      fail(ExitCode::kData,
+           "{} is missing. HINT: `laser data fetch wikitext2` (or wikitext103) brings train.txt, valid.txt "
+           "and "
+           "test.txt; or name the folder that has them",
+           path.string());
+    }
+    return tokens_of_text(path, cache, encoder);
+  };
+  return {open("train.txt"), open("valid.txt"), open("test.txt")};
+}
+
+}  // namespace laser

@@ -1,0 +1,137 @@
+// CIFAR-10 and CIFAR-100 with ResNet18 (spec 5, E2 and E3).
+#include <ATen/ATen.h>
+
+#include <numeric>
+#include <optional>
+
+#include "laser/core/error.hpp"
+#include "laser/data/cifar.hpp"
+#include "laser/data/prefetcher.hpp"
+#include "laser/data/training_batches.hpp"
+#include "laser/model/device.hpp"
+#include "laser/model/resnet18.hpp"
+#include "laser/train/task_data.hpp"
+
+namespace laser {
+namespace {
+
+/// Images [n, 3, 32, 32] in channels-last memory over n x 3072 floats that lie pixel by pixel.
+at::Tensor as_images(std::vector<float>& pixels) {
+  const auto count = static_cast<std::int64_t>(pixels.size()) / ColorImages::kValues;
+  return at::from_blob(pixels.data(), {count, ColorImages::kSide, ColorImages::kSide, ColorImages::kChannels},
+                       at::kFloat)
+      .permute({0, 3, 1, 2});
+}
+
+class CifarData final : public TaskData {
+ public:
+  explicit CifarData(const TaskOptions& options)
+      : cifar(load_cifar(options.name, options.data_dir, options.verify_data)) {}
+  [[nodiscard]] std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
+                                           const TaskOptions& options) const override;
+  Cifar cifar;
+};
+
+class CifarTask final : public Task {
+ public:
+  CifarTask(std::shared_ptr<const CifarData> data, const TaskOptions& options)
+      : data_(std::move(data)),
+        options_(options),
+        device_(find_device(options.device)),
+        sharding_(data_->cifar.train.size(), options.workers, options.batch_size, options.seed),
+        network_(data_->cifar.train.classes(), options.width,
+                 {.channels_last = true, .bfloat16 = options.precision == "bfloat16"}),
+        buffers_(network_.initial_buffers().repeat({options.workers, 1}).to(device_)),
+        bank_(device_.is_cpu()
+                  ? at::Tensor()
+                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))) {}
+
+  [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
+  [[nodiscard]] std::int64_t rounds_per_epoch() const override { return sharding_.rounds_per_epoch(); }
+
+  [[nodiscard]] at::Tensor initial_parameters() const override {
+    auto parameters = at::empty({layout().size}, at::kFloat);
+    network_.initialise(parameters, options_.seed);
+    return parameters;
+  }
+
+  void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
+                 std::span<double> losses) override {
+    if (!batches_ || round != next_round_) prepare_from(round);
+    auto& batch = batches_->next();
+    next_round_ = round + 1;
+    const auto labels =
+        at::from_blob(batch.labels.data(), {static_cast<std::int64_t>(batch.labels.size())}, at::kLong);
+    const LabelledImages examples{as_images(batch.pixels).to(device_), labels.to(device_)};
+    network_.gradients(parameters.to(device_), examples, buffers_, bank_.defined() ? bank_ : gradients,
+                       losses);
+    if (bank_.defined()) gradients.copy_(bank_);
+  }
+
+  [[nodiscard]] at::Tensor statistics() const override { return buffers_[0].cpu(); }
+
+  Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) override {
+    if (!test_.images.defined()) {
+      const auto& images = data_->cifar.test;
+      std::vector<std::int32_t> numbers(static_cast<std::size_t>(images.size()));
+      std::iota(numbers.begin(), numbers.end(), 0);
+      test_pixels_.resize(numbers.size() * static_cast<std::size_t>(ColorImages::kValues));
+      std::vector<std::int64_t> labels(numbers.size());
+      write_images(images, numbers, {.enabled = false}, PixelLayout::kChannelsLast, test_pixels_, labels);
+      test_.images = as_images(test_pixels_).to(device_);
+      test_.labels = at::tensor(at::ArrayRef<std::int64_t>(labels), at::kLong).to(device_);
+    }
+    return network_.evaluate(parameters.to(device_), statistics.to(device_), test_);
+  }
+
+  /// All but BatchNorm's weights and biases.
+  [[nodiscard]] bool decays(const Layer& layer) const override {
+    return layer.is_matrix() || layer.name.starts_with("linear") || layer.name.starts_with("fc");
+  }
+
+  [[nodiscard]] NamedTensors state() const override { return {{"statistics", buffers_.cpu()}}; }
+
+  void load_state(const NamedTensors& state) override {
+    const auto found = state.find("statistics");
+    if (found == state.end() || found->second.sizes() != buffers_.sizes() ||
+        found->second.scalar_type() != at::kFloat) {
+      fail(ExitCode::kData, "the saved state has no BatchNorm statistics of the right shape");
+    }
+    buffers_.copy_(found->second);
+  }
+
+ private:
+  /// Has the batches from `round` on made by another thread.
+  void prepare_from(std::int64_t round) {
+    batches_.reset();
+    const auto producer = std::make_shared<TrainingBatches>(
+        data_->cifar.train, sharding_, TrainingBatches::Workers{0, options_.workers}, options_.seed,
+        PixelLayout::kChannelsLast, options_.augment);
+    batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
+                     [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });
+  }
+
+  std::shared_ptr<const CifarData> data_;
+  TaskOptions options_;
+  at::Device device_;
+  Sharding sharding_;
+  ResNet18 network_;
+  at::Tensor buffers_;  // [K, B] on the device
+  at::Tensor bank_;     // [K, d] on the device; undefined on the CPU
+  std::vector<float> test_pixels_;
+  LabelledImages test_;
+  std::int64_t next_round_ = 0;
+  std::optional<Prefetcher<ImageBatch>> batches_;  // last: its thread uses the others
+};
+
+std::unique_ptr<Task> CifarData::make(std::shared_ptr<TaskData> self, const TaskOptions& options) const {
+  return std::make_unique<CifarTask>(std::static_pointer_cast<const CifarData>(std::move(self)), options);
+}
+
+}  // namespace
+
+std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options) {
+  return std::make_shared<CifarData>(options);
+}
+
+}  // namespace laser

@@ -1,0 +1,18 @@
+// How a task is registered; private to the tasks' own files. To add one: a class here, a line in task.cpp.
+#pragma once
+
+#include "laser/train/task.hpp"
+
+namespace laser {
+
+class TaskData {
+ public:
+  virtual ~TaskData() = default;
+  [[nodiscard]] virtual std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
+                                                   const TaskOptions& options) const = 0;
+};
+
+std::shared_ptr<TaskData> load_mnist_data(const TaskOptions& options);
+std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options);
+
+}  // namespace laser

@@ -1,0 +1,243 @@
+#include "laser/train/training.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "laser/channel/channel.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/sha256.hpp"
+#include "laser/core/tensor_span.hpp"
+#include "laser/power/schedule.hpp"
+#include "laser/train/checkpoint.hpp"
+#include "laser/train/learning_rate.hpp"
+
+namespace laser {
+namespace {
+
+std::vector<double> budgets(const Experiment& e, std::int64_t rounds, std::int64_t rounds_per_epoch) {
+  if (!make_channel(e.algorithm.channel)->noisy()) {
+    return std::vector<double>(static_cast<std::size_t>(rounds), std::numeric_limits<double>::infinity());
+  }
+  const bool by_epoch = e.power_period == "epoch";
+  const auto periods = power_schedule(parse_power_policy(e.power_policy), by_epoch ? e.epochs : rounds,
+                                      e.power, e.power_levels);
+  std::vector<double> result;
+  for (std::int64_t t = 0; t < rounds; ++t) {
+    result.push_back(periods[static_cast<std::size_t>(by_epoch ? t / rounds_per_epoch : t)]);
+  }
+  return result;
+}
+
+/// Where weight decay acts, neighbours joined.
+Ranges decayed(const Task& task, bool everywhere) {
+  Ranges ranges;
+  for (const auto& layer : task.layout().layers) {
+    if (!everywhere && !task.decays(layer)) continue;
+    if (!ranges.empty() && ranges.back().first + ranges.back().second == layer.offset) {
+      ranges.back().second += layer.size;
+    } else {
+      ranges.emplace_back(layer.offset, layer.size);
+    }
+  }
+  return ranges;
+}
+
+std::string weights_hash(const at::Tensor& parameters) {
+  std::string hash;
+  with_span(parameters, [&](auto span) { hash = sha256_hex(std::as_bytes(span)); });
+  return hash.substr(0, 16);
+}
+
+}  // namespace
+
+Training::Training(const Experiment& experiment, Task& task)
+    : experiment_(experiment),
+      task_(task),
+      rounds_per_epoch_(task.rounds_per_epoch()),
+      rounds_(rounds_per_epoch_ * experiment.epochs),
+      budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
+      collective_(experiment.workers),
+      aggregator_(task.layout(), experiment.algorithm, static_cast<std::uint64_t>(experiment.seed),
+                  collective_),
+      optimizer_(experiment.momentum, experiment.weight_decay, decayed(task, experiment.decay_norms)),
+      average_(experiment.ema_decay),
+      statistics_average_(experiment.ema_decay),
+      parameters_(task.initial_parameters()),
+      gradients_(at::zeros({experiment.workers, task.layout().size}, parameters_.options())),
+      estimate_(at::zeros_like(parameters_)),
+      losses_(static_cast<std::size_t>(experiment.workers)) {
+  sums_.energy.resize(losses_.size(), 0.0);
+  summary_.dense_symbols = static_cast<double>(task.layout().size);
+}
+
+double Training::learning_rate(std::int64_t round) const {
+  const auto& e = experiment_;
+  if (e.schedule == "one_cycle") {
+    return one_cycle_learning_rate({e.learning_rate, e.warmup_fraction, e.start_divisor, e.end_divisor},
+                                   rounds_, round);
+  }
+  std::vector<std::int64_t> milestones;
+  if (e.schedule == "multistep") {
+    for (const double epoch : e.milestones) milestones.push_back(static_cast<std::int64_t>(epoch));
+  }
+  return multistep_learning_rate(e.learning_rate, milestones, e.decay_factor, round / rounds_per_epoch_);
+}
+
+std::optional<EpochRecord> Training::advance() {
+  LASER_CHECK(!finished());
+  const at::NoGradGuard no_grad;
+  task_.gradients(parameters_, round_, gradients_, losses_);
+  const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
+  const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
+  const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
+  const auto report = aggregator_.round(round_, budget, gradients_, estimate_, last, scale);
+  add(report, budget);
+  optimizer_.step(parameters_, estimate_, rate);
+  average_.update(parameters_);
+  if (const auto statistics = task_.statistics(); statistics.defined())
+    statistics_average_.update(statistics);
+  ++round_;
+  summary_.rounds = round_;
+  if (!last) return {};
+  return end_epoch(report, budget);
+}
+
+void Training::add(const RoundReport& report, double budget) {
+  for (const double value : losses_) sums_.loss += value / static_cast<double>(losses_.size());
+  sums_.symbols += static_cast<double>(report.symbols);
+  for (std::size_t i = 0; i < report.energy.size(); ++i) {
+    sums_.energy[i] += report.energy[i];
+    if (std::isfinite(budget) && budget > 0)
+      sums_.budget_use = std::max(sums_.budget_use, report.energy[i] / budget);
+  }
+  ++sums_.rounds;
+  LASER_CHECK(sums_.budget_use <= 1 + 1e-6);  // no worker ever sends more than its budget
+}
+
+EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
+  EpochRecord record;
+  record.epoch = round_ / rounds_per_epoch_;
+  record.round = round_;
+  record.learning_rate = learning_rate(round_ - 1);
+  const auto raw = task_.evaluate(parameters_, task_.statistics());
+  if (!std::isfinite(raw.loss)) {
+    fail(ExitCode::kNonFinite,
+         "training diverged: the test loss is not finite after epoch {}. HINT: lower learning_rate or "
+         "raise power",
+         record.epoch);
+  }
+  record.test_loss = raw.loss;
+  record.test_accuracy = raw.accuracy;
+  const bool statistics = task_.statistics().defined();
+  record.ema_accuracy =
+      task_.evaluate(average_.value(), statistics ? statistics_average_.value() : at::Tensor()).accuracy;
+  record.power = std::isfinite(budget) ? budget : 0.0;
+  record.memory_ratio = report.memory_ratio;
+  record.lambda = report.lambda;
+  record.delta = report.delta;
+  const auto count = static_cast<double>(sums_.rounds);
+  record.train_loss = sums_.loss / count;
+  record.symbols = sums_.symbols / count;
+  record.budget_use = sums_.budget_use;
+  for (const double value : sums_.energy) record.energy.push_back(value / count);
+  summary_.epochs = record.epoch;
+  summary_.final_accuracy = raw.accuracy;
+  summary_.final_loss = raw.loss;
+  summary_.best_ema_accuracy = std::max(summary_.best_ema_accuracy, record.ema_accuracy);
+  summary_.budget_use = std::max(summary_.budget_use, record.budget_use);
+  symbols_ += sums_.symbols;
+  summary_.symbols_per_round = symbols_ / static_cast<double>(round_);
+  sums_ = {};
+  sums_.energy.resize(losses_.size(), 0.0);
+  return record;
+}
+
+RunSummary Training::summary() const {
+  auto summary = summary_;
+  summary.status = finished() ? "completed" : "interrupted";
+  summary.weights_hash = weights_hash(parameters_);
+  return summary;
+}
+
+void Training::visit_numbers(const std::function<void(const std::string&, double&)>& visit) {
+  const auto whole = [&](const std::string& name, std::int64_t& number) {
+    auto value = static_cast<double>(number);  // exact below 2^53
+    visit(name, value);
+    number = static_cast<std::int64_t>(value);
+  };
+  whole("round", round_);
+  whole("epochs", summary_.epochs);
+  whole("epoch/rounds", sums_.rounds);
+  visit("epoch/loss", sums_.loss);
+  visit("epoch/symbols", sums_.symbols);
+  visit("epoch/budget_use", sums_.budget_use);
+  visit("final_accuracy", summary_.final_accuracy);
+  visit("final_loss", summary_.final_loss);
+  visit("best_ema_accuracy", summary_.best_ema_accuracy);
+  visit("budget_use", summary_.budget_use);
+  visit("symbols_per_round", summary_.symbols_per_round);
+  visit("symbols", symbols_);
+}
+
+NamedTensors Training::state() {
+  NamedTensors state{{"parameters", parameters_}};
+  add_tensors(state, "optimizer", optimizer_.state());
+  add_tensors(state, "average", average_.state());
+  add_tensors(state, "statistics_average", statistics_average_.state());
+  add_tensors(state, "aggregator", aggregator_.state());
+  add_tensors(state, "task", task_.state());
+  visit_numbers([&](const std::string& name, double& number) {
+    state["progress/" + name] = at::scalar_tensor(number, at::kDouble);
+  });
+  state["progress/epoch/energy"] = at::tensor(at::ArrayRef<double>(sums_.energy), at::kDouble);
+  return state;
+}
+
+void Training::load_state(const NamedTensors& state) {
+  const auto find = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != sizes || found->second.scalar_type() != type) {
+      fail(ExitCode::kData, "the saved state has no '{}' of the right shape and type", name);
+    }
+    return found->second;
+  };
+  parameters_.copy_(find("parameters", parameters_.sizes(), at::kFloat));
+  visit_numbers([&](const std::string& name, double& number) {
+    number = find("progress/" + name, {}, at::kDouble).item<double>();
+  });
+  if (round_ < 0 || round_ > rounds_) {
+    fail(ExitCode::kData, "the saved state stands at round {} of {}", round_, rounds_);
+  }
+  summary_.rounds = round_;
+  const auto workers = static_cast<std::int64_t>(sums_.energy.size());
+  const auto energy = find("progress/epoch/energy", {workers}, at::kDouble);
+  sums_.energy.assign(energy.data_ptr<double>(), energy.data_ptr<double>() + workers);
+  // What exists from the first round on must be there from then on.
+  const auto load = [&](const std::string& prefix, auto& part, const char* tensor, at::IntArrayRef sizes) {
+    if (round_ > 0 && tensor != nullptr) (void)find(prefix + "/" + tensor, sizes, at::kFloat);
+    part.load_state(tensors_below(state, prefix));
+  };
+  load("optimizer", optimizer_, experiment_.momentum > 0 ? "velocity" : nullptr, parameters_.sizes());
+  load("average", average_, "sum", parameters_.sizes());
+  const auto statistics = task_.statistics();
+  load("statistics_average", statistics_average_, statistics.defined() ? "sum" : nullptr,
+       statistics.defined() ? statistics.sizes() : at::IntArrayRef());
+  aggregator_.load_state(tensors_below(state, "aggregator"));
+  task_.load_state(tensors_below(state, "task"));
+}
+
+NamedTensors Training::weights() const {
+  NamedTensors weights{{"parameters", parameters_}, {"ema", average_.value()}};
+  const auto statistics = task_.statistics();
+  if (statistics.defined()) {
+    weights["statistics"] = statistics;
+    weights["ema_statistics"] = statistics_average_.value();
+  }
+  return weights;
+}
+
+}  // namespace laser

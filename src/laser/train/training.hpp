@@ -1,0 +1,87 @@
+// One training run as a state that goes on round by round, and that can be saved and restored between any
+// two: local gradients -> one round over the air -> optimizer step; an evaluation at the end of each epoch.
+//
+// It writes no files and knows no terminal; trainer.hpp does that.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "laser/aggregate/aggregator.hpp"
+#include "laser/collective/collective.hpp"
+#include "laser/record/schema.hpp"
+#include "laser/train/experiment.hpp"
+#include "laser/train/optimizer.hpp"
+#include "laser/train/task.hpp"
+
+namespace laser {
+
+class Training {
+ public:
+  /// Before the first round. `task` outlives it. Throws Error (configuration) where the experiment does not
+  /// fit the model.
+  Training(const Experiment& experiment, Task& task);
+
+  [[nodiscard]] std::int64_t rounds() const { return rounds_; }
+  [[nodiscard]] std::int64_t rounds_done() const { return round_; }
+  [[nodiscard]] bool finished() const { return round_ == rounds_; }
+
+  /// One round; after the last one of an epoch, the evaluation and what is recorded of the epoch. Throws
+  /// Error (non-finite) when training diverges.
+  std::optional<EpochRecord> advance();
+
+  /// Accuracy at the last evaluation, percent; 0 before the first.
+  [[nodiscard]] double accuracy() const { return summary_.final_accuracy; }
+  /// What is known so far, as "completed" or (with rounds left) "interrupted", with the hash of the weights;
+  /// without what only the caller knows.
+  [[nodiscard]] RunSummary summary() const;
+
+  /// Everything that the rounds to come depend on: weights, optimizer, averages, error memories, factors,
+  /// statistics, the sums of the epoch under way, and the position.
+  [[nodiscard]] NamedTensors state();
+  /// Restores what `state` returned: all that follows is bit for bit what would have followed. Throws Error
+  /// (data) if it does not fit.
+  void load_state(const NamedTensors& state);
+
+  /// "parameters" and their average "ema" [d], and the models' statistics where there are any.
+  [[nodiscard]] NamedTensors weights() const;
+
+ private:
+  /// Sums over the rounds of an epoch.
+  struct Sums {
+    double loss = 0, symbols = 0, budget_use = 0;
+    std::vector<double> energy;  // [k]
+    std::int64_t rounds = 0;
+  };
+
+  /// Step size of a round.
+  [[nodiscard]] double learning_rate(std::int64_t round) const;
+  void add(const RoundReport& report, double budget);
+  EpochRecord end_epoch(const RoundReport& report, double budget);
+  /// Calls visit(name, number) for all numbers that last: one list for saving and restoring.
+  void visit_numbers(const std::function<void(const std::string&, double&)>& visit);
+
+  Experiment experiment_;
+  Task& task_;
+  std::int64_t rounds_per_epoch_;
+  std::int64_t rounds_;
+  std::vector<double> budgets_;  // P_t of every round; infinite without noise
+  Solo collective_;
+  Aggregator aggregator_;
+  Sgd optimizer_;
+  WeightAverage average_;
+  WeightAverage statistics_average_;
+  at::Tensor parameters_;  // [d]
+  at::Tensor gradients_;   // [K, d]
+  at::Tensor estimate_;    // [d]
+  std::vector<double> losses_;
+  std::int64_t round_ = 0;  // done
+  Sums sums_;               // of the epoch under way
+  RunSummary summary_;
+  double symbols_ = 0;  // of all whole epochs
+};
+
+}  // namespace laser
