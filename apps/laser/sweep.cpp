@@ -64,7 +64,10 @@ void add_sweep(CLI::App& app, CommandLine& line) {
   command->add_flag("--extend", arguments->options.extend, "as --resume, with a grid that has changed");
   auto* fast =
       command->add_flag("--fail-fast", arguments->options.fail_fast, "end at the first run that fails");
-  command->add_flag("--keep-going", "go on with the other runs when one fails (the default)")->excludes(fast);
+  command
+      ->add_flag_function(
+          "--keep-going", [](std::int64_t) {}, "go on with the other runs when one fails (the default)")
+      ->excludes(fast);
   command
       ->add_option("--checkpoint-every", arguments->options.checkpoint_rounds,
                    "rounds between checkpoints of a run (default: a minute)")
