@@ -18,6 +18,7 @@ void describe(OptionList& list, LanguageOptions& o, const std::function<bool()>&
                    "that count as an epoch: from one evaluation to the next");
   list.add_integer("evaluation_batches", o.evaluation_batches, 1, 1000000, "",
                    "random mini-batches of the validation text in an evaluation");
+  list.add_flag("evaluate_split", o.evaluate_split, "in the end evaluate the whole validation text as well");
 }
 
 }  // namespace laser

@@ -20,6 +20,7 @@ struct LanguageOptions {
   std::int64_t accumulation = 3;         // mini-batches a round, gradients added up
   std::int64_t epoch_rounds = 500;       // rounds that count as an epoch
   std::int64_t evaluation_batches = 24;  // random batches of an evaluation
+  bool evaluate_split = true;            // and in the end over the whole validation text
 };
 
 /// Binds them to the list; they matter while `used` holds.

@@ -100,6 +100,7 @@ class WikiTextTask final : public Task {
   [[nodiscard]] bool averages() const override { return false; }
 
   std::optional<double> whole_loss(const at::Tensor& parameters) override {
+    if (!options_.language.evaluate_split) return {};
     const auto starts = consecutive_windows(size_of(validation_), options_.language.context);
     const auto size = static_cast<std::size_t>(options_.batch_size);
     std::vector<TokenBatch> batches;
