@@ -23,6 +23,7 @@ struct ReproduceArguments {
 
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
+  if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
@@ -48,7 +49,8 @@ std::string list_of_studies() {
   for (const auto& study : studies()) {
     std::string scales;
     for (const auto& scale : study.scales) scales += (scales.empty() ? "" : ", ") + scale.name;
-    list += fmt::format("  {:<10} {} [{}]\n", study.name, study.sentence, scales);
+    list +=
+        fmt::format("  {:<10} {}{}\n", study.name, study.sentence, scales.empty() ? "" : " [" + scales + "]");
   }
   return list + "The first scale of a study is its default.\n";
 }

@@ -18,10 +18,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kMethods 
     {"sgd", "SGD"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kTasks = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kTasks = {{
     {"mnist", "MNIST"},
     {"cifar10", "CIFAR-10"},
     {"cifar100", "CIFAR-100"},
+    {"wikitext2", "WikiText-2"},
+    {"wikitext103", "WikiText-103"},
 }};
 
 }  // namespace
