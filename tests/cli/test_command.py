@@ -1,5 +1,6 @@
 """The command as a user meets it: names, exit codes, error texts, files. LASER_COMMAND is the program."""
 import contextlib
+import hashlib
 import http.server
 import json
 import os
@@ -48,7 +49,9 @@ class Names(unittest.TestCase):
             (): ["--help", "--version", "train", "sweep", "reproduce", "report", "data", "doctor", "theory"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
-            ("reproduce",): ["--seeds", "--out", "--jobs", "--resume", "--json", "--quiet", "table4"],
+            ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
+                             "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3", "fig4",
+                             "fig5", "fig7"],
             ("report",): ["--out", "--json"],
             ("data",): ["list", "fetch", "verify"],
             ("data", "fetch"): ["--data-dir", "--mirror", "--quiet"],
@@ -69,8 +72,12 @@ class Names(unittest.TestCase):
             "canonical", "compression_factor", "decoder", "feedback", "receiver", "memory", "channel",
             "channel_mode",
             "allocation", "power", "power_policy", "power_period", "power_levels", "task", "workers", "batch_size",
-            "epochs", "seed", "learning_rate", "momentum", "weight_decay", "message_scale", "ema_decay", "threads",
-            "data_dir", "verify_data"])
+            "epochs", "seed", "learning_rate", "schedule", "milestones", "decay_factor", "warmup_fraction",
+            "start_divisor", "end_divisor", "optimizer", "momentum", "beta1", "beta2", "epsilon", "weight_decay",
+            "gradient_clip", "message_scale", "ema_decay", "width", "augment", "train_images", "test_images",
+            "decay_norms", "precision", "layers", "heads", "context", "vocabulary", "biases", "dropout", "recompute",
+            "accumulation", "epoch_rounds", "evaluation_batches", "evaluate_split", "device", "threads", "data_dir",
+            "verify_data"])
 
     def test_version(self):
         self.assertRegex(laser("--version").stdout, r"^laser 0\.1\.0 \(\w+\)$")
@@ -90,6 +97,7 @@ class BadInput(InFolder):
         self.assertEqual(laser("train", "--nonsense").returncode, 2)
         self.assertEqual(laser("reproduce", "table4", "--seeds", "0").returncode, 2)
         self.expect(2, "unknown study 'tabel4' .*did you mean 'table4'", "reproduce", "tabel4")
+        self.expect(2, "table4 has no scale 'small'; there is paper", "reproduce", "table4", "--scale", "small")
 
     def test_configuration(self):
         out = self.folder / "run"
@@ -130,6 +138,78 @@ class BadInput(InFolder):
         images.unlink()
         attempt("train-images-idx3-ubyte.gz is missing")
         self.expect(4, "missing", "train", *QUICK, "data_dir=/nowhere", "--quiet", "--out", out)
+
+    def test_cifar_data(self):
+        data = self.folder / "cifar10"
+        data.mkdir()
+        out = self.folder / "run"
+        names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+        for name in names:  # the right size, and no room on the disk
+            with (data / name).open("wb") as file:
+                file.truncate(30730000)
+
+        def attempt(text, *settings):
+            self.expect(4, text, "train", "task=cifar10", f"data_dir={data}", *settings, "--quiet", "--out", out)
+            self.assertFalse(out.exists())
+
+        attempt("data_batch_1.bin.*SHA-256")
+        with (data / names[2]).open("r+b") as file:
+            file.write(b"\x0a")  # a label that is none
+        attempt("data_batch_3.bin.*label 10", "verify_data=false")
+        os.truncate(data / names[1], 30729999)
+        attempt("data_batch_2.bin", "verify_data=false")
+        os.truncate(data / names[1], 30730000)
+        (data / names[5]).unlink()
+        attempt("test_batch.bin", "verify_data=false")
+
+    def language_folder(self):
+        """A folder of data sets: a vocabulary of single bytes and three short texts, vouched for."""
+        data = self.folder / "data"
+        letters = [b if 0x21 <= b <= 0x7E or 0xA1 <= b <= 0xAC or b >= 0xAE else None for b in range(256)]
+        other = iter(range(256, 512))
+        spelled = [chr(next(other) if letter is None else letter) for letter in letters]
+        files = {"gpt2-bpe/encoder.json": json.dumps({t: i for i, t in enumerate(spelled + ["<|endoftext|>"])}).encode(),
+                 "gpt2-bpe/vocab.bpe": b"#version: 0.2\n"}
+        for name in ["train", "valid", "test"]:
+            files[f"wikitext-2/{name}.txt"] = b"the cat sat on the mat. " * 50
+        for name, content in files.items():
+            self.write_vouched(data / name, content)
+        return data
+
+    def write_vouched(self, path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+                for file in sorted(path.parent.iterdir()) if file.name != "SHA256SUMS"]
+        (path.parent / "SHA256SUMS").write_text("".join(sums))
+
+    def test_language_data(self):
+        data = self.language_folder()
+        out = self.folder / "run"
+        settings = ["task=wikitext2", f"data_dir={data}", "layers=1", "width=8", "heads=2", "context=16", "epochs=1",
+                    "epoch_rounds=2", "batch_size=1", "rank=1", "vocabulary=300", "evaluation_batches=1", "--quiet"]
+
+        def attempt(text, name, content):
+            path = data / name
+            whole = path.read_bytes()
+            self.write_vouched(path, content)
+            self.expect(4, text, "train", *settings, "--out", out)
+            self.assertFalse(out.exists())
+            self.write_vouched(path, whole)
+
+        attempt("train.txt.*empty", "wikitext-2/train.txt", b"")
+        attempt("valid.txt.*UTF-8", "wikitext-2/valid.txt", bytes(range(256)) * 20)
+        attempt("encoder.json", "gpt2-bpe/encoder.json", b'{"a": 0')
+        attempt("encoder.json", "gpt2-bpe/encoder.json", b'{"a": 0, "b": 70000}')
+        attempt("vocab.bpe", "gpt2-bpe/vocab.bpe", b"#version: 0.2\nq\n")
+        attempt("shorter context", "wikitext-2/train.txt", b"too short")
+        self.expect(3, "heads: their number must divide the width", "train", *settings, "heads=3", "--out", out)
+        done = laser("train", *settings, "--json", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = json.loads(done.stdout)
+        self.assertIsNone(summary["best_ema_accuracy"])
+        self.assertGreater(summary["perplexity"], 1)
+        self.assertGreater(summary["split_perplexity"], 1)
 
     def test_folders(self):
         run = self.folder / "run"
@@ -283,6 +363,51 @@ class Runs(InFolder):
         for row in rows:
             self.assertLessEqual({"method", "power", "metric", "mean", "std", "seeds", "paper"}, set(row))
             self.assertIsNone(row["paper"], "one epoch is not the paper's setting")
+
+    def test_signals_end_a_run_that_then_goes_on_to_the_same_end(self):
+        settings = ["train", "rank=2", "epochs=60", "--quiet", "--json"]
+        whole = json.loads(laser(*settings, "--out", self.folder / "whole").stdout)["weights_hash"]
+        for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
+            run = self.folder / str(code)
+            process = subprocess.Popen([COMMAND, *settings, "--out", str(run)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            deadline = time.time() + 120
+            while time.time() < deadline and not ((run / "metrics.jsonl").exists()
+                                                  and (run / "metrics.jsonl").stat().st_size > 0):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, stderr = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, code, stderr)
+            self.assertRegex(stderr, r"interrupted after round \d+. HINT: laser train --resume")
+            done = laser("train", "--resume", run, "--quiet", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["weights_hash"], whole)
+            self.assertEqual((run / "metrics.jsonl").read_bytes(),
+                             (self.folder / "whole" / "metrics.jsonl").read_bytes())
+
+    def test_table5_prints_the_papers_row_and_the_exact_one(self):
+        done = laser("reproduce", "table5", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {row["method"]: row for row in json.loads(done.stdout)["rows"]}
+        both, one = rows["LASER, both factors"], rows["LASER, alternating"]
+        self.assertEqual(both["floats"], 818432)
+        self.assertAlmostEqual(both["megabytes"], 3.274, 3)
+        self.assertAlmostEqual(both["ratio"], 151.5, 1)
+        self.assertEqual((both["paper_megabytes"], both["paper_ratio"]), (3, 165))
+        self.assertAlmostEqual(one["megabytes"], 1.675, 3)
+        self.assertAlmostEqual(one["ratio"], 296, 0)
+        self.assertIsNone(one["paper_ratio"])
+
+    def test_studies_name_their_runs(self):
+        small = laser("reproduce", "table3", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()
+        self.assertEqual(len(small), 24)  # 2 methods, 6 powers, 2 seeds
+        self.assertRegex(small[0], r"^laser_power-250_seed-1_[0-9a-f]{8}$")
+        self.assertEqual(len(set(small)), 24)
+        # A study that holds another one goes on in its folder: its runs have the same names.
+        all_methods = laser("reproduce", "fig2", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()
+        self.assertLess(set(small), set(all_methods))
+        paper = laser("reproduce", "fig2", "--scale", "paper", "--dry-run").stdout.split()
+        self.assertEqual(len(paper), 3 * (5 * 10 * 4 + 4))  # seeds, methods, powers, rates, and the baseline
 
     def test_interrupted_sweep_keeps_its_runs_and_goes_on(self):
         sweep = self.folder / "sweep"
