@@ -1,6 +1,7 @@
 laser_test(report/paper_values_test LINK laser_report)
 laser_test(report/report_test LINK laser_report)
 laser_test(report/table_test LINK laser_report)
+laser_test(report/tuned_test LINK laser_report nlohmann_json::nlohmann_json)
 laser_test(report/write_report_test LINK laser_report)
 
 # Figures are drawn by the Python of the environment that holds Torch; their tests skip where it has no matplotlib.
