@@ -27,19 +27,22 @@ std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs
 void write_referee_report(const TunedReport& report, const std::string& folder, bool json) {
   create_folders(folder);
   const auto summary = to_json(report);
-  write_file_atomically(folder + "/tuned.json", summary);
+  const auto path = folder + "/tuned.json";
+  write_file_atomically(path, summary);
   std::string text, markdown;
   for (const auto& table : tuned_tables(report)) {
-    text += (text.empty() ? "" : "\n") + to_text(table);
-    markdown += (markdown.empty() ? "" : "\n") + to_markdown(table);
+    if (!text.empty()) text += '\n';
+    text += to_text(table);
+    if (!markdown.empty()) markdown += '\n';
+    markdown += to_markdown(table);
   }
   for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
   write_file_atomically(folder + "/tuned.md", markdown);
   const char* python = std::getenv("LASER_PYTHON");
   const auto script = (resource_root() / "python" / "laser" / "tuned_figures.py").string();
   const std::vector<Figure> figures{{"tuned_accuracy", ""}, {"tuned_pareto", ""}};
-  const auto drawing = draw_figures(figures, python != nullptr && *python != '\0' ? python : "python3", script,
-                                    folder + "/tuned.json", folder);
+  const auto drawing =
+      draw_figures(figures, python != nullptr && *python != '\0' ? python : "python3", script, path, folder);
   if (json) {
     std::cout << summary;
     return;
@@ -69,12 +72,13 @@ int run_referee(const TuningPlan& plan, RefereeOptions options) {
   const auto tuned = tuned_jobs(plan, chosen);
   if (const int code = sweep("fixed", fixed); code != 0) return code;
   if (const int code = sweep("tuned", tuned); code != 0) return code;
-  auto report = build_tuned_report(runs_of(root + "/fixed", fixed), runs_of(root + "/tuned", tuned), options.targets);
+  auto report =
+      build_tuned_report(runs_of(root + "/fixed", fixed), runs_of(root + "/tuned", tuned), options.targets);
   for (const auto& choice : chosen) {
     if (!choice.at_edge) continue;
-    report.notes.push_back(fmt::format("{}{}: the chosen step size {} is the edge of the grid; the best may lie beyond",
-                                       choice.method, choice.power ? fmt::format(" at P = {:g}", *choice.power) : "",
-                                       choice.rate));
+    report.notes.push_back(fmt::format(
+        "{}{}: the chosen step size {} is the edge of the grid; the best may lie beyond", choice.method,
+        choice.power ? fmt::format(" at P = {:g}", *choice.power) : "", choice.rate));
   }
   write_referee_report(report, root + "/report", options.json);
   return 0;

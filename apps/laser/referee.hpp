@@ -1,5 +1,5 @@
-// What `laser tune` and the studies with chosen step sizes share: the three sweeps one after the other, then the
-// report. Every sweep goes on by itself where it was cut off.
+// What `laser tune` and the studies with chosen step sizes share: the three sweeps one after the other, then
+// the report. Every sweep goes on by itself where it was cut off.
 #pragma once
 
 #include <string>

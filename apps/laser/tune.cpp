@@ -34,7 +34,8 @@ TuningPlan plan_of(const TuneArguments& arguments) {
     }
   }
   if (words.size() < 2) {
-    fail(ExitCode::kUsage, "name the methods and then the task. HINT: laser tune laser zsgd mnist --out runs/mine");
+    fail(ExitCode::kUsage,
+         "name the methods and then the task. HINT: laser tune laser zsgd mnist --out runs/mine");
   }
   plan.base = read_arguments(settings);
   plan.base.emplace_back("task", words.back());
@@ -64,7 +65,8 @@ void add_tune(CLI::App& app, CommandLine& line) {
   referee.targets = {80, 85, 87, 88, 89, 90, 91};
   auto* command = app.add_subcommand(
       "tune", "Compare methods fairly: step sizes chosen on held-out examples from one grid for all");
-  command->add_option("ITEM", arguments->items, "methods, then the task; settings of all runs; power=P1,P2,...")
+  command
+      ->add_option("ITEM", arguments->items, "methods, then the task; settings of all runs; power=P1,P2,...")
       ->required()
       ->option_text("METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]");
   command->add_option("--rates", arguments->rates, "step sizes in the grid")
@@ -78,13 +80,15 @@ void add_tune(CLI::App& app, CommandLine& line) {
   command->add_option("--seeds", arguments->plan.seeds, "runs that are reported, per point")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--validation", arguments->plan.validation, "share of the training examples that chooses")
+  command
+      ->add_option("--validation", arguments->plan.validation, "share of the training examples that chooses")
       ->check(CLI::Range(0.01, 0.5))
       ->capture_default_str();
-  command->add_option("--targets", referee.targets, "accuracies whose power is told, percent")->delimiter(',');
-  command->add_option("--out", referee.sweep.folder, "folder for runs and report (default: a new one under runs/)");
-  command
-      ->add_option("--jobs", referee.sweep.parallel, "runs at once (default: as many as there are cores)")
+  command->add_option("--targets", referee.targets, "accuracies whose power is told, percent")
+      ->delimiter(',');
+  command->add_option("--out", referee.sweep.folder,
+                      "folder for runs and report (default: a new one under runs/)");
+  command->add_option("--jobs", referee.sweep.parallel, "runs at once (default: as many as there are cores)")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--resume", referee.sweep.resume, "go on with an interrupted one in --out");
   command->add_flag("--json", referee.json, "print the report as JSON");

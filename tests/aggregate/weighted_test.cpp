@@ -1,5 +1,5 @@
-// The receiver's matched weight, the feedback that keeps what was not applied, averages at the workers, and workers
-// that are away or not heard.
+// The receiver's matched weight, the feedback that keeps what was not applied, averages at the workers, and
+// workers that are away or not heard.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -44,7 +44,8 @@ TEST(MatchedWeight, IsOneOverOnePlusNoiseOverSignal) {
   EXPECT_EQ(matched_weight(blocks, std::vector<double>(6, 0.0), std::vector<char>{1, 1, 1}), 1.0);
 }
 
-// Rule B: every worker's memory is (1 - w) M with one w a tensor, which is 1 / (1 + d_l max N^2 / (k p_l sum N^2)).
+// Rule B: every worker's memory is (1 - w) M with one w a tensor, which is 1 / (1 + d_l max N^2 / (k p_l sum
+// N^2)).
 TEST(Weighted, UncompressedMemoryIsWhatTheWeightLeftOut) {
   auto algorithm = method("zsgd_matched");
   algorithm.allocation = "uniform";
@@ -65,8 +66,8 @@ TEST(Weighted, UncompressedMemoryIsWhatTheWeightLeftOut) {
   }
 }
 
-// Rule A: what the server applied and what the workers kept add up, up to the channel's noise. With a noise source
-// of zeros nothing else is left.
+// Rule A: what the server applied and what the workers kept add up, up to the channel's noise. With a noise
+// source of zeros nothing else is left.
 class NoNoise final : public NoiseSource {
  public:
   at::Tensor normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey&) override {
@@ -89,7 +90,8 @@ TEST(Weighted, WhatIsAppliedAndWhatIsKeptAddUpToTheMessage) {
         const auto after = memories(aggregator);
         const auto sum = estimate + after.mean(0);
         EXPECT_LT(relative_difference(sum, (before + gradients).mean(0)), 1e-10) << name << ' ' << t;
-        EXPECT_GT(after.norm().item<double>(), 0.3 * gradients.norm().item<double>()) << "the weight is below 1";
+        EXPECT_GT(after.norm().item<double>(), 0.3 * gradients.norm().item<double>())
+            << "the weight is below 1";
         before = after;
       }
     }
@@ -143,7 +145,8 @@ TEST(Presence, CountsAreExactAndEveryWorkerIsAsLikely) {
     for (const char h : heard) lost += h == 0;
   }
   EXPECT_NEAR(lost, 2000, 5 * 40);  // 10,000 draws, standard deviation 40
-  EXPECT_EQ(awake_workers({1, Purpose::kTest, 0, 0, 0}, 10, 0.001), awake_workers({1, Purpose::kTest, 0, 0, 0}, 10, 0.1));
+  EXPECT_EQ(awake_workers({1, Purpose::kTest, 0, 0, 0}, 10, 0.001),
+            awake_workers({1, Purpose::kTest, 0, 0, 0}, 10, 0.1));
   EXPECT_THROW(shares_of({1, 0}, 4), Error);
   EXPECT_EQ(shares_of({1, 3}, 4), (std::vector<double>{0.5, 1.5, 0.5, 1.5}));
 }
@@ -190,7 +193,8 @@ TEST(Absence, ASleepingWorkerKeepsItsMemoryAndALostMessageIsKeptWhole) {
         if (outcome.report.energy[static_cast<std::size_t>(i)] > 0) continue;
         ++lost;
         const auto message = (outcome.before + outcome.gradients)[i].narrow(0, tensor.offset, tensor.size);
-        EXPECT_LT(relative_difference(outcome.after[i].narrow(0, tensor.offset, tensor.size), message), 1e-12) << name;
+        EXPECT_LT(relative_difference(outcome.after[i].narrow(0, tensor.offset, tensor.size), message), 1e-12)
+            << name;
       }
     }
     EXPECT_GT(lost, 2) << name;
@@ -198,7 +202,8 @@ TEST(Absence, ASleepingWorkerKeepsItsMemoryAndALostMessageIsKeptWhole) {
 }
 
 TEST(Absence, WithoutAnActiveWorkerTheUpdateIsSkippedAndMemoryKeepsEverything) {
-  for (const char* name : {"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "laser_matched", "laser_momentum"}) {
+  for (const char* name :
+       {"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "laser_matched", "laser_momentum"}) {
     for (const char* draw : {"round", "tensor"}) {
       auto algorithm = method(name);
       algorithm.channel = "csit_trunc";
@@ -212,7 +217,9 @@ TEST(Absence, WithoutAnActiveWorkerTheUpdateIsSkippedAndMemoryKeepsEverything) {
         const auto tensor = small_layout().layers[0];
         const auto sum = random_gradients(kWorkers, small_layout().size, 0) + outcome.gradients;
         EXPECT_LT(relative_difference(outcome.after.narrow(1, tensor.offset, tensor.size),
-                                      sum.narrow(1, tensor.offset, tensor.size)), 1e-12) << name;
+                                      sum.narrow(1, tensor.offset, tensor.size)),
+                  1e-12)
+            << name;
       }
     }
   }

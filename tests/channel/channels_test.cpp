@@ -1,7 +1,5 @@
-// Every channel against its formula: bias and error energy by Monte-Carlo through the tensor side, energies in
-// physical mode, and what a silent worker or a channel without any active one does (spec 1.3, 1.4).
-#include "laser/channel/channel.hpp"
-
+// Every channel against its formula: bias and error energy by Monte-Carlo through the tensor side, energies
+// in physical mode, and what a silent worker or a channel without any active one does (spec 1.3, 1.4).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include <functional>
 #include <numeric>
 
+#include "laser/channel/channel.hpp"
 #include "laser/channel/models.hpp"
 #include "laser/channel/superposition.hpp"
 #include "laser/core/error.hpp"
@@ -23,10 +22,13 @@ constexpr std::int64_t kSymbols = 24;
 constexpr double kEnergy = 30;
 
 /// Symbols [4, 1, 24] of unlike norms.
-at::Tensor symbols() {
-  AddressedNoise source;
-  auto values = source.normal({kWorkers, 1, kSymbols}, at::kDouble, {5, Purpose::kTest, 0, 0, 0});
-  for (std::int64_t i = 0; i < kWorkers; ++i) values[i].mul_(0.5 + 0.5 * static_cast<double>(i));
+const at::Tensor& symbols() {
+  static const auto values = [] {
+    auto normals =
+        AddressedNoise().normal({kWorkers, 1, kSymbols}, at::kDouble, {5, Purpose::kTest, 0, 0, 0});
+    for (std::int64_t i = 0; i < kWorkers; ++i) normals[i].mul_(0.5 + 0.5 * static_cast<double>(i));
+    return normals;
+  }();
   return values;
 }
 
@@ -57,8 +59,8 @@ Use use(const Channel& channel, std::uint32_t round, ChannelMode mode, std::vect
   return result;
 }
 
-/// Moments of decoded - target over `rounds` draws: the error energy, over `expected` of each round where that is
-/// given, and the largest |mean error| over the symbols in units of its standard error.
+/// Moments of decoded - target over `rounds` draws: the error energy, over `expected` of each round where
+/// that is given, and the largest |mean error| over the symbols in units of its standard error.
 struct Moments {
   double energy = 0;
   double worst_bias = 0;
@@ -100,8 +102,9 @@ const std::vector<double>& equal_energies() {
   return energies;
 }
 
-// 1,500 rounds of 24 symbols. Given the gains the error energy is D sigma^2 chi^2 / D: relative standard deviation
-// sqrt(2 / (1500 * 24)) = 0.0075; the bound is 5 of them. 24 means are held against 5 standard errors each.
+// 1,500 rounds of 24 symbols. Given the gains the error energy is D sigma^2 chi^2 / D: relative standard
+// deviation sqrt(2 / (1500 * 24)) = 0.0075; the bound is 5 of them. 24 means are held against 5 standard
+// errors each.
 constexpr int kRounds = 1500;
 constexpr double kBound = 0.0375;
 
@@ -109,9 +112,12 @@ TEST(Csit, IsUnbiasedWithTheNoiseOfTheWeakestLink) {
   const auto norms = group_norms(symbols());
   const auto channel = make_channel("csit");
   for (const auto mode : {ChannelMode::kFast, ChannelMode::kPhysical}) {
-    const auto moments = measure(*channel, kRounds, mean, [&](const Use& got) {
-      return noise_energy(theory::noise_std_csit(norms, got.link.gain, equal_energies()));
-    }, mode);
+    const auto moments = measure(
+        *channel, kRounds, mean,
+        [&](const Use& got) {
+          return noise_energy(theory::noise_std_csit(norms, got.link.gain, equal_energies()));
+        },
+        mode);
     EXPECT_NEAR(moments.energy, 1, kBound);
     EXPECT_LT(moments.worst_bias, 5);
   }
@@ -125,11 +131,11 @@ TEST(CsitTruncated, DecodesTheMeanOfThoseAboveTheThreshold) {
     const auto noise = theory::noise_std_csit_truncated(norms, got.link.gain, equal_energies(), 0.7);
     silent += static_cast<int>(kWorkers - static_cast<std::int64_t>(noise.active.size()));
     for (const auto i : noise.active) EXPECT_EQ(got.link.active[i], 1);
-    if (noise.active.empty()) EXPECT_FALSE(got.scale.received);
+    EXPECT_EQ(got.scale.received, !noise.active.empty());
     return noise.active.empty() ? 1.0 : noise_energy(noise.standard_deviation);
   });
-  // P(|h| < 0.7) = 1 - exp(-0.49) = 0.387; 6,000 draws, standard deviation 0.0063. Nobody is above it in 2.2 % of
-  // the rounds, whose error is 0.
+  // P(|h| < 0.7) = 1 - exp(-0.49) = 0.387; 6,000 draws, standard deviation 0.0063. Nobody is above it in 2.2
+  // % of the rounds, whose error is 0.
   EXPECT_NEAR(silent / (kRounds * 4.0), 0.3874, 5 * 0.0063);
   EXPECT_NEAR(moments.energy, 1 - std::pow(0.3874, 4), kBound);
   EXPECT_LT(moments.worst_bias, 5);
@@ -137,13 +143,16 @@ TEST(CsitTruncated, DecodesTheMeanOfThoseAboveTheThreshold) {
 
 TEST(Csir, DecodesTheMeanWeightedByTheGains) {
   const auto norms = group_norms(symbols());
-  const auto reception = [&](const Use& got) { return theory::receive_csir(norms, got.link.gain, equal_energies()); };
+  const auto reception = [&](const Use& got) {
+    return theory::receive_csir(norms, got.link.gain, equal_energies());
+  };
   const auto moments = measure(
       *make_channel("csir"), kRounds,
       [&](const Use& got) {
         const auto weights = reception(got).weights;
         auto sum = at::zeros({kSymbols}, at::kDouble);
-        for (std::size_t i = 0; i < weights.size(); ++i) sum += symbols()[static_cast<std::int64_t>(i)][0] * weights[i];
+        for (std::size_t i = 0; i < weights.size(); ++i)
+          sum += symbols()[static_cast<std::int64_t>(i)][0] * weights[i];
         return sum;
       },
       [&](const Use& got) { return noise_energy(reception(got).standard_deviation); });
@@ -151,18 +160,20 @@ TEST(Csir, DecodesTheMeanWeightedByTheGains) {
   EXPECT_LT(moments.worst_bias, 5);
 }
 
-// The gains are part of the error here: one draw shifts all symbols together, so the error energies of rounds vary
-// more. Their relative standard deviation, estimated at 1.1 from 20,000 other draws, gives 0.025 for 2,000 rounds;
-// the bound is 5 of them.
+// The gains are part of the error here: one draw shifts all symbols together, so the error energies of rounds
+// vary more. Simulated apart (20,000 draws) their relative standard deviation is 0.44, that is 0.0098 for
+// 2,000 rounds; the bound is 5 of them.
 TEST(Statistical, IsUnbiasedOverTheGainsWithTheirVariance) {
   const auto norms = group_norms(symbols());
-  const auto expected = theory::receive_statistical(norms, equal_energies(), kRayleighMean, kRayleighVariance);
-  const auto moments = measure(*make_channel("stat"), 2000, mean,
-                               [&](const Use&) { return expected.error(kSymbols); });
-  EXPECT_NEAR(moments.energy, 1, 0.125);
+  const auto expected =
+      theory::receive_statistical(norms, equal_energies(), kRayleighMean, kRayleighVariance);
+  const auto moments =
+      measure(*make_channel("stat"), 2000, mean, [&](const Use&) { return expected.error(kSymbols); });
+  EXPECT_NEAR(moments.energy, 1, 0.05);
   EXPECT_LT(moments.worst_bias, 5);
 }
 
+// As above, with relative standard deviations of 1.12 (4 antennas) and 0.80 (64): 0.025 for 2,000 rounds.
 TEST(BlindAntennas, ErrFallsWithTheirNumberAsInTheFormula) {
   const auto norms = group_norms(symbols());
   const double sum_norm = symbols().sum(0).norm().item<double>();
@@ -170,7 +181,7 @@ TEST(BlindAntennas, ErrFallsWithTheirNumberAsInTheFormula) {
     const double expected = theory::blind_antenna_error(norms, kEnergy, sum_norm, kSymbols, antennas);
     const auto moments = measure(*make_channel("blind_mimo", {.antennas = antennas}), 2000, mean,
                                  [&](const Use&) { return expected; });
-    EXPECT_NEAR(moments.energy, 1, 0.125) << antennas;  // as above; fewer antennas, heavier tails: seed fixed
+    EXPECT_NEAR(moments.energy, 1, 0.125) << antennas;
     EXPECT_LT(moments.worst_bias, 5) << antennas;
   }
 }
@@ -189,7 +200,8 @@ TEST(Saturating, AllWorkersSpendAllTheyHave) {
   const auto reception = theory::receive_saturating(norms, kEnergy);
   const auto got = use(*make_channel("saturating"), 0, ChannelMode::kPhysical);
   for (const double energy : got.energy) EXPECT_NEAR(energy, kEnergy, 1e-9);
-  for (std::size_t i = 0; i < norms.size(); ++i) EXPECT_NEAR(got.scale.weight(i), reception.weights[i], 1e-14);
+  for (std::size_t i = 0; i < norms.size(); ++i)
+    EXPECT_NEAR(got.scale.weight(i), reception.weights[i], 1e-14);
   EXPECT_NEAR(got.scale.noise_std, reception.standard_deviation, 1e-14);
   EXPECT_LT(got.scale.noise_std, use(*make_channel("awgn"), 0, ChannelMode::kFast).scale.noise_std);
 }
@@ -202,27 +214,42 @@ TEST(Channels, GiveTheKnownAnswers) {
     std::vector<double> weights;
     double stat, mean_gain;
   };
-  const std::vector<Case> cases{
-      {{1, 2, 3}, {0.5, 1.2, 2}, {10, 10, 10}, 0.31622776601683794, 0.21081851067789195, 0.2564008913650037,
-       {0.13513513513513514, 0.32432432432432434, 0.5405405405405406}, 0.35136418446315326, 0.9},
-      {{4, 4}, {1, 0.3}, {5, 20}, 0.8944271909999159, 1.4907119849998598, 1.376041832307563,
-       {0.7692307692307693, 0.23076923076923078}, 0.8944271909999159, 1}};
+  const std::vector<Case> cases{{{1, 2, 3},
+                                 {0.5, 1.2, 2},
+                                 {10, 10, 10},
+                                 0.31622776601683794,
+                                 0.21081851067789195,
+                                 0.2564008913650037,
+                                 {0.13513513513513514, 0.32432432432432434, 0.5405405405405406},
+                                 0.35136418446315326,
+                                 0.9},
+                                {{4, 4},
+                                 {1, 0.3},
+                                 {5, 20},
+                                 0.8944271909999159,
+                                 1.4907119849998598,
+                                 1.376041832307563,
+                                 {0.7692307692307693, 0.23076923076923078},
+                                 0.8944271909999159,
+                                 1}};
   for (const auto& known : cases) {
     const Link link{known.gains, std::vector<char>(known.gains.size(), 1)};
     const Link flat{std::vector<double>(known.gains.size(), 1.0), link.active};
-    EXPECT_NEAR(make_channel("awgn")->superpose(flat, known.norms, known.powers).noise_std, known.unequal, 1e-12);
-    EXPECT_NEAR(make_channel("csit")->superpose(link, known.norms, known.powers).noise_std, known.csit, 1e-12);
+    EXPECT_NEAR(make_channel("awgn")->superpose(flat, known.norms, known.powers).noise_std, known.unequal,
+                1e-12);
+    EXPECT_NEAR(make_channel("csit")->superpose(link, known.norms, known.powers).noise_std, known.csit,
+                1e-12);
     const auto csir = make_channel("csir")->superpose(link, known.norms, known.powers);
     EXPECT_NEAR(csir.noise_std, known.csir, 1e-12);
-    for (std::size_t i = 0; i < known.weights.size(); ++i) EXPECT_NEAR(csir.weight(i), known.weights[i], 1e-12);
+    for (std::size_t i = 0; i < known.weights.size(); ++i)
+      EXPECT_NEAR(csir.weight(i), known.weights[i], 1e-12);
     const auto stat = make_channel("stat")->superpose(link, known.norms, known.powers);
     EXPECT_NEAR(stat.noise_std * kRayleighMean, known.stat * known.mean_gain, 1e-12);
   }
 }
 
 class EveryChannel : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Registry, EveryChannel,
-                         testing::ValuesIn([] {
+INSTANTIATE_TEST_SUITE_P(Registry, EveryChannel, testing::ValuesIn([] {
                            std::vector<std::string> names;
                            for (const auto& entry : channels()) names.push_back(entry.name);
                            return names;
@@ -240,9 +267,13 @@ TEST_P(EveryChannel, BothModesAgreeAndNobodySpendsMoreThanItsOwnBudget) {
     for (std::size_t i = 0; i < budgets.size(); ++i) {
       EXPECT_NEAR(fast.energy[i], physical.energy[i], 1e-9 * (1 + fast.energy[i]));
       total += physical.energy[i];
-      if (channel->noisy() && !channel->shares_power()) EXPECT_LE(physical.energy[i], budgets[i] * (1 + 1e-12));
+      if (channel->noisy() && !channel->shares_power()) {
+        EXPECT_LE(physical.energy[i], budgets[i] * (1 + 1e-12));
+      }
     }
-    if (channel->shares_power()) EXPECT_LE(total, 145 * (1 + 1e-12));
+    if (channel->shares_power()) {
+      EXPECT_LE(total, 145 * (1 + 1e-12));
+    }
   }
 }
 
@@ -261,14 +292,15 @@ TEST_P(EveryChannel, DrawsAreAddressed) {
   const std::vector<char> all(64, 1);
   const auto one = channel->draw({1, Purpose::kFading, 0, 0, 0}, all);
   EXPECT_EQ(one.gain, channel->draw({1, Purpose::kFading, 0, 0, 0}, all).gain);
-  for (const StreamKey other : {StreamKey{2, Purpose::kFading, 0, 0, 0}, {1, Purpose::kFading, 1, 0, 0},
+  for (const StreamKey other : {StreamKey{2, Purpose::kFading, 0, 0, 0},
+                                {1, Purpose::kFading, 1, 0, 0},
                                 {1, Purpose::kFading, 0, 1, 0}}) {
     EXPECT_EQ(channel->fades(), one.gain != channel->draw(other, all).gain);
   }
 }
 
-// 10,000 gains: |h|^2 is exponential with mean and standard deviation 1, |h| has the mean and variance that `stat`
-// relies on; 5 standard errors each.
+// 10,000 gains: |h|^2 is exponential with mean and standard deviation 1, |h| has the mean and variance that
+// `stat` relies on; 5 standard errors each.
 TEST(Rayleigh, GainsHaveUnitMeanSquareAndTheStatedMean) {
   const std::vector<char> all(10000, 1);
   const auto gains = draw_rayleigh(fading(0), all).gain;

@@ -55,7 +55,8 @@ TEST(Sharding, SortedGivesAWorkerItsOwnClasses) {
 TEST(Sharding, DirichletSpreadsEveryClassAndLosesNothing) {
   double largest[2] = {0, 0};  // mean over the workers of the share of the most frequent class
   for (int which = 0; which < 2; ++which) {
-    const Sharding sharding(labels(), {.kind = "dirichlet", .concentration = which == 0 ? 0.05 : 1000}, 10, 8, 3);
+    const Sharding sharding(labels(), {.kind = "dirichlet", .concentration = which == 0 ? 0.05 : 1000}, 10, 8,
+                            3);
     const auto seen = all_of(sharding, 10);
     EXPECT_EQ(seen.size(), 1000u);
     EXPECT_EQ(std::set<std::int32_t>(seen.begin(), seen.end()).size(), 1000u);
@@ -72,7 +73,8 @@ TEST(Sharding, DirichletSpreadsEveryClassAndLosesNothing) {
 
 TEST(Sharding, UnequalShardsSeeAsMuchInAnEpochAndAllOfItInTime) {
   const Sharding sharding(labels(), {.shares = {1, 9}}, 2, 32, 1);
-  EXPECT_NEAR(static_cast<double>(sharding.shard(1).size()) / static_cast<double>(sharding.shard(0).size()), 9, 0.2);
+  EXPECT_NEAR(static_cast<double>(sharding.shard(1).size()) / static_cast<double>(sharding.shard(0).size()),
+              9, 0.2);
   EXPECT_EQ(sharding.shard_size(), 500);
   std::set<std::int32_t> seen;
   for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
@@ -105,8 +107,8 @@ TEST(Sharding, WhatMakesNoSenseIsRefused) {
   EXPECT_THROW(Sharding(labels(), {.held_out = 0.9}, 101, 8, 1), Error);
 }
 
-// 4,000 draws of 5 shares: each has mean 1/5 and variance (1/5)(4/5) / (5 alpha + 1) [Dirichlet]. 5 standard errors of
-// the mean; the sample variance within 10 %, more than 5 of its standard errors (kurtosis below 8).
+// 4,000 draws of 5 shares: each has mean 1/5 and variance (1/5)(4/5) / (5 alpha + 1) [Dirichlet]. 5 standard
+// errors of the mean; the sample variance within 10 %, more than 5 of its standard errors (kurtosis below 8).
 TEST(Dirichlet, SharesHaveTheMomentsOfTheDistribution) {
   for (const double alpha : {0.1, 1.0, 20.0}) {
     double mean = 0, square = 0;

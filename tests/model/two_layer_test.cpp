@@ -27,8 +27,8 @@ TEST(TwoLayer, GradientsAndLossesAreThoseOfLibTorch) {
       return own.narrow(0, layer.offset, layer.size);
     };
     const auto hidden = torch::relu(torch::addmm(part(1), examples.inputs[i], part(0).view({5, 7}).t()));
-    const auto loss =
-        torch::cross_entropy_loss(torch::addmm(part(3), hidden, part(2).view({3, 5}).t()), examples.labels[i]);
+    const auto loss = torch::cross_entropy_loss(torch::addmm(part(3), hidden, part(2).view({3, 5}).t()),
+                                                examples.labels[i]);
     loss.backward();
     EXPECT_NEAR(losses[static_cast<std::size_t>(i)], loss.item<double>(), 1e-6);
     EXPECT_LT((rows[i] - own.grad()).abs().max().item<double>(), 1e-6);
@@ -48,8 +48,8 @@ TEST(TwoLayer, EvaluatesAccuracyAndLoss) {
                               torch::tensor({0, 1, 1, 1}, torch::kLong)};
   const auto evaluation = model.evaluate(parameters, examples);
   EXPECT_DOUBLE_EQ(evaluation.accuracy, 75);
-  const double expected = (2 * std::log(1 + std::exp(-2.0)) + std::log(1 + std::exp(3.0)) +
-                           std::log(1 + std::exp(-1.0))) / 4;
+  const double expected =
+      (2 * std::log(1 + std::exp(-2.0)) + std::log(1 + std::exp(3.0)) + std::log(1 + std::exp(-1.0))) / 4;
   EXPECT_NEAR(evaluation.loss, expected, 1e-6);
 }
 

@@ -11,8 +11,8 @@
 namespace laser {
 namespace {
 
-/// Runs whose accuracy is straight over the logarithm of the power: a method needs 80 % at `power_80`, and 5 % more
-/// a decade.
+/// Runs whose accuracy is straight over the logarithm of the power: a method needs 80 % at `power_80`, and 5
+/// % more a decade.
 std::vector<Run> runs_of(const std::string& method, double power_80, double rate) {
   std::vector<Run> runs;
   for (const double power : {0.1, 1.0, 10.0, 100.0}) {
@@ -24,7 +24,8 @@ std::vector<Run> runs_of(const std::string& method, double power_80, double rate
       run.summary.task = "mnist";
       run.summary.power = power;
       run.summary.seed = seed;
-      run.summary.final_accuracy = 80 + 5 * std::log10(power / power_80) + 0.1 * (static_cast<double>(seed) - 2);
+      run.summary.final_accuracy =
+          80 + 5 * std::log10(power / power_80) + 0.1 * (static_cast<double>(seed) - 2);
       run.summary.symbols_per_round = method == "laser" ? 804 : 7850;
       run.summary.configuration["learning_rate"] = std::to_string(rate);
       runs.push_back(run);

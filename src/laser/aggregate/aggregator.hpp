@@ -22,9 +22,9 @@ namespace laser {
 /// What a round tells about itself.
 struct RoundReport {
   std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
-  double budget_use = 0;       // max over workers of energy / its budget, or of their sums where they share one
-  bool unheard = false;        // no worker was active: there is no estimate, and the update is to be skipped
-  std::int64_t symbols = 0;    // channel uses
+  double budget_use = 0;     // max over workers of energy / its budget, or of their sums where they share one
+  bool unheard = false;      // no worker was active: there is no estimate, and the update is to be skipped
+  std::int64_t symbols = 0;  // channel uses
   // Only where a diagnosis was asked for:
   std::optional<double> memory_ratio;  // mean over local workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2

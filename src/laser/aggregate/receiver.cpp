@@ -26,7 +26,8 @@ double matched_weight(std::span<const Reception> blocks, std::span<const double>
                       std::span<const char> active) {
   double noise = 0, signal = 0, count = 0;
   for (const auto& block : blocks) {
-    for (const double sigma : block.noise_std) noise += static_cast<double>(block.values.size(1)) * sigma * sigma;
+    for (const double sigma : block.noise_std)
+      noise += static_cast<double>(block.values.size(1)) * sigma * sigma;
   }
   const std::size_t groups = norms.size() / active.size();
   for (std::size_t i = 0; i < active.size(); ++i) {

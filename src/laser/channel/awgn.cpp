@@ -17,8 +17,6 @@ class Awgn final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_awgn(const FadingOptions&) {
-  return std::make_unique<Awgn>();
-}
+std::unique_ptr<Channel> make_awgn(const FadingOptions&) { return std::make_unique<Awgn>(); }
 
 }  // namespace laser

@@ -1,9 +1,10 @@
-// Unknown uniform phases and many receive antennas: the receiver knows only s_a = sum_i h_ia, from one pilot that
-// all workers send together.
+// Unknown uniform phases and many receive antennas: the receiver knows only s_a = sum_i h_ia, from one pilot
+// that all workers send together.
 //
-// The antennas y_a = sum_i h_ia x_i + Z_a, h_ia and Z_a ~ CN(0, 1), are combined to Re sum_a conj(s_a) y_a. That is
-// a real channel with the gains g_i = Re sum_a conj(s_a) h_ia and noise of variance sum_a |s_a|^2 / 2, which is what
-// the link holds; dividing by A a k makes it unbiased, and the error falls with 1/A (spec 1.3).
+// The antennas y_a = sum_i h_ia x_i + Z_a, h_ia and Z_a ~ CN(0, 1), are combined to Re sum_a conj(s_a) y_a.
+// That is a real channel with the gains g_i = Re sum_a conj(s_a) h_ia and noise of variance sum_a |s_a|^2 /
+// 2, which is what the link holds; dividing by A a k makes it unbiased, and the error falls with 1/A
+// (spec 1.3).
 #include <cmath>
 #include <complex>
 #include <numbers>

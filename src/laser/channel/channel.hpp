@@ -32,8 +32,8 @@ struct Superposition {
   std::vector<double> gain;       // [k] h_i
   double receive_scale = 0;       // the server multiplies what it hears with this
   double noise_std = 0;           // sigma_b per decoded symbol: receive_scale air_noise, or 0 without noise
-  bool received = true;  // false: there was something to send, but no energy or nobody to send it
-  double air_noise = 1;  // as in the link
+  bool received = true;           // false: there was something to send, but no energy or nobody to send it
+  double air_noise = 1;           // as in the link
   /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel).
   [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
 };
@@ -50,8 +50,8 @@ class Channel {
   virtual ~Channel() = default;
   /// Draws the gains of the workers that are `present` [k]; the others are not active.
   [[nodiscard]] virtual Link draw(const StreamKey& key, std::vector<char> present) const;
-  /// Scales for one group: `norms` [k] are N_i = ||s_i||, `energies` [k] are p_{b,i}, the most that worker i may
-  /// spend on it.
+  /// Scales for one group: `norms` [k] are N_i = ||s_i||, `energies` [k] are p_{b,i}, the most that worker i
+  /// may spend on it.
   [[nodiscard]] Superposition superpose(const Link& link, std::span<const double> norms,
                                         std::span<const double> energies) const;
   /// Whether it needs a finite power budget.

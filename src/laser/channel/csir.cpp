@@ -24,8 +24,6 @@ class Csir final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csir(const FadingOptions&) {
-  return std::make_unique<Csir>();
-}
+std::unique_ptr<Channel> make_csir(const FadingOptions&) { return std::make_unique<Csir>(); }
 
 }  // namespace laser

@@ -22,8 +22,6 @@ class Csit final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csit(const FadingOptions&) {
-  return std::make_unique<Csit>();
-}
+std::unique_ptr<Channel> make_csit(const FadingOptions&) { return std::make_unique<Csit>(); }
 
 }  // namespace laser

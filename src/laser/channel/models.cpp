@@ -28,7 +28,8 @@ double scale_alike(const Link& link, std::span<const double> norms, std::span<co
 }
 
 double active_workers(const Link& link) {
-  return static_cast<double>(std::count_if(link.active.begin(), link.active.end(), [](char a) { return a != 0; }));
+  return static_cast<double>(
+      std::count_if(link.active.begin(), link.active.end(), [](char a) { return a != 0; }));
 }
 
 }  // namespace laser

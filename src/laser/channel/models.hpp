@@ -20,7 +20,7 @@ std::unique_ptr<Channel> make_saturating(const FadingOptions& options);
 
 /// Rayleigh gains |h_i|, h_i ~ CN(0, 1), of the workers that are present; their mean is kRayleighMean.
 Link draw_rayleigh(const StreamKey& key, std::vector<char> present);
-inline constexpr double kRayleighMean = 0.88622692545275801365;       // sqrt(pi) / 2
+inline constexpr double kRayleighMean = 0.88622692545275801365;      // sqrt(pi) / 2
 inline constexpr double kRayleighVariance = 0.21460183660255169038;  // 1 - pi / 4
 
 /// Gives all active workers the amplitude a_i = b, or a_i = b / h_i where they invert their gains: b is the

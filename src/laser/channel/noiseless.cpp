@@ -12,15 +12,14 @@ class Noiseless final : public Channel {
  private:
   void scale(const Link& link, std::span<const double>, std::span<const double>,
              Superposition& result) const override {
-    for (std::size_t i = 0; i < link.active.size(); ++i) result.amplitude[i] = link.active[i] != 0 ? 1.0 : 0.0;
+    for (std::size_t i = 0; i < link.active.size(); ++i)
+      result.amplitude[i] = link.active[i] != 0 ? 1.0 : 0.0;
     result.receive_scale = 1.0 / active_workers(link);
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_noiseless(const FadingOptions&) {
-  return std::make_unique<Noiseless>();
-}
+std::unique_ptr<Channel> make_noiseless(const FadingOptions&) { return std::make_unique<Noiseless>(); }
 
 }  // namespace laser

@@ -22,8 +22,6 @@ class Stat final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_stat(const FadingOptions&) {
-  return std::make_unique<Stat>();
-}
+std::unique_ptr<Channel> make_stat(const FadingOptions&) { return std::make_unique<Stat>(); }
 
 }  // namespace laser

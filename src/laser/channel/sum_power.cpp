@@ -1,4 +1,5 @@
-// The paper's channel with one budget for all workers together: the rms of their norms counts, not the largest.
+// The paper's channel with one budget for all workers together: the rms of their norms counts, not the
+// largest.
 #include <cmath>
 
 #include "laser/channel/models.hpp"
@@ -28,8 +29,6 @@ class SumPower final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_sum_power(const FadingOptions&) {
-  return std::make_unique<SumPower>();
-}
+std::unique_ptr<Channel> make_sum_power(const FadingOptions&) { return std::make_unique<SumPower>(); }
 
 }  // namespace laser

@@ -11,6 +11,10 @@
 namespace laser {
 namespace {
 
+// Units of the streams that spread the data; the permutation of all examples is unit 0.
+constexpr std::uint32_t kHeldOutUnit = 1;
+constexpr std::uint32_t kFirstClassUnit = 2;
+
 /// Shuffles in place by Fisher-Yates with the words of a stream.
 void shuffle(std::span<std::int32_t> items, const StreamKey& key) {
   PhiloxBlock block{};
@@ -29,7 +33,8 @@ std::vector<std::int32_t> counting(std::int64_t count) {
 }
 
 /// Sizes in proportion to `shares`, repeated over the workers, at least 1 each; without shares all equal.
-std::vector<std::int64_t> sizes_of(std::int64_t examples, std::int64_t workers, const std::vector<double>& shares) {
+std::vector<std::int64_t> sizes_of(std::int64_t examples, std::int64_t workers,
+                                   const std::vector<double>& shares) {
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(workers), examples / workers);
   if (shares.empty()) return sizes;
   double total = 0;
@@ -46,24 +51,27 @@ std::vector<std::int64_t> sizes_of(std::int64_t examples, std::int64_t workers, 
   return sizes;
 }
 
-/// Orders the examples by worker, every class spread over the workers in shares from Dirichlet(alpha) [Hsu et al.,
-/// arXiv 1909.06335]; returns the sizes of the shards.
-std::vector<std::int64_t> spread_classes(std::vector<std::int32_t>& order, std::span<const std::uint8_t> labels,
-                                         double alpha, std::int64_t workers, std::uint64_t seed) {
+/// Orders the examples by worker, every class spread over the workers in shares from Dirichlet(alpha) [Hsu et
+/// al., arXiv 1909.06335]; returns the sizes of the shards.
+std::vector<std::int64_t> spread_classes(std::vector<std::int32_t>& order,
+                                         std::span<const std::uint8_t> labels, double alpha,
+                                         std::int64_t workers, std::uint64_t seed) {
   const auto k = static_cast<std::size_t>(workers);
   std::vector<std::vector<std::int32_t>> shards(k);
   std::vector<std::vector<std::int32_t>> classes(256);
   for (const auto example : order) classes[labels[static_cast<std::size_t>(example)]].push_back(example);
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (classes[c].empty()) continue;
-    const auto shares = dirichlet(alpha, k, {seed, static_cast<Purpose>(22), 0, 0, static_cast<std::uint32_t>(c)});
+    const auto shares =
+        dirichlet(alpha, k, {seed, Purpose::kShards, 0, 0, kFirstClassUnit + static_cast<std::uint32_t>(c)});
     const auto count = static_cast<double>(classes[c].size());
     double until = 0;
     std::size_t next = 0;
     for (std::size_t i = 0; i < k; ++i) {
       until += shares[i];
-      const auto last = i + 1 == k ? classes[c].size()
-                                   : std::min(classes[c].size(), static_cast<std::size_t>(std::llround(until * count)));
+      const auto last =
+          i + 1 == k ? classes[c].size()
+                     : std::min(classes[c].size(), static_cast<std::size_t>(std::llround(until * count)));
       for (; next < last; ++next) shards[i].push_back(classes[c][next]);
     }
   }
@@ -86,7 +94,8 @@ std::vector<std::int64_t> spread_classes(std::vector<std::int32_t>& order, std::
 }  // namespace
 
 Sharding::Sharding(std::int64_t examples, std::int64_t workers, std::int64_t batch_size, std::uint64_t seed)
-    : Sharding(std::vector<std::uint8_t>(static_cast<std::size_t>(examples), 0), {}, workers, batch_size, seed) {}
+    : Sharding(std::vector<std::uint8_t>(static_cast<std::size_t>(examples), 0), {}, workers, batch_size,
+               seed) {}
 
 Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
                    std::int64_t batch_size, std::uint64_t seed)
@@ -94,7 +103,7 @@ Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& 
   auto order = counting(static_cast<std::int64_t>(labels.size()));
   const auto kept_back = static_cast<std::size_t>(options.held_out * static_cast<double>(labels.size()));
   if (kept_back > 0) {
-    shuffle(order, {0, Purpose::kShards, 0, 0, 1});
+    shuffle(order, {0, Purpose::kShards, 0, 0, kHeldOutUnit});
     held_out_.assign(order.end() - static_cast<std::ptrdiff_t>(kept_back), order.end());
     order.resize(order.size() - kept_back);
     std::sort(held_out_.begin(), held_out_.end());
@@ -108,7 +117,8 @@ Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& 
   shuffle(order, {seed_, Purpose::kShards, 0, 0, 0});
   if (options.kind == "dirichlet") {
     if (!options.shares.empty()) {
-      fail(ExitCode::kConfiguration, "shard_shares and sharding = 'dirichlet' don't go together: it draws the sizes");
+      fail(ExitCode::kConfiguration,
+           "shard_shares and sharding = 'dirichlet' don't go together: it draws the sizes");
     }
     const auto sizes = spread_classes(order, labels, options.concentration, workers, seed_);
     cut(std::move(order), sizes);
@@ -129,7 +139,8 @@ void Sharding::cut(std::vector<std::int32_t> order, std::span<const std::int64_t
 }
 
 std::span<const std::int32_t> Sharding::shard(std::int64_t worker) const {
-  const auto first = firsts_[static_cast<std::size_t>(worker)], last = firsts_[static_cast<std::size_t>(worker) + 1];
+  const auto first = firsts_[static_cast<std::size_t>(worker)],
+             last = firsts_[static_cast<std::size_t>(worker) + 1];
   return std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
 }
 

@@ -2,8 +2,8 @@
 // restore.
 //
 // Workers may differ: in how much they have, and in which classes. An epoch has the same number of rounds for
-// all of them, that of a shard of mean size: who has less goes through his shard again, who has more sees a part
-// of it, another one each epoch.
+// all of them, that of a shard of mean size: who has less goes through his shard again, who has more sees a
+// part of it, another one each epoch.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,17 @@ namespace laser {
 
 /// How the training examples are spread.
 struct ShardingOptions {
-  std::string kind = "iid";         // iid | sorted (by label) | dirichlet (class shares drawn for each worker)
-  double concentration = 0.3;       // alpha of dirichlet: small is unlike, large is alike
-  std::vector<double> shares;       // iid, sorted: relative sizes, repeated over the workers; empty: all equal
-  double held_out = 0;              // share of the examples that no worker has: the same for every seed
+  std::string kind = "iid";    // iid | sorted (by label) | dirichlet (class shares drawn for each worker)
+  double concentration = 0.3;  // alpha of dirichlet: small is unlike, large is alike
+  std::vector<double> shares;  // iid, sorted: relative sizes, repeated over the workers; empty: all equal
+  double held_out = 0;         // share of the examples that no worker has: the same for every seed
 };
 
 class Sharding {
  public:
-  /// Equal shards of the data permuted once, the remainder dropped; every worker reshuffles its own shard each
-  /// epoch and keeps the last short batch (spec 5). Throws Error (configuration) if there are fewer examples
-  /// than workers.
+  /// Equal shards of the data permuted once, the remainder dropped; every worker reshuffles its own shard
+  /// each epoch and keeps the last short batch (spec 5). Throws Error (configuration) if there are fewer
+  /// examples than workers.
   Sharding(std::int64_t examples, std::int64_t workers, std::int64_t batch_size, std::uint64_t seed);
   /// As `options` say; `labels` [examples] are the classes, below 256. Throws Error (configuration).
   Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
@@ -53,8 +53,8 @@ class Sharding {
   std::int64_t shard_size_ = 0;
   std::int64_t batch_size_;
   std::uint64_t seed_;
-  std::vector<std::int32_t> order_;     // shards one after the other
-  std::vector<std::int64_t> firsts_;    // [workers + 1] where they begin
+  std::vector<std::int32_t> order_;   // shards one after the other
+  std::vector<std::int64_t> firsts_;  // [workers + 1] where they begin
   std::vector<std::int32_t> held_out_;
 };
 

@@ -1,5 +1,5 @@
-// A classifier with one hidden layer of rectified units and softmax cross-entropy, its gradients written out: all
-// workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
+// A classifier with one hidden layer of rectified units and softmax cross-entropy, its gradients written out:
+// all workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -17,8 +17,8 @@ namespace laser {
 namespace {
 
 std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, std::vector<std::string>& notes) {
-  using Cell = std::pair<std::vector<double>, double>;           // accuracies over the seeds, step size
-  std::map<std::string, std::map<double, Cell>> methods;         // power 0: noiseless
+  using Cell = std::pair<std::vector<double>, double>;    // accuracies over the seeds, step size
+  std::map<std::string, std::map<double, Cell>> methods;  // power 0: noiseless
   std::map<std::string, double> symbols;
   for (const auto& run : runs) {
     const auto& s = run.summary;
@@ -131,17 +131,16 @@ TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> 
 
 std::vector<Table> tuned_tables(const TunedReport& report) {
   std::vector<Table> tables;
-  tables.push_back(over_powers(report, "Test accuracy of the final weights",
-                               "Percent, mean and standard deviation over the seeds. A method without 'tuned' has "
-                               "its own step size at every power.",
-                               [](const TunedCurve& curve, std::size_t i) {
-                                 return format_moments(curve.points[i].mean, curve.points[i].std);
-                               }));
-  tables.push_back(over_powers(report, "Step sizes",
-                               "Chosen on held-out examples where the method is tuned, from one grid for all.",
-                               [](const TunedCurve& curve, std::size_t i) {
-                                 return fmt::format("{:g}", curve.rates[i]);
-                               }));
+  tables.push_back(
+      over_powers(report, "Test accuracy of the final weights",
+                  "Percent, mean and standard deviation over the seeds. A method without 'tuned' has "
+                  "its own step size at every power.",
+                  [](const TunedCurve& curve, std::size_t i) {
+                    return format_moments(curve.points[i].mean, curve.points[i].std);
+                  }));
+  tables.push_back(over_powers(
+      report, "Step sizes", "Chosen on held-out examples where the method is tuned, from one grid for all.",
+      [](const TunedCurve& curve, std::size_t i) { return fmt::format("{:g}", curve.rates[i]); }));
   Table power{"Power needed for an accuracy",
               "Between the measured powers, straight over their logarithm; in brackets 95 % intervals.",
               {"method"},
@@ -179,8 +178,11 @@ std::string to_json(const TunedReport& report) {
   using Json = nlohmann::ordered_json;
   Json json = {{"schema", 1}, {"task", report.task}, {"curves", Json::array()}, {"needs", Json::array()}};
   for (const auto& curve : report.curves) {
-    Json entry = {{"method", curve.method}, {"label", label(curve)}, {"tuned", curve.tuned},
-                  {"symbols_per_round", curve.symbols}, {"points", Json::array()}};
+    Json entry = {{"method", curve.method},
+                  {"label", label(curve)},
+                  {"tuned", curve.tuned},
+                  {"symbols_per_round", curve.symbols},
+                  {"points", Json::array()}};
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& p = curve.points[i];
       entry["points"].push_back({{"power", p.power > 0 ? Json(p.power) : Json(nullptr)},
@@ -193,7 +195,9 @@ std::string to_json(const TunedReport& report) {
   }
   json["reference"] = label(report.curves[report.reference]);
   for (const auto& need : report.needs) {
-    const auto interval = [](const std::optional<Interval>& i) { return i ? ends(i->low, i->high) : Json(nullptr); };
+    const auto interval = [](const std::optional<Interval>& i) {
+      return i ? ends(i->low, i->high) : Json(nullptr);
+    };
     json["needs"].push_back({{"target", need.target},
                              {"label", label(report.curves[need.curve])},
                              {"power", ends(need.needed.low, need.needed.high)},

@@ -1,5 +1,6 @@
-// What a fair comparison found: accuracy over power at the methods' own and at chosen step sizes, and the power
-// that each needs for round accuracies, with intervals. It reads records only (train/tuning.hpp made them).
+// What a fair comparison found: accuracy over power at the methods' own and at chosen step sizes, and the
+// power that each needs for round accuracies, with intervals. It reads records only (train/tuning.hpp made
+// them).
 #pragma once
 
 #include <span>
@@ -15,7 +16,7 @@ namespace laser {
 /// One method at step sizes chosen one way, over the powers. Accuracies are those of the final raw weights.
 struct TunedCurve {
   std::string method;
-  bool tuned = false;  // step sizes chosen on held-out examples; else the method's own
+  bool tuned = false;              // step sizes chosen on held-out examples; else the method's own
   std::vector<PowerPoint> points;  // rising power; one of power 0 where the method is noiseless
   std::vector<double> rates;       // of each point
   double symbols = 0;              // channel uses a worker and round
@@ -35,7 +36,8 @@ struct TunedNeed {
 struct TunedReport {
   std::string task;
   std::vector<TunedCurve> curves;  // methods in their usual order, own step sizes before tuned ones
-  std::size_t reference = 0;       // index of the curve that powers are held against: tuned LASER where there is one
+  std::size_t reference =
+      0;  // index of the curve that powers are held against: tuned LASER where there is one
   std::vector<TunedNeed> needs;
   std::vector<std::string> notes;
 };

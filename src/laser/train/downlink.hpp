@@ -1,13 +1,13 @@
-// The way back: what noise in the server's broadcast does to the models that the workers compute gradients at.
+// The way back: what noise in the server's broadcast does to the models that the workers compute gradients
+// at.
 //
-// The server broadcasts the step that its optimizer made, D numbers of norm ||step||, with energy P_dl: a worker
-// receives step + (||step|| / sqrt(P_dl)) Z. With plain SGD this is spec 1.4's noise in the estimate.
+// The server broadcasts the step that its optimizer made, D numbers of norm ||step||, with energy P_dl: a
+// worker receives step + (||step|| / sqrt(P_dl)) Z. With plain SGD this is spec 1.4's noise in the estimate.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "laser/compress/compressor.hpp"
@@ -15,9 +15,11 @@
 namespace laser {
 
 struct DownlinkOptions {
-  std::string mode = "exact";  // exact | common (all hear the same) | separate (each its own: models drift apart)
-  double power = std::numeric_limits<double>::infinity();  // P_dl, energy of a broadcast, noise variance 1
-  std::int64_t resync_rounds = 0;  // separate: rounds from one exact broadcast of the model to the next; 0: never
+  std::string mode =
+      "exact";       // exact | common (all hear the same) | separate (each its own: models drift apart)
+  double power = 0;  // P_dl, energy of a broadcast, noise variance 1
+  std::int64_t resync_rounds =
+      0;  // separate: rounds from one exact broadcast of the model to the next; 0: never
 };
 
 class Downlink {

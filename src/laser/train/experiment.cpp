@@ -64,16 +64,18 @@ void describe_compressor(OptionList& list, CompressorOptions& o) {
 void describe(OptionList& list, Experiment& e) {
   auto& a = e.algorithm;
   list.group("method");
-  list.add_choice("method", e.method, entry_names(recipes()),
-                  "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
-                  "receiver and momenta");
+  list.add_choice(
+      "method", e.method, entry_names(recipes()),
+      "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
+      "receiver and momenta");
   describe_compressor(list, a.compressor);
   list.group("round");
   list.add_choice("feedback", a.feedback, {"none", "local", "decoded", "weighted"},
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
                   "message - receiver's weight x own reconstruction");
-  list.add_choice("receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
-                  "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
+  list.add_choice(
+      "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
+      "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
   list.group("round", [&a] { return a.worker_momentum != 0; });
   list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
                 "beta: a worker sends u <- beta u + (1 - beta) g, not g");

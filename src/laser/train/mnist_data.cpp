@@ -5,7 +5,8 @@
 namespace laser {
 
 MnistData::MnistData(const std::string& folder, bool verify)
-    : mnist(load_mnist(folder.empty() ? resource_root() / "data" / "mnist" : std::filesystem::path(folder), verify)) {}
+    : mnist(load_mnist(folder.empty() ? resource_root() / "data" / "mnist" : std::filesystem::path(folder),
+                       verify)) {}
 
 MnistRounds::MnistRounds(std::shared_ptr<const MnistData> data, const TaskOptions& options)
     : data_(std::move(data)),

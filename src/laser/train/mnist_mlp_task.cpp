@@ -17,7 +17,9 @@ class MnistMlpTask final : public Task {
         model_(Mnist::kPixels, kHidden, Mnist::kClasses) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
-  [[nodiscard]] std::int64_t rounds_per_epoch() const override { return rounds_.sharding().rounds_per_epoch(); }
+  [[nodiscard]] std::int64_t rounds_per_epoch() const override {
+    return rounds_.sharding().rounds_per_epoch();
+  }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {
     auto parameters = at::empty({layout().size}, at::kFloat);

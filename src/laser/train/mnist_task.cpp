@@ -19,7 +19,9 @@ class MnistTask final : public Task {
         scratch_(static_cast<std::size_t>(options.workers)) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
-  [[nodiscard]] std::int64_t rounds_per_epoch() const override { return rounds_.sharding().rounds_per_epoch(); }
+  [[nodiscard]] std::int64_t rounds_per_epoch() const override {
+    return rounds_.sharding().rounds_per_epoch();
+  }
   [[nodiscard]] bool drifts() const override { return true; }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
@@ -25,8 +24,8 @@ std::optional<double> power_of(const Experiment& experiment) {
 
 std::vector<std::string> rate_grid(double low, double high, std::int64_t count) {
   if (!(low > 0 && low < high && std::isfinite(high) && count > 1)) {
-    fail(ExitCode::kConfiguration, "a grid of {} step sizes from {} to {} is none: it needs two at least, rising",
-         count, low, high);
+    fail(ExitCode::kConfiguration,
+         "a grid of {} step sizes from {} to {} is none: it needs two at least, rising", count, low, high);
   }
   std::vector<std::string> rates;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -40,7 +39,8 @@ void validate(const TuningPlan& plan) {
   for (const auto& [key, value] : plan.base) {
     for (const char* varied : {"method", "power", "learning_rate", "seed", "validation"}) {
       if (key == varied)
-        fail(ExitCode::kConfiguration, "{} = {}: tuning varies this setting itself. HINT: leave it out", key, value);
+        fail(ExitCode::kConfiguration, "{} = {}: tuning varies this setting itself. HINT: leave it out", key,
+             value);
     }
   }
   if (plan.methods.empty() || plan.powers.empty() || plan.rates.empty())
@@ -57,23 +57,23 @@ std::vector<Job> choosing_jobs(const TuningPlan& plan) {
 }
 
 std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs) {
-  std::map<std::string, double> accuracies;  // by hash of the experiment
-  for (const auto& run : runs) {
-    if (run.summary.status != "completed" && run.summary.status != "failed") continue;
-    Settings settings(run.summary.configuration.begin(), run.summary.configuration.end());
-    const bool diverged = run.summary.status == "failed" || !std::isfinite(run.summary.final_accuracy);
-    accuracies[experiment_hash(resolve(settings))] = diverged ? 0.0 : run.summary.final_accuracy;
-  }
+  const auto jobs = choosing_jobs(plan);
+  LASER_CHECK(runs.size() == jobs.size());
   std::vector<ChosenRate> candidates;  // one for each method, power and rate, the accuracy summed over seeds
-  for (const auto& job : choosing_jobs(plan)) {
-    const auto found = accuracies.find(experiment_hash(job.experiment));
-    if (found == accuracies.end()) {
-      fail(ExitCode::kData, "the run {} is missing. HINT: the same command with --resume makes it", job.name);
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const auto& e = jobs[j].experiment;
+    const auto& summary = runs[j].summary;
+    if (summary.status != "completed" && summary.status != "failed") {
+      fail(ExitCode::kData, "the run {} is not complete. HINT: the same command with --resume goes on",
+           jobs[j].name);
     }
-    ChosenRate candidate{job.experiment.method, power_of(job.experiment), number_text(job.experiment.learning_rate),
-                         found->second / static_cast<double>(plan.choosing_seeds)};
+    const bool diverged = summary.status == "failed" || !std::isfinite(summary.final_accuracy);
+    const double accuracy = diverged ? 0.0 : summary.final_accuracy;
+    ChosenRate candidate{e.method, power_of(e), number_text(e.learning_rate),
+                         accuracy / static_cast<double>(plan.choosing_seeds)};
     const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const ChosenRate& other) {
-      return other.method == candidate.method && other.power == candidate.power && other.rate == candidate.rate;
+      return other.method == candidate.method && other.power == candidate.power &&
+             other.rate == candidate.rate;
     });
     if (same == candidates.end()) {
       candidates.push_back(candidate);

@@ -1,6 +1,5 @@
 #include "laser/train/worker_options.hpp"
 
-#include <cmath>
 #include <limits>
 
 #include "laser/aggregate/presence.hpp"
@@ -35,8 +34,8 @@ void describe_links(OptionList& list, Experiment& e) {
   list.group("links", [&e] { return e.downlink.mode != "exact"; });
   list.add_choice("downlink", e.downlink.mode, {"exact", "common", "separate"},
                   "the broadcast: exact, noisy and the same for all, or with each worker's own noise");
-  list.add_real("downlink_power", e.downlink.power, 0, kInfinity, true, "energy of a broadcast, noise variance 1",
-                "of the server's steps");
+  list.add_real("downlink_power", e.downlink.power, 0, kInfinity, false,
+                "energy of a broadcast, noise variance 1", "of the server's steps");
   list.group("links", [&e] { return e.downlink.mode == "separate"; });
   list.add_integer("resync_rounds", e.downlink.resync_rounds, 0, 1000000000, "rounds",
                    "from one exact broadcast of the model to the next; 0: never");
@@ -47,9 +46,11 @@ void describe_shards(OptionList& list, Experiment& e) {
   list.add_choice("sharding", e.shards.kind, {"iid", "sorted", "dirichlet"},
                   "examples spread at random, by label, or with class shares drawn for each worker");
   list.group("shards", [&e] { return e.shards.kind == "dirichlet"; });
-  list.add_real("concentration", e.shards.concentration, 0, 1e6, true, "", "alpha of dirichlet: small is unlike");
+  list.add_real("concentration", e.shards.concentration, 0, 1e6, true, "",
+                "alpha of dirichlet: small is unlike");
   list.group("shards", [&e] { return !e.shards.shares.empty(); });
-  list.add_real_list("shard_shares", e.shards.shares, "relative", "sizes of the shards, repeated over the workers");
+  list.add_real_list("shard_shares", e.shards.shares, "relative",
+                     "sizes of the shards, repeated over the workers");
   list.group("shards", [&e] { return e.shards.held_out != 0; });
   list.add_real("validation", e.shards.held_out, 0, 0.9, false, "share of the training examples",
                 "held out of training; accuracies are then theirs, not the test set's");
@@ -60,9 +61,9 @@ void validate_workers(const Experiment& e) {
   if (e.algorithm.loss_rate >= 1) {
     fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
   }
-  if (e.downlink.mode != "exact" && !std::isfinite(e.downlink.power)) {
+  if (e.downlink.mode != "exact" && e.downlink.power <= 0) {
     fail(ExitCode::kConfiguration,
-         "downlink = '{}' needs a finite downlink_power. HINT: downlink_power=100000, or downlink=exact",
+         "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",
          e.downlink.mode);
   }
   if (e.downlink.mode == "separate" && e.task != "mnist") {
