@@ -28,7 +28,7 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   TuningPlan plan;
   plan.base = base;
   for (const auto& axis : scale.grids[0]) (axis.key == "method" ? plan.methods : plan.powers) = axis.values;
-  plan.rates = rate_grid(5e-5, 0.5, 7);
+  plan.rates = rate_grid(1.08e-5, 0.5, 8);
   plan.seeds = arguments.seeds;
   if (arguments.dry_run) {
     std::cout << referee_runs(plan);
