@@ -72,6 +72,9 @@ TEST(Tuned, PowerAndGainAreThoseOfTheLines) {
 TEST(Tuned, TablesSayWhatIsKnownAndWhatIsNot) {
   const auto tables = tuned_tables(example());
   ASSERT_EQ(tables.size(), 5u);
+  EXPECT_EQ(tables[2].header, (std::vector<std::string>{"method", "80 %", "95 %"}));
+  EXPECT_EQ(tables[3].header, tables[2].header);
+  for (const auto& line : tables[2].lines) EXPECT_EQ(line.cells.size(), 2u) << line.label;
   const auto text = to_text(tables[2]);
   EXPECT_NE(text.find("> 100"), std::string::npos) << text;
   EXPECT_NE(text.find("LASER, tuned"), std::string::npos);

@@ -152,11 +152,11 @@ std::vector<Table> tuned_tables(const TunedReport& report) {
   for (std::size_t c = 0; c < report.curves.size(); ++c) {
     TableLine needs{label(report.curves[c]), {}}, gains{label(report.curves[c]), {}};
     for (const auto& need : report.needs) {
-      if (c == 0) {
+      if (need.curve != c) continue;
+      if (power.lines.empty()) {  // the first method names the columns
         power.header.push_back(fmt::format("{:g} %", need.target));
         gain.header.push_back(power.header.back());
       }
-      if (need.curve != c) continue;
       needs.cells.push_back({power_text(need.needed) + interval_text(need.interval)});
       gains.cells.push_back({power_text(need.gain) + interval_text(need.gain_interval)});
     }
