@@ -81,7 +81,8 @@ Study ranks() {
 
 /// This project's own methods against the paper's, all of them tuned alike.
 Study beyond() {
-  const Axis methods{"method", {"laser", "zsgd", "laser_matched", "zsgd_matched", "zsgd_momentum"}};
+  const Axis methods{"method",
+                     {"laser", "zsgd", "laser_matched", "zsgd_matched", "zsgd_momentum", "laser_momentum"}};
   return {
       "beyond",
       "the methods of docs/beyond.md against tuned baselines: power for an accuracy",
