@@ -22,6 +22,7 @@ int run(int argc, char** argv) {
   laser::add_train(app, line);
   laser::add_sweep(app, line);
   laser::add_reproduce(app, line);
+  laser::add_tune(app, line);
   laser::add_report(app, line);
   laser::add_theory_command(app);
   laser::add_bench(app, line);

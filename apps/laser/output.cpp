@@ -85,18 +85,29 @@ void print_report(const std::vector<std::string>& folders, const std::string& ou
   std::cout << content.str();
 }
 
-std::string grid_legend(const Settings& settings, const std::vector<Axis>& axes) {
+namespace {
+
+std::string legend_line(const std::string& key, const std::string& value) {
   Experiment experiment;
   OptionList list;
   describe(list, experiment);
+  const auto& option = list.find(key);
+  return fmt::format("{:<19} {:<16} {}{}\n", key, value, option.sentence,
+                     option.unit.empty() ? "" : fmt::format(" [{}]", option.unit));
+}
+
+}  // namespace
+
+std::string axes_legend(const std::vector<Axis>& axes) {
   std::string text;
-  const auto line = [&](const std::string& key, const std::string& value) {
-    const auto& option = list.find(key);
-    text += fmt::format("{:<19} {:<16} {}{}\n", key, value, option.sentence,
-                        option.unit.empty() ? "" : fmt::format(" [{}]", option.unit));
-  };
-  for (const auto& axis : axes) line(axis.key, fmt::format("{}", fmt::join(axis.values, ", ")));
-  for (const auto& [key, value] : settings) line(key, value);
+  for (const auto& axis : axes)
+    text += legend_line(axis.key, fmt::format("{}", fmt::join(axis.values, ", ")));
+  return text;
+}
+
+std::string settings_legend(const Settings& settings) {
+  std::string text;
+  for (const auto& [key, value] : settings) text += legend_line(key, value);
   return text + "all other settings have their defaults ('laser train --help')\n";
 }
 

@@ -21,8 +21,11 @@ int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, cons
 /// Reads the runs below the folders, writes the report into `out` and prints it.
 void print_report(const std::vector<std::string>& folders, const std::string& out, bool json);
 
-/// The settings and axes of a grid, one a line with its meaning.
-std::string grid_legend(const Settings& settings, const std::vector<Axis>& axes);
+/// The axes of a grid, one a line with its meaning.
+std::string axes_legend(const std::vector<Axis>& axes);
+
+/// The settings that all runs of a grid share, one a line with its meaning.
+std::string settings_legend(const Settings& settings);
 
 /// All options of a run, for help texts.
 std::string option_help();

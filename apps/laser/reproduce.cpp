@@ -1,69 +1,78 @@
-// laser reproduce STUDY [--seeds N] [--out DIR]: the grid of a published table or figure, then its report.
+// laser reproduce STUDY [--scale paper|small] [--seeds N] [--out DIR]: the grids of a published table or
+// figure, then its report.
 #include <iostream>
 
 #include "commands.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
+#include "referee.hpp"
+#include "studies.hpp"
 
 namespace laser {
 namespace {
 
-/// A published result: its configuration file and the grid over it (seeds come on top).
-struct Study {
-  const char* name;
-  const char* sentence;
-  const char* config;
-  std::vector<Axis> axes;
-};
-
-const std::vector<Study>& studies() {
-  static const std::vector<Study> table{
-      {"table4",
-       "MNIST, all methods at P = 0.1, 1, 10 (the paper's Table 4)",
-       "table4.toml",
-       {{"method", {"laser", "randomk", "sketch", "zsgd", "adsgd", "signum", "sgd"}},
-        {"power", {"0.1", "1", "10"}}}},
-  };
-  return table;
-}
-
 struct ReproduceArguments {
   std::string study;
+  std::string scale;
   std::int64_t seeds = 3;
   SweepOptions options;
   bool json = false;
   bool quiet = false;
+  bool dry_run = false;
 };
 
+/// A study whose step sizes are chosen on held-out examples.
+void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+               CommandLine& line) {
+  TuningPlan plan;
+  plan.base = base;
+  for (const auto& axis : scale.grids[0]) (axis.key == "method" ? plan.methods : plan.powers) = axis.values;
+  plan.rates = rate_grid(1.08e-5, 0.5, 8);
+  plan.seeds = arguments.seeds;
+  if (arguments.dry_run) {
+    std::cout << referee_runs(plan);
+    return;
+  }
+  RefereeOptions referee{
+      arguments.options, {80, 82, 84, 86, 87, 88, 89, 90, 91}, arguments.json, arguments.quiet};
+  if (referee.sweep.folder.empty()) referee.sweep.folder = fresh_folder(arguments.study);
+  referee.sweep.resume |= referee.sweep.extend;
+  referee.sweep.command = line.text;
+  line.exit_code = run_referee(plan, referee);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
-  const Study* study = nullptr;
-  std::vector<std::string> names;
-  for (const auto& entry : studies()) {
-    names.emplace_back(entry.name);
-    if (arguments.study == entry.name) study = &entry;
+  const auto& study = find_study(arguments.study);
+  const auto& scale = find_scale(study, arguments.scale);
+  const auto base = read_settings((resource_root() / "configs" / scale.config).string());
+  if (scale.tuned) return run_tuned(scale, base, arguments, line);
+  const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
+  if (arguments.dry_run) {
+    for (const auto& job : jobs) std::cout << job.name << '\n';
+    return;
   }
-  if (study == nullptr) {
-    const auto near = nearest_name(arguments.study, names);
-    std::string known;
-    for (const auto& name : names) known += (known.empty() ? "" : ", ") + name;
-    fail(ExitCode::kUsage, "unknown study '{}'{}; there is {}", arguments.study,
-         near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), known);
-  }
-  auto axes = study->axes;
-  axes.push_back({"seed", {}});
-  for (std::int64_t s = 1; s <= arguments.seeds; ++s) axes.back().values.push_back(std::to_string(s));
-  const auto base = read_settings((resource_root() / "configs" / study->config).string());
-  const auto jobs = make_jobs(base, axes);
   auto& options = arguments.options;
-  if (options.folder.empty()) options.folder = fresh_folder(study->name);
+  if (options.folder.empty()) options.folder = fresh_folder(study.name);
   options.command = line.text;
   if (!arguments.quiet) {
-    std::cerr << fmt::format("{}: {}\n{} runs into {}; settings:\n\n{}\n", study->name, study->sentence,
-                             jobs.size(), options.folder, grid_legend(base, axes));
+    std::cerr << fmt::format("{}, {} scale: {}\n{} runs into {}; settings:\n\n", study.name, scale.name,
+                             study.sentence, jobs.size(), options.folder);
+    for (const auto& grid : with_seeds(scale.grids, arguments.seeds)) std::cerr << axes_legend(grid) << '\n';
+    std::cerr << settings_legend(base) << '\n';
   }
-  line.exit_code = sweep_with_progress(jobs, options, study->name, arguments.quiet);
+  line.exit_code = sweep_with_progress(jobs, options, study.name, arguments.quiet);
   if (line.exit_code < 128) print_report({options.folder}, options.folder + "/report", arguments.json);
+}
+
+std::string list_of_studies() {
+  std::string list = "Studies:\n";
+  for (const auto& study : studies()) {
+    std::string scales;
+    for (const auto& scale : study.scales) scales += (scales.empty() ? "" : ", ") + scale.name;
+    list += fmt::format("  {:<10} {} [{}]\n", study.name, study.sentence, scales);
+  }
+  return list + "The first scale of a study is its default.\n";
 }
 
 }  // namespace
@@ -71,9 +80,9 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
 void add_reproduce(CLI::App& app, CommandLine& line) {
   auto arguments = std::make_shared<ReproduceArguments>();
   auto* command = app.add_subcommand("reproduce", "Re-make a table or figure of the paper, with its report");
-  std::string list = "Studies:\n";
-  for (const auto& study : studies()) list += fmt::format("  {:<10} {}\n", study.name, study.sentence);
   command->add_option("STUDY", arguments->study, "which one")->required();
+  command->add_option("--scale", arguments->scale,
+                      "paper: as published; small: width, rank and power scaled down alike; others by name");
   command->add_option("--seeds", arguments->seeds, "runs per point, with seeds 1..N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -84,9 +93,12 @@ void add_reproduce(CLI::App& app, CommandLine& line) {
                    "runs at once (default: as many as there are cores)")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--resume", arguments->options.resume, "go on with an interrupted one in --out");
+  command->add_flag("--extend", arguments->options.extend,
+                    "as --resume, into a folder of other runs (another study, more seeds)");
   command->add_flag("--json", arguments->json, "print the report's summary.json");
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
-  command->footer(list);
+  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
+  command->footer(list_of_studies());
   command->callback([arguments, &line] { run_reproduce(*arguments, line); });
 }
 

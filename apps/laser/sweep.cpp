@@ -36,7 +36,7 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
   arguments.options.command = line.text;
   if (!arguments.quiet) {
     std::cerr << fmt::format("{} runs into {}; settings:\n\n{}\n", jobs.size(), arguments.options.folder,
-                             grid_legend(base, axes));
+                             axes_legend(axes) + settings_legend(base));
   }
   line.exit_code = sweep_with_progress(jobs, arguments.options, "sweep", arguments.quiet);
   if (line.exit_code == 0) {

@@ -34,6 +34,7 @@ at::Tensor Aggregator::memory(std::size_t layer) {
 NamedTensors Aggregator::state() {
   settle();
   NamedTensors result;
+  if (momentum_.defined()) result["momentum"] = momentum_;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& name = layout_.layers[l].name;
     if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
@@ -55,6 +56,11 @@ void Aggregator::load_state(const NamedTensors& state) {
     }
     target = found->second.clone(at::MemoryFormat::Contiguous);
   };
+  momentum_.reset();
+  const auto momentum = state.find("momentum");
+  if (worker_momentum_ != 0 && momentum != state.end() && momentum->second.dim() == 2) {
+    restore("momentum", momentum_, {momentum->second.size(0), layout_.size}, momentum->second.scalar_type());
+  }
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     auto& tensor = tensors_[l];
     const auto& layer = layout_.layers[l];
@@ -101,7 +107,9 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
       message += norm * norm;
       if (kept.defined()) own_memory[i] += square(kept[static_cast<std::int64_t>(i)]);
     }
-    if (feedback_ == "local") {
+    if (feedback_ == "weighted") {
+      continue;  // the message is gone, and with it what the compressor alone left of it
+    } else if (feedback_ == "local") {
       residual += square(kept);
     } else {  // without a local memory the residual is formed aside
       auto rest = kept.defined() ? kept + slice(round.estimate, l)
@@ -115,7 +123,7 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
     memory_sum += gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0;
   }
   if (feedback_ != "none") round.report.memory_ratio = memory_sum / workers;
-  if (message > 0) round.report.delta = 1 - residual / message;
+  if (message > 0 && feedback_ != "weighted") round.report.delta = 1 - residual / message;
   if (round.clean.defined()) {
     const double signal = square(round.clean);
     if (signal > 0) round.report.lambda = square(round.estimate - round.clean) / signal;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "laser/report/methods.hpp"
@@ -11,8 +10,6 @@
 
 namespace laser {
 namespace {
-
-using CellOf = std::function<Cell(const Row&)>;
 
 std::string row_label(const Row& row) { return method_label(row.method, row.axes, row.power); }
 
@@ -30,29 +27,6 @@ TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std:
   if (line != lines.end()) return *line;
   lines.push_back({label, std::vector<Cell>(columns)});
   return lines.back();
-}
-
-// Methods down, powers across; what was run without noise in lines of its own below.
-Table by_power(const Report& report, const CellOf& cell_of) {
-  std::set<double> powers;
-  for (const Row& row : report.rows) {
-    if (row.power) powers.insert(*row.power);
-  }
-  Table table;
-  table.header = {"Method"};
-  for (const double power : powers) table.header.push_back(fmt::format("P = {}", power));
-  if (powers.empty()) table.header.emplace_back("Noiseless");
-  std::vector<TableLine> noiseless;
-  for (const Row& row : report.rows) {
-    if (!row.power) {
-      noiseless.push_back({row_label(row), {cell_of(row)}, true, noiseless.empty() && !powers.empty()});
-      continue;
-    }
-    const auto column = static_cast<std::size_t>(std::distance(powers.begin(), powers.find(*row.power)));
-    line_of(table.lines, row_label(row), powers.size()).cells[column] = cell_of(row);
-  }
-  table.lines.insert(table.lines.end(), noiseless.begin(), noiseless.end());
-  return table;
 }
 
 // Which method wins at each power; only worth a line where there is a choice.
@@ -106,6 +80,28 @@ Table costs(const Report& report) {
 
 }  // namespace
 
+Table by_power(const std::vector<Row>& rows, const std::function<Cell(const Row&)>& cell_of) {
+  std::set<double> powers;
+  for (const Row& row : rows) {
+    if (row.power) powers.insert(*row.power);
+  }
+  Table table;
+  table.header = {"Method"};
+  for (const double power : powers) table.header.push_back(fmt::format("P = {}", power));
+  if (powers.empty()) table.header.emplace_back("Noiseless");
+  std::vector<TableLine> noiseless;
+  for (const Row& row : rows) {
+    if (!row.power) {
+      noiseless.push_back({row_label(row), {cell_of(row)}, true, noiseless.empty() && !powers.empty()});
+      continue;
+    }
+    const auto column = static_cast<std::size_t>(std::distance(powers.begin(), powers.find(*row.power)));
+    line_of(table.lines, row_label(row), powers.size()).cells[column] = cell_of(row);
+  }
+  table.lines.insert(table.lines.end(), noiseless.begin(), noiseless.end());
+  return table;
+}
+
 std::string format_moments(double mean, const std::optional<double>& std) {
   return std ? fmt::format("{:.2f}±{:.2f}", mean, *std) : fmt::format("{:.2f}", mean);
 }
@@ -113,13 +109,13 @@ std::string format_moments(double mean, const std::optional<double>& std) {
 std::vector<Table> comparison_tables(const Report& report) {
   const bool with_paper = std::any_of(report.rows.begin(), report.rows.end(),
                                       [](const Row& row) { return row.paper.has_value(); });
-  Table metric = by_power(report, metric_cell);
+  Table metric = by_power(report.rows, metric_cell);
   metric.title = fmt::format("{}: {}", task_name(report.task), report.metric.label);
   metric.caption = fmt::format("{} by power budget P (per worker and round, noise variance 1): {}; {}{}.",
                                report.metric.name, report.metric.explanation, seeds_text(report),
                                with_paper ? " (in brackets: the paper's value)" : "");
   add_best(report, metric);
-  Table final_accuracy = by_power(report, final_cell);
+  Table final_accuracy = by_power(report.rows, final_cell);
   final_accuracy.title = "Test accuracy (%) of the raw weights after the last epoch";
   final_accuracy.caption = fmt::format("{}.", seeds_text(report));
   return {metric, final_accuracy, costs(report)};

@@ -6,13 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "laser/core/error.hpp"
+#include "laser/report/paper_curves.hpp"
+
 namespace laser {
 namespace {
 
 // A setting that a run must have. `methods` is empty when it holds for all of them.
 struct Requirement {
   std::string key;
-  double value = 0;
+  std::string value;  // numbers in any form of writing
   std::vector<std::string> methods;
   bool optional = false;  // configurations without the key pass
 };
@@ -36,15 +39,43 @@ constexpr double kNoiseless = std::numeric_limits<double>::quiet_NaN();
 // E4 of the specification.
 const std::vector<Requirement>& mnist_setting() {
   static const std::vector<Requirement> setting = {
-      {"workers", 16, {}},
-      {"batch_size", 128, {}},
-      {"epochs", 50, {}},
-      {"rank", 2, {"laser"}},
-      {"compression_factor", 0.1, {"randomk", "sketch", "adsgd"}},
-      {"learning_rate", 0.01, {}, true},
-      {"momentum", 0.9, {}, true},
+      {"workers", "16", {}},
+      {"batch_size", "128", {}},
+      {"epochs", "50", {}},
+      {"rank", "2", {"laser"}},
+      {"compression_factor", "0.1", {"randomk", "sketch", "adsgd"}},
+      {"learning_rate", "0.01", {}, true},
+      {"momentum", "0.9", {}, true},
   };
   return setting;
+}
+
+// E2 and E3; the learning rate is the best of a grid.
+std::vector<Requirement> cifar_setting(const std::string& epochs) {
+  return {
+      {"width", "64", {}},
+      {"workers", "16", {}},
+      {"batch_size", "128", {}},
+      {"epochs", epochs, {}},
+      {"rank", "4", {"laser"}},
+      {"compression_factor", "0.2", {"randomk", "sketch"}},
+      {"momentum", "0.9", {}, true},
+      {"power_policy", "constant", {"laser", "zsgd", "randomk", "sketch"}, true},
+  };
+}
+
+// The curves of a figure over the power as single values.
+Study figure_study(const std::string& source, const std::vector<Requirement>& requirements) {
+  for (const PaperFigure& figure : paper_figures()) {
+    if (figure.source != source) continue;
+    Study study{figure.task, requirements, source, 0.01, {}};
+    for (const PaperCurve& curve : figure.curves) {
+      for (std::size_t i = 0; i < curve.x.size(); ++i)
+        study.points.push_back({curve.method, curve.x[i], curve.y[i]});
+    }
+    return study;
+  }
+  LASER_CHECK(false);
 }
 
 // A study of the same task that comes first wins: tables are exact, plots are read to some resolution.
@@ -87,6 +118,10 @@ const std::vector<Study>& studies() {
         {"randomk", 100, 91.8},
         {"adsgd", 0.01, 55.1},
         {"adsgd", 100, 87.5}}},
+      figure_study("Figure 2", cifar_setting("150")),
+      {"cifar10", cifar_setting("150"), "Table 2", 0.05, {{"sgd", kNoiseless, 93.0}}},
+      figure_study("Figure 4", cifar_setting("200")),
+      {"cifar100", cifar_setting("200"), "Table 2", 0.05, {{"sgd", kNoiseless, 73.1}}},
   };
   return all;
 }
@@ -108,14 +143,17 @@ bool applies_to(const Requirement& requirement, const std::string& method) {
 
 bool close_to(double a, double b) { return std::abs(a - b) <= 1e-9 * std::abs(b); }
 
+bool same_value(const std::string& a, const std::string& b) {
+  return a == b || close_to(number(a), number(b));
+}
+
 bool fits(const Study& study, const RunSummary& summary) {
   if (study.task != summary.task) return false;
   for (const Requirement& requirement : study.requirements) {
     if (!applies_to(requirement, summary.method)) continue;
     const auto option = summary.configuration.find(requirement.key);
     if (option == summary.configuration.end() && requirement.optional) continue;
-    if (option == summary.configuration.end() || !close_to(number(option->second), requirement.value))
-      return false;
+    if (option == summary.configuration.end() || !same_value(option->second, requirement.value)) return false;
   }
   return true;
 }

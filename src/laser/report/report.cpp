@@ -9,6 +9,7 @@
 #include <set>
 
 #include "laser/core/error.hpp"
+#include "laser/report/best_rate.hpp"
 #include "laser/report/comparison.hpp"
 #include "laser/report/grouping.hpp"
 #include "laser/report/methods.hpp"
@@ -170,6 +171,32 @@ void note_paper(const Report& report, const std::vector<Group>& groups, std::vec
       fmt::format("No paper value beside {}: the settings are not the paper's.", fmt::join(others, "; ")));
 }
 
+/// The paper's figure with the same settings varied, and the power needed for the values of the metric.
+void add_power_needed(const std::vector<Group>& groups, Report& report) {
+  std::map<std::string, std::vector<std::string>> varied;
+  for (const Row& row : report.rows) {
+    for (const auto& [key, value] : row.axes) varied[key].push_back(value);
+  }
+  const auto& first = groups.front().runs.front()->summary;
+  report.paper_figure = find_paper_figure(report.task, varied);
+  report.power_factor = power_factor(report.task, first.configuration);
+  const bool same_model = report.paper_figure != nullptr && report.power_factor == 1;
+  report.needs = power_needs(report.rows, report.metric,
+                             same_model ? report.paper_figure->targets : std::vector<double>());
+  if (!report.needs.empty()) report.tables.push_back(power_table(report.needs, report.metric, ""));
+  if (report.paper_figure == nullptr) return;
+  const auto theirs = power_needs(*report.paper_figure, report.metric);
+  if (theirs.empty()) return;
+  auto table = power_table(theirs, report.metric, "The paper's ");
+  table.caption =
+      fmt::format("By the same rules from the curves of its {}.{}", report.paper_figure->source,
+                  same_model ? ""
+                             : fmt::format(" Its model is larger: its power P is P / {:g} here, at "
+                                           "equal power per parameter.",
+                                           report.power_factor));
+  report.tables.push_back(table);
+}
+
 }  // namespace
 
 Moments moments(std::span<const double> values) {
@@ -196,12 +223,15 @@ Report build_report(std::span<const Run> runs) {
     Curve curve = make_curve(group);
     if (!curve.epochs.empty()) report.curves.push_back(std::move(curve));
   }
+  const auto rates = keep_best_rates(report);
   mark_best(report.rows);
   note_seeds(report.rows, report.notes);
   note_paper(report, groups, report.notes);
   note_budget(runs, report.notes);
   collect_settings(runs, report);
   report.tables = comparison_tables(report);
+  if (rates) report.tables.push_back(*rates);
+  add_power_needed(groups, report);
   return report;
 }
 

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "laser/record/schema.hpp"
+#include "laser/report/paper_curves.hpp"
 #include "laser/report/paper_values.hpp"
+#include "laser/report/power_table.hpp"
 #include "laser/report/table.hpp"
 
 namespace laser {
@@ -26,6 +28,7 @@ struct Metric {
   std::string explanation =
       "best over the epochs of the test accuracy of the exponential moving average of the weights";
   bool higher_is_better = true;
+  double rounding = 0.1;  // of means that are held against a target
 };
 
 /// One method at one power, over its seeds.
@@ -34,10 +37,11 @@ struct Row {
   std::map<std::string, std::string> axes;  // settings that tell it from other rows of the method and power
   std::optional<double> power;              // absent: noiseless
   std::int64_t seeds = 0;
-  double mean = 0;            // of the metric
-  std::optional<double> std;  // sample standard deviation; absent for one seed
-  double best = 0;            // over the seeds
-  double final_mean = 0;      // of the raw weights after the last epoch
+  double mean = 0;                           // of the metric
+  std::optional<double> std;                 // sample standard deviation; absent for one seed
+  double best = 0;                           // over the seeds
+  std::optional<std::string> learning_rate;  // chosen at this power, where rates were swept
+  double final_mean = 0;                     // of the raw weights after the last epoch
   std::optional<double> final_std;
   std::optional<PaperValue> paper;
   bool best_at_power = false;  // no other row of this power has a better mean
@@ -66,9 +70,12 @@ struct RunEntry {
 struct Report {
   std::string task;
   Metric metric;
-  std::vector<Row> rows;      // by method, settings, power (noiseless last)
-  std::vector<Curve> curves;  // in the order of the rows
-  std::vector<Table> tables;  // the comparison first
+  std::vector<Row> rows;                      // by method, settings, power (noiseless last)
+  std::vector<Curve> curves;                  // in the order of the rows
+  std::vector<Table> tables;                  // the comparison first
+  std::vector<TargetNeed> needs;              // power for round values of the metric
+  const PaperFigure* paper_figure = nullptr;  // that shows the same; static
+  double power_factor = 1;                    // the paper's power over that of equal power per parameter
   std::vector<std::string> notes;
   std::vector<RunEntry> runs;                   // all of them, completed or not
   std::map<std::string, std::string> settings;  // of the completed runs

@@ -32,6 +32,7 @@ Json row_json(const Report& report, const Row& row) {
   json["seeds"] = row.seeds;
   json["paper"] = row.paper ? Json(row.paper->value) : Json(nullptr);
   if (row.paper) json["paper_source"] = row.paper->source;
+  if (row.learning_rate) json["learning_rate"] = std::atof(row.learning_rate->c_str());
   json["best"] = row.best;
   json["best_at_power"] = row.best_at_power;
   json["final_mean"] = row.final_mean;
@@ -39,6 +40,37 @@ Json row_json(const Report& report, const Row& row) {
   json["symbols_per_round"] = row.symbols;
   json["dense_symbols"] = row.dense_symbols;
   json["seconds"] = row.seconds;
+  return json;
+}
+
+// An end that is not known is null.
+Json range_json(double low, double high) {
+  return {low == 0 ? Json(nullptr) : Json(low), std::isinf(high) ? Json(nullptr) : Json(high)};
+}
+
+template <class Need>
+Json need_json(const Need& need) {
+  return {{"grid", range_json(need.grid.low, need.grid.high)},
+          {"between", range_json(need.between.low, need.between.high)},
+          {"interval", need.interval ? range_json(need.interval->low, need.interval->high) : Json(nullptr)}};
+}
+
+Json target_json(const TargetNeed& need) {
+  Json json = {{"target", need.target}, {"methods", Json(Json::object())}};
+  for (const auto& method : need.methods) json["methods"][method.label] = need_json(method);
+  if (need.gain) json["laser_over_zsgd"] = need_json(*need.gain);
+  return json;
+}
+
+Json figure_json(const PaperFigure& figure) {
+  Json json = {{"source", figure.source}, {"x", figure.x}, {"curves", Json::array()}};
+  for (const auto& curve : figure.curves) {
+    json["curves"].push_back({{"method", curve.method},
+                              {"label", method_label(curve.method, curve.axes, 0.0)},
+                              {"power", number_or_null(curve.power)},
+                              {"x", curve.x},
+                              {"y", curve.y}});
+  }
   return json;
 }
 
@@ -70,21 +102,26 @@ Json run_json(const RunEntry& run) {
 }  // namespace
 
 std::string to_json(const Report& report) {
-  Json json = {{"schema", kSchema},
-               {"task", report.task},
-               {"metric", report.metric.name},
-               {"unit", report.metric.unit},
-               {"quantity", report.metric.quantity},
-               {"label", report.metric.label},
-               {"curve_label", report.metric.curve_label},
-               {"rows", Json::array()},
-               {"curves", Json::array()},
-               {"notes", report.notes},
-               {"settings", Json(Json::object())},
-               {"versions", Json(Json::object())},
-               {"runs", Json::array()}};
+  Json json = {
+      {"schema", kSchema},
+      {"task", report.task},
+      {"metric", report.metric.name},
+      {"unit", report.metric.unit},
+      {"quantity", report.metric.quantity},
+      {"label", report.metric.label},
+      {"curve_label", report.metric.curve_label},
+      {"rows", Json::array()},
+      {"curves", Json::array()},
+      {"power_needed", Json::array()},
+      {"power_factor", report.power_factor},
+      {"paper_figure", report.paper_figure == nullptr ? Json(nullptr) : figure_json(*report.paper_figure)},
+      {"notes", report.notes},
+      {"settings", Json(Json::object())},
+      {"versions", Json(Json::object())},
+      {"runs", Json::array()}};
   for (const Row& row : report.rows) json["rows"].push_back(row_json(report, row));
   for (const Curve& curve : report.curves) json["curves"].push_back(curve_json(curve));
+  for (const TargetNeed& need : report.needs) json["power_needed"].push_back(target_json(need));
   for (const auto& [key, value] : report.settings) json["settings"][key] = value;
   for (const auto& [key, value] : report.versions) json["versions"][key] = value;
   for (const RunEntry& run : report.runs) json["runs"].push_back(run_json(run));

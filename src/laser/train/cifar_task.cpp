@@ -38,7 +38,8 @@ class CifarTask final : public Task {
       : data_(std::move(data)),
         options_(options),
         device_(find_device(options.device)),
-        sharding_(data_->cifar.train.size(), options.workers, options.batch_size, options.seed),
+        sharding_(data_->cifar.train.labels(), options.shards, options.workers, options.batch_size,
+                  options.seed),
         network_(data_->cifar.train.classes(), options.width,
                  {.channels_last = true, .bfloat16 = options.precision == "bfloat16"}),
         buffers_(network_.initial_buffers().repeat({options.workers, 1}).to(device_)),
@@ -72,9 +73,13 @@ class CifarTask final : public Task {
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) override {
     if (!test_.images.defined()) {
-      const auto& images = data_->cifar.test;
-      std::vector<std::int32_t> numbers(static_cast<std::size_t>(images.size()));
-      std::iota(numbers.begin(), numbers.end(), 0);
+      const auto held_out = sharding_.held_out();
+      const auto& images = held_out.empty() ? data_->cifar.test : data_->cifar.train;
+      std::vector<std::int32_t> numbers(held_out.begin(), held_out.end());
+      if (held_out.empty()) {
+        numbers.resize(static_cast<std::size_t>(images.size()));
+        std::iota(numbers.begin(), numbers.end(), 0);
+      }
       test_pixels_.resize(numbers.size() * static_cast<std::size_t>(ColorImages::kValues));
       std::vector<std::int64_t> labels(numbers.size());
       write_images(images, numbers, {.enabled = false}, PixelLayout::kChannelsLast, test_pixels_, labels);

@@ -42,6 +42,22 @@ std::string job_name(const Experiment& experiment, const std::vector<Axis>& axes
   return name + experiment_hash(experiment).substr(0, 8);
 }
 
+/// All combinations of the axes' values, the last axis fastest.
+std::vector<Settings> combinations(const Settings& base, const std::vector<Axis>& axes) {
+  std::vector<Settings> all{base};
+  for (const auto& axis : axes) {
+    std::vector<Settings> wider;
+    for (const auto& settings : all) {
+      for (const auto& value : axis.values) {
+        wider.push_back(settings);
+        wider.back().emplace_back(axis.key, value);
+      }
+    }
+    all = std::move(wider);
+  }
+  return all;
+}
+
 /// The summary of a run that needs no more work: it completed or diverged.
 std::optional<RunSummary> settled(const fs::path& folder) {
   if (!fs::exists(folder / "summary.json")) return {};
@@ -202,20 +218,33 @@ Axis parse_axis(const std::string& text) {
 }
 
 std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes) {
-  std::vector<Settings> grid{base};
-  for (const auto& axis : axes) {
-    std::vector<Settings> wider;
-    for (const auto& settings : grid) {
+  return make_jobs(base, std::vector<std::vector<Axis>>{axes});
+}
+
+std::vector<Job> make_jobs(const Settings& base, const std::vector<std::vector<Axis>>& grids) {
+  std::vector<Settings> all;
+  std::vector<Axis> axes;  // of all grids, for the names
+  for (const auto& grid : grids) {
+    for (auto& settings : combinations(base, grid)) all.push_back(std::move(settings));
+    for (const auto& axis : grid) {
+      const auto same = [&](const Axis& other) { return other.key == axis.key; };
+      const auto known = std::find_if(axes.begin(), axes.end(), same);
+      if (known == axes.end()) {
+        axes.push_back(axis);
+        continue;
+      }
       for (const auto& value : axis.values) {
-        wider.push_back(settings);
-        wider.back().emplace_back(axis.key, value);
+        auto& values = known->values;
+        if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
       }
     }
-    grid = std::move(wider);
   }
+  // Names begin with the method and end with the seed, whatever the order of the runs.
+  std::stable_partition(axes.begin(), axes.end(), [](const Axis& axis) { return axis.key == "method"; });
+  std::stable_partition(axes.begin(), axes.end(), [](const Axis& axis) { return axis.key != "seed"; });
   std::vector<Job> jobs;
   std::set<std::string> known;
-  for (const auto& settings : grid) {
+  for (const auto& settings : all) {
     Job job{{}, resolve(settings)};
     if (!known.insert(experiment_hash(job.experiment)).second) continue;
     job.name = job_name(job.experiment, axes);

@@ -30,6 +30,9 @@ struct Job {
 /// before anything runs.
 std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes);
 
+/// The combinations of several grids, one grid after the other, none twice.
+std::vector<Job> make_jobs(const Settings& base, const std::vector<std::vector<Axis>>& grids);
+
 struct SweepOptions {
   std::string folder;
   std::int64_t parallel = 0;           // runs at once; 0: cores / threads of a run

@@ -15,6 +15,7 @@ struct TaskEntry {
 /// The tasks' table of contents.
 constexpr TaskEntry kTasks[] = {
     {"mnist", load_mnist_data, false},
+    {"mnist_mlp", load_mnist_data, false},
     {"cifar10", load_cifar_data, true},
     {"cifar100", load_cifar_data, true},
 };

@@ -130,6 +130,7 @@ TaskOptions task_options(const Experiment& e) {
   options.workers = e.workers;
   options.batch_size = e.batch_size;
   options.seed = static_cast<std::uint64_t>(e.seed);
+  options.shards = e.shards;
   options.epochs = e.epochs;
   options.width = e.width;
   options.augment = e.augment;

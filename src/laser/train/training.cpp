@@ -64,6 +64,7 @@ Training::Training(const Experiment& experiment, Task& task)
       aggregator_(task.layout(), experiment.algorithm, static_cast<std::uint64_t>(experiment.seed),
                   collective_),
       optimizer_(experiment.momentum, experiment.weight_decay, decayed(task, experiment.decay_norms)),
+      downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),
       statistics_average_(experiment.ema_decay),
       parameters_(task.initial_parameters()),
@@ -90,13 +91,17 @@ double Training::learning_rate(std::int64_t round) const {
 std::optional<EpochRecord> Training::advance() {
   LASER_CHECK(!finished());
   const at::NoGradGuard no_grad;
-  task_.gradients(parameters_, round_, gradients_, losses_);
+  task_.gradients(downlink_.models(parameters_), round_, gradients_, losses_);
   const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
   const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
   const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
   const auto report = aggregator_.round(round_, budget, gradients_, estimate_, last, scale);
-  add(report, budget);
-  optimizer_.step(parameters_, estimate_, rate);
+  add(report);
+  if (!report.unheard) {
+    const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
+    optimizer_.step(parameters_, estimate_, rate);
+    downlink_.broadcast(round_, before, parameters_);
+  }
   average_.update(parameters_);
   if (const auto statistics = task_.statistics(); statistics.defined())
     statistics_average_.update(statistics);
@@ -106,14 +111,11 @@ std::optional<EpochRecord> Training::advance() {
   return end_epoch(report, budget);
 }
 
-void Training::add(const RoundReport& report, double budget) {
+void Training::add(const RoundReport& report) {
   for (const double value : losses_) sums_.loss += value / static_cast<double>(losses_.size());
   sums_.symbols += static_cast<double>(report.symbols);
-  for (std::size_t i = 0; i < report.energy.size(); ++i) {
-    sums_.energy[i] += report.energy[i];
-    if (std::isfinite(budget) && budget > 0)
-      sums_.budget_use = std::max(sums_.budget_use, report.energy[i] / budget);
-  }
+  for (std::size_t i = 0; i < report.energy.size(); ++i) sums_.energy[i] += report.energy[i];
+  sums_.budget_use = std::max(sums_.budget_use, report.budget_use);
   ++sums_.rounds;
   LASER_CHECK(sums_.budget_use <= 1 + 1e-6);  // no worker ever sends more than its budget
 }
@@ -186,6 +188,7 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
 NamedTensors Training::state() {
   NamedTensors state{{"parameters", parameters_}};
   add_tensors(state, "optimizer", optimizer_.state());
+  add_tensors(state, "downlink", downlink_.state());
   add_tensors(state, "average", average_.state());
   add_tensors(state, "statistics_average", statistics_average_.state());
   add_tensors(state, "aggregator", aggregator_.state());
@@ -222,6 +225,7 @@ void Training::load_state(const NamedTensors& state) {
     part.load_state(tensors_below(state, prefix));
   };
   load("optimizer", optimizer_, experiment_.momentum > 0 ? "velocity" : nullptr, parameters_.sizes());
+  downlink_.load_state(tensors_below(state, "downlink"), parameters_.size(0));
   load("average", average_, "sum", parameters_.sizes());
   const auto statistics = task_.statistics();
   load("statistics_average", statistics_average_, statistics.defined() ? "sum" : nullptr,

@@ -13,6 +13,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/record/schema.hpp"
+#include "laser/train/downlink.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/optimizer.hpp"
 #include "laser/train/task.hpp"
@@ -59,7 +60,7 @@ class Training {
 
   /// Step size of a round.
   [[nodiscard]] double learning_rate(std::int64_t round) const;
-  void add(const RoundReport& report, double budget);
+  void add(const RoundReport& report);
   EpochRecord end_epoch(const RoundReport& report, double budget);
   /// Calls visit(name, number) for all numbers that last: one list for saving and restoring.
   void visit_numbers(const std::function<void(const std::string&, double&)>& visit);
@@ -72,6 +73,7 @@ class Training {
   Solo collective_;
   Aggregator aggregator_;
   Sgd optimizer_;
+  Downlink downlink_;
   WeightAverage average_;
   WeightAverage statistics_average_;
   at::Tensor parameters_;  // [d]

@@ -1,0 +1,157 @@
+#include "studies.hpp"
+
+#include <fmt/ranges.h>
+
+#include "laser/channel/channel.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/options.hpp"
+
+namespace laser {
+namespace {
+
+using Values = std::vector<std::string>;
+using Grids = std::vector<std::vector<Axis>>;
+
+/// "first", ..., each `factor` times the one before.
+Axis powers(double first, double factor, int count) {
+  Axis axis{"power", {}};
+  for (int i = 0; i < count; ++i, first *= factor) axis.values.push_back(fmt::format("{}", first));
+  return axis;
+}
+
+// Small scale: a quarter of the width, a quarter of the rank, a sixteenth of the power. That leaves the
+// compression ratio, the power per parameter and lambda as they are. Methods alternate and the ends come
+// early, so that a study which is cut short compares something.
+Axis small_powers() { return {"power", {"250", "15.625", "4000", "62.5", "1000", "16000"}}; }
+
+/// The paper takes the best rate at every power, from the same grid for every method.
+Axis learning_rates() { return {"learning_rate", {"0.001", "0.005", "0.01", "0.05"}}; }
+
+/// Power needed for an accuracy: the two methods of the paper's tables.
+Study gain(const char* name, const char* sentence, const char* data, double first) {
+  const Axis methods{"method", {"laser", "zsgd"}};
+  const std::string config = data;
+  return {name,
+          sentence,
+          {{"small", config + "-small.toml", {{small_powers(), methods}}},
+           {"paper", config + ".toml", {{methods, powers(first, 2, 10), learning_rates()}}}}};
+}
+
+/// Accuracy over power: all methods of the paper's figures, the noiseless baseline beside them.
+Study comparison(const char* name, const char* sentence, const char* data, double first) {
+  const Axis all{"method", {"laser", "zsgd", "sketch", "randomk", "signum"}};
+  const Axis baseline{"method", {"sgd"}};
+  const std::string config = data;
+  return {name,
+          sentence,
+          {{"small",
+            config + "-small.toml",
+            {{small_powers(), {"method", {"laser", "zsgd"}}},
+             {baseline},
+             {{"power", {"250", "15.625", "4000"}}, {"method", {"sketch", "randomk", "signum"}}}}},
+           {"paper",
+            config + ".toml",
+            {{all, powers(first, 2, 10), learning_rates()}, {baseline, learning_rates()}}}}};
+}
+
+/// The budget over time; by rounds at small scale, which has few epochs.
+Study policies(const char* name, const char* sentence, const Values& moving) {
+  const Axis methods{"method", {"laser", "zsgd"}};
+  Axis policy{"power_policy", {"constant"}};
+  policy.values.insert(policy.values.end(), moving.begin(), moving.end());
+  return {name,
+          sentence,
+          {{"small",
+            "cifar10-small.toml",
+            {{methods, policy, {"power_period", {"round"}}, {"power", {"15.625", "250", "4000"}}}}},
+           {"paper", "cifar10.toml", {{methods, policy, powers(250, 2, 10)}}}}};
+}
+
+Study ranks() {
+  const Axis laser{"method", {"laser"}};
+  return {"fig5",
+          "CIFAR-10: accuracy over the rank at three powers (Figure 5)",
+          {{"small",
+            "cifar10-small.toml",
+            {{laser, {"rank", {"1", "2", "4", "8"}}, {"power", {"15.625", "250", "8000"}}}}},
+           {"paper",
+            "cifar10.toml",
+            {{laser, {"rank", {"1", "2", "4", "8", "16", "32"}}, {"power", {"250", "4000", "128000"}}}}}}};
+}
+
+/// This project's own methods against the paper's, all of them tuned alike.
+Study beyond() {
+  const Axis methods{"method",
+                     {"laser", "zsgd", "laser_matched", "zsgd_matched", "zsgd_momentum", "laser_momentum"}};
+  return {
+      "beyond",
+      "the methods of docs/beyond.md against tuned baselines: power for an accuracy",
+      {{"mnist", "beyond-mnist.toml", {{methods, {"power", {"0.01", "0.1", "0.3", "1", "3", "10"}}}}, true},
+       {"mlp", "beyond-mlp.toml", {{methods, powers(0.1, 10, 3)}}, true}}};
+}
+
+/// Every channel with a noise of its own; the methods at their own step sizes.
+Study all_channels() {
+  const Axis methods{"method", {"laser", "zsgd", "zsgd_matched"}};
+  Axis channel{"channel", {}};
+  for (const auto& entry : channels()) {
+    if (entry.name != "noiseless") channel.values.push_back(entry.name);
+  }
+  return {"channels",
+          "MNIST: accuracy over all channels of docs/channels.md at P = 0.1, 1, 10",
+          {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
+}
+
+}  // namespace
+
+const std::vector<Study>& studies() {
+  static const std::vector<Study> table{
+      {"table4",
+       "MNIST, all methods at P = 0.1, 1, 10 (Table 4)",
+       {{"paper",
+         "table4.toml",
+         {{{"method", {"laser", "randomk", "sketch", "zsgd", "adsgd", "signum", "sgd"}},
+           {"power", {"0.1", "1", "10"}}}}}}},
+      gain("table3", "CIFAR-10: power needed for an accuracy, LASER and Z-SGD (Table 3)", "cifar10", 250),
+      gain("table12", "CIFAR-100: power needed for an accuracy, LASER and Z-SGD (Table 12)", "cifar100", 500),
+      comparison("fig2", "CIFAR-10: accuracy over power, all methods (Figure 2)", "cifar10", 250),
+      policies("fig3", "CIFAR-10: budgets that fall over time (Figure 3)", {"linear_down", "step_down"}),
+      comparison("fig4", "CIFAR-100: accuracy over power, all methods (Figure 4)", "cifar100", 500),
+      ranks(),
+      policies("fig7", "CIFAR-10: budgets that rise over time (Figure 7)", {"linear_up", "step_up"}),
+      beyond(),
+      all_channels(),
+  };
+  return table;
+}
+
+const Study& find_study(const std::string& name) {
+  Values names;
+  for (const auto& study : studies()) {
+    if (study.name == name) return study;
+    names.push_back(study.name);
+  }
+  const auto near = nearest_name(name, names);
+  fail(ExitCode::kUsage, "unknown study '{}'{}; there is {}", name,
+       near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
+}
+
+const StudyScale& find_scale(const Study& study, const std::string& name) {
+  if (name.empty()) return study.scales.front();
+  Values names;
+  for (const auto& scale : study.scales) {
+    if (scale.name == name) return scale;
+    names.push_back(scale.name);
+  }
+  fail(ExitCode::kUsage, "{} has no scale '{}'; there is {}", study.name, name, fmt::join(names, ", "));
+}
+
+Grids with_seeds(const Grids& grids, std::int64_t seeds) {
+  Axis axis{"seed", {}};
+  for (std::int64_t s = 1; s <= seeds; ++s) axis.values.push_back(std::to_string(s));
+  Grids result = grids;
+  for (auto& grid : result) grid.insert(grid.begin(), axis);
+  return result;
+}
+
+}  // namespace laser

@@ -1,0 +1,40 @@
+// The published tables and figures that `laser reproduce` re-makes: a configuration and grids for each scale.
+// Facts only; running them is reproduce.cpp, the figures' values are those of src/laser/report.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "laser/train/sweep.hpp"
+
+namespace laser {
+
+/// A study at one scale.
+struct StudyScale {
+  std::string name;                      // "paper" or "small"
+  std::string config;                    // file in configs/
+  std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
+  bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
+};
+
+struct Study {
+  std::string name;
+  std::string sentence;
+  std::vector<StudyScale> scales;  // the first is the default
+};
+
+/// All studies, in the order of the help text. To add one: a row in studies.cpp.
+const std::vector<Study>& studies();
+
+/// The study of that name. Throws Error (usage) with the nearest known name if there is none.
+const Study& find_study(const std::string& name);
+
+/// The scale of that name, the default for an empty one. Throws Error (usage) where the study has none such.
+const StudyScale& find_scale(const Study& study, const std::string& name);
+
+/// The runs of a study with the seeds 1 .. `seeds`: all of the first seed first, so that a study which is cut
+/// short has whole curves.
+std::vector<std::vector<Axis>> with_seeds(const std::vector<std::vector<Axis>>& grids, std::int64_t seeds);
+
+}  // namespace laser
