@@ -6,6 +6,7 @@
 #include "laser/core/error.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/train/memory_budget.hpp"
 #include "laser/train/trainer.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -25,16 +26,25 @@ struct TrainArguments {
 };
 
 void print_result(const RunSummary& s, const std::string& folder) {
-  std::cout
-      << fmt::format("status              {}\n", s.status)
-      << fmt::format("test accuracy       {:.2f} %   raw weights after {} epochs\n", s.final_accuracy,
-                     s.epochs)
-      << fmt::format(
-             "                    {:.2f} %   best epoch of the averaged weights (the paper's metric)\n",
-             s.best_ema_accuracy)
-      << fmt::format(
-             "channel uses        {:.1f} per worker and round ({:.1f} x fewer than the {:.0f} parameters)\n",
-             s.symbols_per_round, s.dense_symbols / std::max(s.symbols_per_round, 1.0), s.dense_symbols);
+  std::cout << fmt::format("status              {}\n", s.status);
+  if (s.perplexity) {
+    std::cout << fmt::format(
+        "perplexity          {:.2f}   on random batches of the validation text after {} rounds\n",
+        *s.perplexity, s.rounds);
+    if (s.split_perplexity)
+      std::cout << fmt::format("                    {:.2f}   over the whole validation text\n",
+                               *s.split_perplexity);
+  } else if (s.epochs > 0) {
+    std::cout
+        << fmt::format("test accuracy       {:.2f} %   raw weights after {} epochs\n", s.final_accuracy,
+                       s.epochs)
+        << fmt::format(
+               "                    {:.2f} %   best epoch of the averaged weights (the paper's metric)\n",
+               s.best_ema_accuracy);
+  }
+  std::cout << fmt::format(
+      "channel uses        {:.1f} per worker and round ({:.1f} x fewer than the {:.0f} parameters)\n",
+      s.symbols_per_round, s.dense_symbols / std::max(s.symbols_per_round, 1.0), s.dense_symbols);
   if (s.power)
     std::cout << fmt::format("power budget used   {:.4f} at most, of every worker and round\n", s.budget_use);
   std::cout << fmt::format("time                {:.2f} s for {} rounds\n", s.seconds, s.rounds)
@@ -71,12 +81,13 @@ void run_train(const TrainArguments& arguments, CommandLine& line) {
   use_threads(experiment.threads);
   if (!arguments.quiet) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
+  if (!arguments.quiet)
+    std::cerr << memory_legend(memory_budget(experiment, *make_task(data, task_options(experiment)))) << '\n';
   ProgressLine progress(experiment.method, arguments.quiet);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };
   control.progress = [&](const Progress& p) {
-    progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds),
-                  p.accuracy > 0 ? fmt::format("accuracy {:.2f} %", p.accuracy) : "");
+    progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds), p.result);
   };
   const auto summary = train_into(folder, experiment, data, control, line.text, files);
   progress.clear();

@@ -10,9 +10,8 @@ WikiText load_wikitext(const std::filesystem::path& folder, const std::filesyste
     const auto path = folder / name;
     if (!std::filesystem::exists(path)) {
       fail(ExitCode::kData,
-           "{} is missing. HINT: `laser data fetch wikitext2` (or wikitext103) brings train.txt, valid.txt "
-           "and "
-           "test.txt; or name the folder that has them",
+           "{} is missing. HINT: `laser data fetch wikitext-2` (or wikitext-103) brings train.txt, valid.txt "
+           "and test.txt; or name the folder that has them",
            path.string());
     }
     return tokens_of_text(path, cache, encoder);

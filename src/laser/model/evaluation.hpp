@@ -1,12 +1,14 @@
-// What an evaluation reports: the same two numbers for every classifier.
+// What an evaluation reports: the same two numbers for every model.
 #pragma once
+
+#include <limits>
 
 namespace laser {
 
 /// Accuracy and mean cross-entropy over a set of examples.
 struct Evaluation {
-  double accuracy = 0;  // percent
-  double loss = 0;
+  double accuracy = std::numeric_limits<double>::quiet_NaN();  // percent; NaN for language models
+  double loss = 0;                                             // nats; of a language model: per token
 };
 
 }  // namespace laser

@@ -69,6 +69,10 @@ class Gpt2 {
   void gradients(const at::Tensor& parameters, std::span<const TokenBatches> workers,
                  const at::Tensor& gradients, std::span<double> losses) const;
 
+  /// Memory that the gradient of a batch [n, length] takes at most beside parameters and gradient, bytes; an
+  /// estimate for the CPU.
+  [[nodiscard]] double activation_bytes(std::int64_t n, std::int64_t length) const;
+
   /// Mean cross-entropy (nats) over all tokens of all batches, without dropout: perplexity is its
   /// exponential. Same bits for every number of threads.
   [[nodiscard]] double evaluate(const at::Tensor& parameters, std::span<const TokenBatch> batches) const;

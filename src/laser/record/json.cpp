@@ -129,6 +129,7 @@ void visit_epoch(Record& record, Visit&& visit) {
   visit("test_loss", record.test_loss);
   visit("test_accuracy", record.test_accuracy);
   visit("ema_accuracy", record.ema_accuracy);
+  visit("perplexity", record.perplexity);
   visit("power", record.power);
   visit("budget_use", record.budget_use);
   visit("energy", record.energy);
@@ -150,6 +151,8 @@ void visit_summary(Summary& summary, Visit&& visit) {
   visit("rounds", summary.rounds);
   visit("final_accuracy", summary.final_accuracy);
   visit("best_ema_accuracy", summary.best_ema_accuracy);
+  visit("perplexity", summary.perplexity);
+  visit("split_perplexity", summary.split_perplexity);
   visit("final_loss", summary.final_loss);
   visit("budget_use", summary.budget_use);
   visit("symbols_per_round", summary.symbols_per_round);

@@ -24,11 +24,13 @@ struct EpochRecord {
   std::int64_t epoch = 0;  // 1-based
   std::int64_t round = 0;  // iterations done so far
   double learning_rate = 0;
-  double train_loss = 0;       // mean over the epoch's mini-batches
-  double test_loss = 0;        // of the raw weights
-  double test_accuracy = 0;    // of the raw weights
-  double ema_accuracy = 0;     // of the exponential moving average of the weights (the paper's metric)
-  double power = 0;            // budget P_t of the epoch's last round
+  double train_loss = 0;             // mean over the epoch's mini-batches
+  double test_loss = 0;              // of the raw weights
+  double test_accuracy = 0;          // of the raw weights; NaN for language models
+  double ema_accuracy = 0;           // of the exponential moving average of the weights (the paper's metric);
+                                     // likewise
+  std::optional<double> perplexity;  // of language models, the paper's metric: exp(test_loss)
+  double power = 0;                  // budget P_t of the epoch's last round
   double budget_use = 0;       // max over workers and rounds of the epoch of energy sent / P_t (never over 1)
   std::vector<double> energy;  // [k] mean over the epoch's rounds of the energy that each worker sent
   double symbols = 0;          // mean channel uses per round
@@ -48,8 +50,10 @@ struct RunSummary {
   std::uint64_t seed = 0;
   std::int64_t epochs = 0;
   std::int64_t rounds = 0;
-  double final_accuracy = 0;     // raw weights, last epoch
-  double best_ema_accuracy = 0;  // the paper's metric: best over epochs of the EMA of the weights
+  double final_accuracy = 0;     // raw weights, last epoch; NaN for language models
+  double best_ema_accuracy = 0;  // the paper's metric: best over epochs of the EMA of the weights; likewise
+  std::optional<double> perplexity;        // of language models, the paper's metric: exp(final_loss)
+  std::optional<double> split_perplexity;  // over the whole validation text, at the end of a completed run
   double final_loss = 0;
   double budget_use = 0;  // max over the whole run
   double symbols_per_round = 0;

@@ -19,6 +19,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kMachineGroup = "machine";  // options of this group never change a result
 
+bool is_language_model(const std::string& task) { return model_of(task) == ModelKind::kLanguage; }
+
 template <class Table>
 std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
@@ -57,6 +59,38 @@ void describe_compressor(OptionList& list, CompressorOptions& o) {
   list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
   list.group("compressor", [&o] { return o.name == "top_k_projection"; });
   list.add_choice("decoder", o.decoder, {"pinv", "lmmse", "amp"}, "how the projections are decoded");
+}
+
+void describe_optimizer(OptionList& list, Experiment& e) {
+  auto& o = e.optimizer;
+  // What an option that is younger than published runs says by default is no part of their hashes.
+  list.group("training", [&e] { return e.optimizer.name != "sgd" || is_language_model(e.task); });
+  list.add_choice("optimizer", o.name, {"sgd", "adamw"}, "rule of the server's steps");
+  list.group("training", [&o] { return o.name == "sgd"; });
+  list.add_real("momentum", o.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
+  list.group("training", [&o] { return o.name == "adamw"; });
+  list.add_real("beta1", o.beta1, 0, 0.9999, false, "", "decay of the mean of the gradients");
+  list.add_real("beta2", o.beta2, 0, 0.999999, false, "", "decay of the mean of their squares");
+  list.add_real("epsilon", o.epsilon, 0, 1, true, "", "least divisor of a step");
+  list.group("training");
+  list.add_real("weight_decay", o.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
+  list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e.task); });
+  list.add_real("gradient_clip", o.gradient_clip, 0, kInfinity, false, "",
+                "longest estimate that the optimizer sees; 0: as it is");
+  list.group("training");
+}
+
+/// What the paper's experiment on a task has beside the defaults (spec 5).
+void apply_task(Experiment& e) {
+  if (!is_language_model(e.task)) return;
+  e.workers = 4;
+  e.batch_size = 15;
+  e.epochs = 40;  // of 500 rounds
+  e.learning_rate = 1e-3;
+  e.schedule = "one_cycle";
+  e.optimizer = {.name = "adamw", .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 1e-3};
+  e.width = 768;
+  e.power = 10000;
 }
 
 }  // namespace
@@ -119,20 +153,24 @@ void describe(OptionList& list, Experiment& e) {
   list.add_real("warmup_fraction", e.warmup_fraction, 0, 1, false, "", "share of the rounds until the peak");
   list.add_real("start_divisor", e.start_divisor, 0, kInfinity, true, "", "peak / first step size");
   list.add_real("end_divisor", e.end_divisor, 0, kInfinity, true, "", "first / last step size");
-  list.group("training");
-  list.add_real("momentum", e.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
-  list.add_real("weight_decay", e.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
+  describe_optimizer(list, e);
   list.add_choice("message_scale", e.message_scale, {"grad", "learning_rate"},
                   "s of M = e + s g: the gradient itself, or the paper's gamma g");
+  list.group("training", [&e] { return !is_language_model(e.task); });
   list.add_real("ema_decay", e.ema_decay, 0, 0.999999, false, "",
                 "per round, of the averaged weights that the paper evaluates");
 
-  const auto residual = [&e] { return is_residual(e.task); };
+  const auto network = [&e] { return model_of(e.task) != ModelKind::kOneLayer; };
+  const auto residual = [&e] { return model_of(e.task) == ModelKind::kResidual; };
+  list.group("model", network);
+  list.add_integer("width", e.width, 1, 8192, "",
+                   "channels of a ResNet18's first stage; numbers a token of GPT-2");
   list.group("model", residual);
-  list.add_integer("width", e.width, 1, 1024, "channels", "of the first stage of the ResNet18");
   list.add_flag("augment", e.augment, "random crops and flips of the training images");
   list.add_flag("decay_norms", e.decay_norms, "weight decay on BatchNorm as well");
+  list.group("model", network);
   list.add_choice("precision", e.precision, {"float32", "bfloat16"}, "numbers of activations");
+  describe(list, e.language, [&e] { return is_language_model(e.task); });
 
   list.group(kMachineGroup);
   list.add_choice("device", e.device, {"auto", "cpu", "cuda"}, "where the model computes");
@@ -155,13 +193,14 @@ Experiment resolve(const Settings& settings) {
   OptionList list;
   describe(list, experiment);
   for (const auto& [key, value] : settings) {
-    if (key == "method") list.set(key, value);
+    if (key == "method" || key == "task") list.set(key, value);
   }
+  apply_task(experiment);
   const auto& recipe = find_recipe(experiment.method);
   apply(recipe, experiment.algorithm);
   if (recipe.plain_rate > 0) {
     experiment.learning_rate = recipe.plain_rate;
-    experiment.momentum = 0;
+    experiment.optimizer.momentum = 0;
   }
   for (const auto& [key, value] : settings) list.set(key, value);
   validate(experiment);

@@ -11,10 +11,13 @@
 #include "laser/core/options.hpp"
 #include "laser/data/sharding.hpp"
 #include "laser/train/downlink.hpp"
+#include "laser/train/language_options.hpp"
+#include "laser/train/optimizer.hpp"
 
 namespace laser {
 
-/// Everything that a run depends on. Defaults are the paper's MNIST experiment (spec 5, E4).
+/// Everything that a run depends on. Defaults are the paper's MNIST experiment (spec 5, E4); tasks of
+/// language models bring their own (E1).
 struct Experiment {
   std::string method = "laser";
   Algorithm algorithm;
@@ -32,8 +35,7 @@ struct Experiment {
   DownlinkOptions downlink;
 
   double learning_rate = 0.01;
-  double momentum = 0.9;
-  double weight_decay = 1e-4;
+  OptimizerOptions optimizer{.weight_decay = 1e-4};
   std::string message_scale = "grad";  // grad | learning_rate: s of M = e + s g (spec 2.3)
   double ema_decay = 0.99;
   bool decay_norms = false;  // weight decay on normalisation as well
@@ -45,10 +47,11 @@ struct Experiment {
   double start_divisor = 100;         // one_cycle
   double end_divisor = 0.05;          // one_cycle
 
-  std::int64_t width = 64;            // ResNet18: channels of the first stage
+  std::int64_t width = 64;            // ResNet18: channels of the first stage; GPT-2: numbers a token
   bool augment = true;                // random crops and flips of images
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
+  LanguageOptions language;
 
   std::int64_t threads = 0;  // 0: all cores of a single run, one each in a sweep
   std::string data_dir;
@@ -67,8 +70,8 @@ Settings read_settings(const std::string& path);
 /// Splits "key=value". Throws Error (usage) if there is no '='.
 std::pair<std::string, std::string> parse_assignment(const std::string& text);
 
-/// Defaults, then the recipe of the method, then the settings; checked as a whole. Throws Error
-/// (configuration).
+/// Defaults, then those of the task, then the recipe of the method, then the settings; checked as a whole.
+/// Throws Error (configuration).
 Experiment resolve(const Settings& settings);
 
 /// Throws Error (configuration) where options that are fine alone don't go together.

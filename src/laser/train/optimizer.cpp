@@ -2,33 +2,148 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
+#include "laser/kernels/reduction.hpp"
+
 namespace laser {
+namespace {
 
-void Sgd::step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) {
-  if (weight_decay_ != 0) {
-    for (const auto& [first, size] : decayed_) {
-      estimate.narrow(0, first, size).add_(parameters.narrow(0, first, size), weight_decay_);
+/// Shortens a vector that is longer than `limit` (> 0) to it.
+void clip(at::Tensor& estimate, double limit) {
+  if (limit <= 0) return;
+  const auto size = static_cast<std::size_t>(estimate.numel());
+  const double norm = std::sqrt(sum_of_squares(std::span<const float>(estimate.data_ptr<float>(), size)));
+  if (norm > limit) estimate.mul_(limit / norm);
+}
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(const OptimizerOptions& options, Ranges decayed) : options_(options), decayed_(std::move(decayed)) {}
+
+  void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) override {
+    clip(estimate, options_.gradient_clip);
+    if (options_.weight_decay != 0) {
+      for (const auto& [first, size] : decayed_) {
+        estimate.narrow(0, first, size).add_(parameters.narrow(0, first, size), options_.weight_decay);
+      }
     }
+    if (options_.momentum == 0) {
+      parameters.sub_(estimate, learning_rate);
+      return;
+    }
+    if (velocity_.defined()) {
+      velocity_.mul_(options_.momentum).add_(estimate);
+    } else {
+      velocity_ = estimate.clone();
+    }
+    parameters.sub_(velocity_, learning_rate);
   }
-  if (momentum_ == 0) {
-    parameters.sub_(estimate, learning_rate);
-    return;
-  }
-  if (velocity_.defined()) {
-    velocity_.mul_(momentum_).add_(estimate);
-  } else {
-    velocity_ = estimate.clone();
-  }
-  parameters.sub_(velocity_, learning_rate);
-}
 
-NamedTensors Sgd::state() const {
-  if (!velocity_.defined()) return {};
-  return {{"velocity", velocity_}};
-}
+  [[nodiscard]] std::vector<std::string> vectors() const override {
+    return options_.momentum == 0 ? std::vector<std::string>{} : std::vector<std::string>{"velocity"};
+  }
+  [[nodiscard]] NamedTensors state() const override {
+    if (!velocity_.defined()) return {};
+    return {{"velocity", velocity_}};
+  }
+  void load_state(const NamedTensors& state) override {
+    velocity_ = state.contains("velocity") ? state.at("velocity") : at::Tensor();
+  }
 
-void Sgd::load_state(const NamedTensors& state) {
-  velocity_ = state.contains("velocity") ? state.at("velocity") : at::Tensor();
+ private:
+  OptimizerOptions options_;
+  Ranges decayed_;
+  at::Tensor velocity_;  // [d]; undefined before the first step
+};
+
+class AdamW final : public Optimizer {
+ public:
+  AdamW(const OptimizerOptions& options, Ranges decayed) : options_(options), decayed_(std::move(decayed)) {}
+
+  void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) override {
+    clip(estimate, options_.gradient_clip);
+    if (!mean_.defined()) {
+      mean_ = at::zeros_like(parameters);
+      square_ = at::zeros_like(parameters);
+    }
+    ++steps_;
+    std::int64_t end = 0;
+    for (const auto& [first, size] : decayed_) {
+      update(parameters, estimate, end, first, learning_rate, 0);
+      update(parameters, estimate, first, first + size, learning_rate, options_.weight_decay);
+      end = first + size;
+    }
+    update(parameters, estimate, end, parameters.numel(), learning_rate, 0);
+  }
+
+  [[nodiscard]] std::vector<std::string> vectors() const override { return {"mean", "square"}; }
+  [[nodiscard]] NamedTensors state() const override {
+    if (!mean_.defined()) return {};
+    return {{"mean", mean_},
+            {"square", square_},
+            {"steps", at::scalar_tensor(static_cast<double>(steps_), at::kDouble)}};
+  }
+  void load_state(const NamedTensors& state) override {
+    mean_ = square_ = at::Tensor();
+    steps_ = 0;
+    if (!state.contains("mean")) return;
+    const auto steps = state.find("steps");
+    if (steps == state.end() || steps->second.numel() != 1)
+      fail(ExitCode::kData, "the saved state has no number of the optimizer's steps");
+    mean_ = state.at("mean");
+    square_ = state.at("square");
+    steps_ = static_cast<std::int64_t>(steps->second.item<double>());
+  }
+
+ private:
+  /// One pass over the numbers first .. end - 1: in the order of PyTorch's operations, one after the other.
+  void update(at::Tensor& parameters, const at::Tensor& estimate, std::int64_t first, std::int64_t end,
+              double learning_rate, double weight_decay) {
+    const auto t = static_cast<double>(steps_);
+    const auto beta1 = static_cast<float>(options_.beta1), beta2 = static_cast<float>(options_.beta2);
+    const auto fresh1 = static_cast<float>(1 - options_.beta1),
+               fresh2 = static_cast<float>(1 - options_.beta2);
+    const auto keep = static_cast<float>(1 - learning_rate * weight_decay);
+    const auto rate = static_cast<float>(learning_rate / (1 - std::pow(options_.beta1, t)));
+    const auto correction = static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)));
+    const auto epsilon = static_cast<float>(options_.epsilon);
+    float* const theta = parameters.data_ptr<float>();
+    const float* const g = estimate.data_ptr<float>();
+    float* const m = mean_.data_ptr<float>();
+    float* const v = square_.data_ptr<float>();
+    constexpr std::int64_t kPiece = 1 << 16;
+    const auto pieces = static_cast<std::size_t>((end - first + kPiece - 1) / kPiece);
+    for_each_piece(
+        pieces,
+        [=](std::size_t piece) {
+          const auto from = first + static_cast<std::int64_t>(piece) * kPiece;
+          const auto to = std::min(from + kPiece, end);
+          for (auto i = from; i < to; ++i) {
+            m[i] = beta1 * m[i] + fresh1 * g[i];
+            v[i] = beta2 * v[i] + fresh2 * g[i] * g[i];
+            theta[i] = keep * theta[i] - rate * m[i] / (std::sqrt(v[i]) / correction + epsilon);
+          }
+        },
+        pieces > 1);
+  }
+
+  OptimizerOptions options_;
+  Ranges decayed_;
+  std::int64_t steps_ = 0;
+  at::Tensor mean_;    // [d], of the estimates; undefined before the first step
+  at::Tensor square_;  // [d], of their squares
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed) {
+  if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(decayed));
+  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(decayed));
+  fail(ExitCode::kConfiguration, "optimizer = '{}' is unknown", options.name);
 }
 
 void WeightAverage::update(const at::Tensor& values) {

@@ -1,10 +1,12 @@
-// Optimizers on the server's estimate. Momentum and weight decay act after aggregation and are never
-// transmitted.
+// Optimizers on the server's estimate. Momentum, weight decay and adaptive steps act after aggregation and
+// are never transmitted.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,25 +17,34 @@ namespace laser {
 /// Runs of the parameter vector, (first, size), in order.
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
-/// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5; PyTorch's convention).
-class Sgd {
- public:
-  /// `decayed`: where weight decay acts.
-  Sgd(double momentum, double weight_decay, Ranges decayed)
-      : momentum_(momentum), weight_decay_(weight_decay), decayed_(std::move(decayed)) {}
-  /// One step; `estimate` [d] is overwritten.
-  void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate);
-  /// "velocity" [d] once there is one.
-  [[nodiscard]] NamedTensors state() const;
-  /// Restores what `state` returned.
-  void load_state(const NamedTensors& state);
-
- private:
-  double momentum_;
-  double weight_decay_;
-  Ranges decayed_;
-  at::Tensor velocity_;  // [d]; undefined before the first step
+struct OptimizerOptions {
+  std::string name = "sgd";  // sgd | adamw
+  double momentum = 0.9;     // sgd
+  double beta1 = 0.9;        // adamw: decay of the mean
+  double beta2 = 0.999;      // adamw: decay of the mean square
+  double epsilon = 1e-8;     // adamw
+  double weight_decay = 0;
+  double gradient_clip = 0;  // longest estimate; 0: as it is
 };
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// One step of `parameters` [d]; `estimate` [d] is overwritten. Same bits for every number of threads.
+  virtual void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) = 0;
+  /// Vectors [d] that last: what `state` holds after the first step.
+  [[nodiscard]] virtual std::vector<std::string> vectors() const = 0;
+  /// What lasts between steps; nothing before the first.
+  [[nodiscard]] virtual NamedTensors state() const = 0;
+  /// Restores what `state` returned. Throws Error (data) where a number is missing; the caller has checked
+  /// the vectors.
+  virtual void load_state(const NamedTensors& state) = 0;
+};
+
+/// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5), or AdamW, weight decay
+/// apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. `decayed`: where
+/// weight decay acts. Throws Error (configuration) on an unknown name.
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed);
 
 /// Exponential moving average with bias correction, the paper's evaluation (spec 5).
 class WeightAverage {

@@ -104,7 +104,8 @@ class Sweep {
 
   SweepResult run(std::int64_t parallel) {
     for (const auto& job : jobs_)
-      check_fits(job.experiment, *make_task(data_.get(job.experiment), task_options(job.experiment)));
+      check_fits(job.experiment, *make_task(data_.get(job.experiment), task_options(job.experiment)),
+                 parallel);
     std::vector<std::thread> threads;
     for (std::int64_t i = 0; i < parallel; ++i) threads.emplace_back([this] { work(); });
     for (auto& thread : threads) thread.join();

@@ -9,15 +9,17 @@ namespace {
 struct TaskEntry {
   const char* name;
   std::shared_ptr<TaskData> (*load)(const TaskOptions& options);
-  bool residual;
+  ModelKind model;
 };
 
 /// The tasks' table of contents.
 constexpr TaskEntry kTasks[] = {
-    {"mnist", load_mnist_data, false},
-    {"mnist_mlp", load_mnist_data, false},
-    {"cifar10", load_cifar_data, true},
-    {"cifar100", load_cifar_data, true},
+    {"mnist", load_mnist_data, ModelKind::kOneLayer},
+    {"mnist_mlp", load_mnist_data, ModelKind::kOneLayer},
+    {"cifar10", load_cifar_data, ModelKind::kResidual},
+    {"cifar100", load_cifar_data, ModelKind::kResidual},
+    {"wikitext2", load_wikitext_data, ModelKind::kLanguage},
+    {"wikitext103", load_wikitext_data, ModelKind::kLanguage},
 };
 
 }  // namespace
@@ -40,11 +42,11 @@ std::vector<std::string> task_names() {
   return names;
 }
 
-bool is_residual(const std::string& task) {
+ModelKind model_of(const std::string& name) {
   for (const auto& entry : kTasks) {
-    if (task == entry.name) return entry.residual;
+    if (name == entry.name) return entry.model;
   }
-  return false;
+  return ModelKind::kOneLayer;
 }
 
 }  // namespace laser

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "laser/core/layout.hpp"
 #include "laser/data/sharding.hpp"
 #include "laser/model/evaluation.hpp"
+#include "laser/train/language_options.hpp"
 
 namespace laser {
 
@@ -30,17 +32,19 @@ struct TaskOptions {
   std::uint64_t seed = 1;
   ShardingOptions shards;   // with shards.held_out the accuracies are those of the held-out examples
   std::int64_t epochs = 1;  // of the whole run: no batch beyond is prepared
-  std::int64_t width = 64;  // of the first stage of a ResNet18
+  std::int64_t width = 64;  // of the first stage of a ResNet18, or of GPT-2
   bool augment = true;      // random crops and flips
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
+  LanguageOptions language;
 };
 
 class Task {
  public:
   virtual ~Task() = default;
   [[nodiscard]] virtual const Layout& layout() const = 0;
-  /// Rounds until all training examples have been used once.
+  /// Rounds until all training examples have been used once, or what stands for it where examples are drawn
+  /// anew every time.
   [[nodiscard]] virtual std::int64_t rounds_per_epoch() const = 0;
   /// Initial parameters [d], a function of the seed.
   [[nodiscard]] virtual at::Tensor initial_parameters() const = 0;
@@ -56,6 +60,14 @@ class Task {
   [[nodiscard]] virtual at::Tensor statistics() const { return {}; }
   /// Test accuracy and loss at `parameters` [d] with `statistics` [B].
   virtual Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) = 0;
+  /// Whether the paper's metric is of the averaged weights, so that they are kept and evaluated.
+  [[nodiscard]] virtual bool averages() const { return true; }
+  /// Mean loss over the whole split that `evaluate` looks at a sample of; nothing where it looks at all of
+  /// it.
+  virtual std::optional<double> whole_loss(const at::Tensor& /*parameters*/) { return {}; }
+  /// Main memory that gradients and evaluation take beside parameters and gradients, bytes, estimated; 0
+  /// where it is small or not known.
+  [[nodiscard]] virtual double working_bytes() const { return 0; }
   /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
   [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
   /// What lasts beside the parameters.
@@ -75,7 +87,9 @@ std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOption
 /// Names of all tasks, for option lists.
 std::vector<std::string> task_names();
 
-/// Whether the options of a ResNet18 matter to a task.
-bool is_residual(const std::string& task);
+/// The model of a task: it decides which options matter.
+enum class ModelKind { kOneLayer, kResidual, kLanguage };
+/// That of the task `name`; one layer where the name is unknown.
+ModelKind model_of(const std::string& name);
 
 }  // namespace laser

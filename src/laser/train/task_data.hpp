@@ -14,5 +14,6 @@ class TaskData {
 
 std::shared_ptr<TaskData> load_mnist_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options);
+std::shared_ptr<TaskData> load_wikitext_data(const TaskOptions& options);
 
 }  // namespace laser

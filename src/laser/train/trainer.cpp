@@ -13,6 +13,7 @@
 #include "laser/core/error.hpp"
 #include "laser/record/writer.hpp"
 #include "laser/train/checkpoint.hpp"
+#include "laser/train/memory_budget.hpp"
 #include "laser/train/training.hpp"
 #include "laser/train/versions.hpp"
 
@@ -80,7 +81,7 @@ class Saver {
 
   /// After an evaluation.
   void keep_best(const Training& training, const EpochRecord& record) {
-    if (!files_.weights || record.ema_accuracy <= best_) return;
+    if (!files_.weights || !(record.ema_accuracy > best_)) return;  // NaN: there is no accuracy
     best_ = record.ema_accuracy;
     write_checkpoint(folder_ + "/best.safetensors", {training.weights(), {{"experiment", hash_}}});
   }
@@ -114,7 +115,7 @@ bool run(Training& training, const RunControl& control, AfterRound after_round) 
     const auto record = training.advance();
     if (record && control.record) control.record(*record);
     after_round(record);
-    if (control.progress) control.progress({training.rounds_done(), training.rounds(), training.accuracy()});
+    if (control.progress) control.progress({training.rounds_done(), training.rounds(), training.result()});
     if (control.stop && control.stop() && !training.finished()) return false;
   }
   return true;
@@ -136,6 +137,7 @@ TaskOptions task_options(const Experiment& e) {
   options.augment = e.augment;
   options.precision = e.precision;
   options.device = e.device;
+  options.language = e.language;
   return options;
 }
 
@@ -148,8 +150,9 @@ RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
   return summary;
 }
 
-void check_fits(const Experiment& experiment, const Task& task) {
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs) {
   make_compressor(experiment.algorithm.compressor)->check(task.layout());
+  check_memory(memory_budget(experiment, task), runs, available_memory());
 }
 
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,

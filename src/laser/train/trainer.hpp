@@ -15,7 +15,7 @@ namespace laser {
 struct Progress {
   std::int64_t rounds_done = 0;
   std::int64_t rounds = 0;
-  double accuracy = 0;  // of the last evaluation, percent
+  std::string result;  // of the last evaluation, in words; empty before the first
 };
 
 /// How a run talks to whoever started it. Every member may be empty.
@@ -43,8 +43,9 @@ TaskOptions task_options(const Experiment& experiment);
 RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
 
 /// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for
-/// every tensor): known before anything is written.
-void check_fits(const Experiment& experiment, const Task& task);
+/// every tensor), or `runs` of it at a time do not fit into the memory that is free: known before anything is
+/// written.
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs = 1);
 
 /// Trains into a run folder: configuration, versions, a line an epoch, summary - also when the run fails, is
 /// interrupted, or diverges - and checkpoints, from which `files.resume` goes on bit for bit. Throws what

@@ -18,6 +18,8 @@
 namespace laser {
 namespace {
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // no accuracy
+
 std::vector<double> budgets(const Experiment& e, std::int64_t rounds, std::int64_t rounds_per_epoch) {
   if (!make_channel(e.algorithm.channel)->noisy()) {
     return std::vector<double>(static_cast<std::size_t>(rounds), std::numeric_limits<double>::infinity());
@@ -63,7 +65,7 @@ Training::Training(const Experiment& experiment, Task& task)
       collective_(experiment.workers),
       aggregator_(task.layout(), experiment.algorithm, static_cast<std::uint64_t>(experiment.seed),
                   collective_),
-      optimizer_(experiment.momentum, experiment.weight_decay, decayed(task, experiment.decay_norms)),
+      optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms))),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),
       statistics_average_(experiment.ema_decay),
@@ -73,6 +75,7 @@ Training::Training(const Experiment& experiment, Task& task)
       losses_(static_cast<std::size_t>(experiment.workers)) {
   sums_.energy.resize(losses_.size(), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
+  if (!task.averages()) summary_.final_accuracy = summary_.best_ema_accuracy = kNone;
 }
 
 double Training::learning_rate(std::int64_t round) const {
@@ -99,10 +102,10 @@ std::optional<EpochRecord> Training::advance() {
   add(report);
   if (!report.unheard) {
     const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
-    optimizer_.step(parameters_, estimate_, rate);
+    optimizer_->step(parameters_, estimate_, rate);
     downlink_.broadcast(round_, before, parameters_);
   }
-  average_.update(parameters_);
+  if (task_.averages()) average_.update(parameters_);
   if (const auto statistics = task_.statistics(); statistics.defined())
     statistics_average_.update(statistics);
   ++round_;
@@ -135,8 +138,13 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   record.test_loss = raw.loss;
   record.test_accuracy = raw.accuracy;
   const bool statistics = task_.statistics().defined();
-  record.ema_accuracy =
-      task_.evaluate(average_.value(), statistics ? statistics_average_.value() : at::Tensor()).accuracy;
+  if (task_.averages()) {
+    const auto averaged = statistics ? statistics_average_.value() : at::Tensor();
+    record.ema_accuracy = task_.evaluate(average_.value(), averaged).accuracy;
+  } else {
+    record.ema_accuracy = kNone;
+    record.perplexity = std::exp(raw.loss);
+  }
   record.power = std::isfinite(budget) ? budget : 0.0;
   record.memory_ratio = report.memory_ratio;
   record.lambda = report.lambda;
@@ -149,13 +157,24 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   summary_.epochs = record.epoch;
   summary_.final_accuracy = raw.accuracy;
   summary_.final_loss = raw.loss;
-  summary_.best_ema_accuracy = std::max(summary_.best_ema_accuracy, record.ema_accuracy);
+  summary_.best_ema_accuracy =
+      task_.averages() ? std::max(summary_.best_ema_accuracy, record.ema_accuracy) : kNone;
+  summary_.perplexity = record.perplexity;
+  if (finished()) {
+    if (const auto loss = task_.whole_loss(parameters_)) summary_.split_perplexity = std::exp(*loss);
+  }
   summary_.budget_use = std::max(summary_.budget_use, record.budget_use);
   symbols_ += sums_.symbols;
   summary_.symbols_per_round = symbols_ / static_cast<double>(round_);
   sums_ = {};
   sums_.energy.resize(losses_.size(), 0.0);
   return record;
+}
+
+std::string Training::result() const {
+  if (summary_.epochs == 0) return "";
+  return summary_.perplexity ? fmt::format("perplexity {:.1f}", *summary_.perplexity)
+                             : fmt::format("accuracy {:.2f} %", summary_.final_accuracy);
 }
 
 RunSummary Training::summary() const {
@@ -187,7 +206,7 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
 
 NamedTensors Training::state() {
   NamedTensors state{{"parameters", parameters_}};
-  add_tensors(state, "optimizer", optimizer_.state());
+  add_tensors(state, "optimizer", optimizer_->state());
   add_tensors(state, "downlink", downlink_.state());
   add_tensors(state, "average", average_.state());
   add_tensors(state, "statistics_average", statistics_average_.state());
@@ -216,26 +235,32 @@ void Training::load_state(const NamedTensors& state) {
     fail(ExitCode::kData, "the saved state stands at round {} of {}", round_, rounds_);
   }
   summary_.rounds = round_;
+  if (!task_.averages() && summary_.epochs > 0) summary_.perplexity = std::exp(summary_.final_loss);
   const auto workers = static_cast<std::int64_t>(sums_.energy.size());
   const auto energy = find("progress/epoch/energy", {workers}, at::kDouble);
   sums_.energy.assign(energy.data_ptr<double>(), energy.data_ptr<double>() + workers);
   // What exists from the first round on must be there from then on.
-  const auto load = [&](const std::string& prefix, auto& part, const char* tensor, at::IntArrayRef sizes) {
-    if (round_ > 0 && tensor != nullptr) (void)find(prefix + "/" + tensor, sizes, at::kFloat);
+  const auto load = [&](const std::string& prefix, auto& part, const std::vector<std::string>& tensors,
+                        at::IntArrayRef sizes) {
+    for (const auto& tensor : tensors) {
+      if (round_ > 0) (void)find(prefix + "/" + tensor, sizes, at::kFloat);
+    }
     part.load_state(tensors_below(state, prefix));
   };
-  load("optimizer", optimizer_, experiment_.momentum > 0 ? "velocity" : nullptr, parameters_.sizes());
+  load("optimizer", *optimizer_, optimizer_->vectors(), parameters_.sizes());
   downlink_.load_state(tensors_below(state, "downlink"), parameters_.size(0));
-  load("average", average_, "sum", parameters_.sizes());
+  using Names = std::vector<std::string>;
+  load("average", average_, task_.averages() ? Names{"sum"} : Names{}, parameters_.sizes());
   const auto statistics = task_.statistics();
-  load("statistics_average", statistics_average_, statistics.defined() ? "sum" : nullptr,
+  load("statistics_average", statistics_average_, statistics.defined() ? Names{"sum"} : Names{},
        statistics.defined() ? statistics.sizes() : at::IntArrayRef());
   aggregator_.load_state(tensors_below(state, "aggregator"));
   task_.load_state(tensors_below(state, "task"));
 }
 
 NamedTensors Training::weights() const {
-  NamedTensors weights{{"parameters", parameters_}, {"ema", average_.value()}};
+  NamedTensors weights{{"parameters", parameters_}};
+  if (task_.averages()) weights["ema"] = average_.value();
   const auto statistics = task_.statistics();
   if (statistics.defined()) {
     weights["statistics"] = statistics;

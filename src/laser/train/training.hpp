@@ -7,7 +7,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
@@ -34,8 +36,8 @@ class Training {
   /// Error (non-finite) when training diverges.
   std::optional<EpochRecord> advance();
 
-  /// Accuracy at the last evaluation, percent; 0 before the first.
-  [[nodiscard]] double accuracy() const { return summary_.final_accuracy; }
+  /// The last evaluation in words, "accuracy 84.20 %" or "perplexity 312.5"; empty before the first.
+  [[nodiscard]] std::string result() const;
   /// What is known so far, as "completed" or (with rounds left) "interrupted", with the hash of the weights;
   /// without what only the caller knows.
   [[nodiscard]] RunSummary summary() const;
@@ -47,7 +49,8 @@ class Training {
   /// (data) if it does not fit.
   void load_state(const NamedTensors& state);
 
-  /// "parameters" and their average "ema" [d], and the models' statistics where there are any.
+  /// "parameters" [d], their average "ema" [d] where it is kept, and the models' statistics where there are
+  /// any.
   [[nodiscard]] NamedTensors weights() const;
 
  private:
@@ -72,7 +75,7 @@ class Training {
   std::vector<double> budgets_;  // P_t of every round; infinite without noise
   Solo collective_;
   Aggregator aggregator_;
-  Sgd optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   Downlink downlink_;
   WeightAverage average_;
   WeightAverage statistics_average_;

@@ -1,0 +1,114 @@
+#include "laser/train/memory_budget.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+constexpr double kFloat = 4;  // bytes
+
+/// "2.31 GB" or "4.2 MB"; decimal, as in the paper.
+std::string bytes_text(double bytes) {
+  return bytes >= 1e9 ? fmt::format("{:.2f} GB", bytes / 1e9) : fmt::format("{:.1f} MB", bytes / 1e6);
+}
+
+/// The number after the word `name` in a file.
+std::optional<double> number_after(const char* path, const std::string& name) {
+  std::ifstream file(path);
+  for (std::string word; file >> word;) {
+    double number = 0;
+    if (word == name && file >> number) return number;
+  }
+  return {};
+}
+
+/// The number that a file holds; nothing if it holds a word ("max") or is not there.
+std::optional<double> number_in(const std::string& path) {
+  std::ifstream file(path);
+  double number = 0;
+  if (file >> number) return number;
+  return {};
+}
+
+}  // namespace
+
+std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task) {
+  const auto d = static_cast<double>(task.layout().size), k = static_cast<double>(e.workers);
+  const auto compressor = make_compressor(e.algorithm.compressor);
+  double compressed = 0, factors = 0;
+  for (const auto& layer : task.layout().layers) {
+    if (!compressor->applies(layer)) continue;
+    compressed += static_cast<double>(layer.size);
+    if (e.algorithm.compressor.name == "low_rank")
+      factors += static_cast<double>(effective_rank(layer, e.algorithm.compressor.rank) *
+                                     (layer.rows + layer.columns));
+  }
+  std::vector<MemoryItem> items;
+  const auto add = [&](const char* name, double bytes, const std::string& sentence) {
+    if (bytes > 0) items.push_back({name, bytes, sentence});
+  };
+  add("weights", d * kFloat * (task.averages() ? 2 : 1), task.averages() ? "with their average" : "");
+  add("optimizer", d * kFloat * static_cast<double>(make_optimizer(e.optimizer, {})->vectors().size()), "");
+  add("estimate", 2 * d * kFloat, "of the mean gradient, with and without noise");
+  add("factors", factors * kFloat * (k + 2), "of all workers, and the last ones");
+  if (e.algorithm.feedback != "none") {
+    const bool half = e.algorithm.memory == "bfloat16";
+    add("error memory", k * compressed * (half ? 2 : kFloat),
+        fmt::format("{} workers{}", e.workers, half ? ", bfloat16" : ""));
+  }
+  add("gradients", k * d * kFloat, fmt::format("{} workers", e.workers));
+  add("model", task.working_bytes(), "activations and logits, estimated");
+  std::ranges::stable_sort(items, {}, &MemoryItem::bytes);
+  return items;
+}
+
+double total_bytes(const std::vector<MemoryItem>& items) {
+  double sum = 0;
+  for (const auto& item : items) sum += item.bytes;
+  return sum;
+}
+
+std::string memory_legend(const std::vector<MemoryItem>& items) {
+  std::string text;
+  const auto line = [&](const std::string& name, double bytes, const std::string& sentence) {
+    text += fmt::format("{:<11}{:<19} {:<12} {}", text.empty() ? "memory" : "", name, bytes_text(bytes),
+                        sentence);
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  };
+  for (const auto& item : items) line(item.name, item.bytes, item.sentence);
+  const auto available = available_memory();
+  line("sum", total_bytes(items), available ? fmt::format("{} are free", bytes_text(*available)) : "");
+  return text;
+}
+
+std::optional<double> available_memory() {
+  auto available = number_after("/proc/meminfo", "MemAvailable:");
+  if (available) *available *= 1024;
+  const auto limit = number_in("/sys/fs/cgroup/memory.max"),
+             used = number_in("/sys/fs/cgroup/memory.current");
+  if (!limit || !used) return available;
+  // Pages of files that nobody has used lately are given up when memory is short.
+  const auto cache = number_after("/sys/fs/cgroup/memory.stat", "inactive_file").value_or(0);
+  const double left = std::max(0.0, *limit - *used + cache);
+  return std::min(available.value_or(left), left);
+}
+
+void check_memory(const std::vector<MemoryItem>& items, std::int64_t runs, std::optional<double> available) {
+  const double needed = total_bytes(items) * static_cast<double>(runs);
+  if (!available || needed <= *available) return;
+  std::string parts;
+  for (auto item = items.rbegin(); item != items.rend(); ++item)
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", item->name, bytes_text(item->bytes));
+  fail(
+      ExitCode::kConfiguration,
+      "{} of memory are needed{} ({}), and {} are free. HINT: memory=bfloat16 halves the error memory; fewer "
+      "workers, {}a smaller model or batch need less",
+      bytes_text(needed), runs > 1 ? fmt::format(" for {} runs at a time", runs) : "", parts,
+      bytes_text(*available), runs > 1 ? "fewer runs at a time, " : "");
+}
+
+}  // namespace laser
