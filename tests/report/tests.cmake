@@ -1,4 +1,7 @@
 laser_test(report/paper_values_test LINK laser_report)
+laser_test(report/paper_curves_test LINK laser_report nlohmann_json::nlohmann_json)
+laser_test(report/power_needed_test LINK laser_report)
+laser_test(report/best_rate_test LINK laser_report)
 laser_test(report/report_test LINK laser_report)
 laser_test(report/table_test LINK laser_report)
 laser_test(report/tuned_test LINK laser_report nlohmann_json::nlohmann_json)

@@ -23,10 +23,17 @@ at::Tensor as_images(std::vector<float>& pixels) {
       .permute({0, 3, 1, 2});
 }
 
+/// How many of `size` images are used where `wanted` were asked for. Throws Error (configuration).
+std::int64_t used(const char* setting, std::int64_t wanted, std::int64_t size) {
+  if (wanted > size)
+    fail(ExitCode::kConfiguration, "{} = {}, but the data set has {}. HINT: 0 means all", setting, wanted,
+         size);
+  return wanted == 0 ? size : wanted;
+}
+
 class CifarData final : public TaskData {
  public:
-  explicit CifarData(const TaskOptions& options)
-      : cifar(load_cifar(options.name, options.data_dir, options.verify_data)) {}
+  explicit CifarData(Cifar images) : cifar(std::move(images)) {}
   [[nodiscard]] std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
                                            const TaskOptions& options) const override;
   Cifar cifar;
@@ -38,14 +45,16 @@ class CifarTask final : public Task {
       : data_(std::move(data)),
         options_(options),
         device_(find_device(options.device)),
-        sharding_(data_->cifar.train.labels(), options.shards, options.workers, options.batch_size,
-                  options.seed),
+        sharding_(data_->cifar.train.labels().first(static_cast<std::size_t>(
+                      used("train_images", options.train_images, data_->cifar.train.size()))),
+                  options.shards, options.workers, options.batch_size, options.seed),
         network_(data_->cifar.train.classes(), options.width,
                  {.channels_last = true, .bfloat16 = options.precision == "bfloat16"}),
         buffers_(network_.initial_buffers().repeat({options.workers, 1}).to(device_)),
         bank_(device_.is_cpu()
                   ? at::Tensor()
-                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))) {}
+                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))),
+        test_images_(used("test_images", options.test_images, data_->cifar.test.size())) {}
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override { return sharding_.rounds_per_epoch(); }
@@ -77,7 +86,7 @@ class CifarTask final : public Task {
       const auto& images = held_out.empty() ? data_->cifar.test : data_->cifar.train;
       std::vector<std::int32_t> numbers(held_out.begin(), held_out.end());
       if (held_out.empty()) {
-        numbers.resize(static_cast<std::size_t>(images.size()));
+        numbers.resize(static_cast<std::size_t>(test_images_));
         std::iota(numbers.begin(), numbers.end(), 0);
       }
       test_pixels_.resize(numbers.size() * static_cast<std::size_t>(ColorImages::kValues));
@@ -123,6 +132,7 @@ class CifarTask final : public Task {
   ResNet18 network_;
   at::Tensor buffers_;  // [K, B] on the device
   at::Tensor bank_;     // [K, d] on the device; undefined on the CPU
+  std::int64_t test_images_;
   std::vector<float> test_pixels_;
   LabelledImages test_;
   std::int64_t next_round_ = 0;
@@ -136,7 +146,9 @@ std::unique_ptr<Task> CifarData::make(std::shared_ptr<TaskData> self, const Task
 }  // namespace
 
 std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options) {
-  return std::make_shared<CifarData>(options);
+  return cifar_data(load_cifar(options.name, options.data_dir, options.verify_data));
 }
+
+std::shared_ptr<TaskData> cifar_data(Cifar images) { return std::make_shared<CifarData>(std::move(images)); }
 
 }  // namespace laser

@@ -167,6 +167,8 @@ void describe(OptionList& list, Experiment& e) {
                    "channels of a ResNet18's first stage; numbers a token of GPT-2");
   list.group("model", residual);
   list.add_flag("augment", e.augment, "random crops and flips of the training images");
+  list.add_integer("train_images", e.train_images, 0, kNoLimit, "", "used of those for training; 0: all");
+  list.add_integer("test_images", e.test_images, 0, kNoLimit, "", "used of those for the test; 0: all");
   list.add_flag("decay_norms", e.decay_norms, "weight decay on BatchNorm as well");
   list.group("model", network);
   list.add_choice("precision", e.precision, {"float32", "bfloat16"}, "numbers of activations");

@@ -49,6 +49,8 @@ struct Experiment {
 
   std::int64_t width = 64;            // ResNet18: channels of the first stage; GPT-2: numbers a token
   bool augment = true;                // random crops and flips of images
+  std::int64_t train_images = 0;      // used of the training data, from its start; 0: all
+  std::int64_t test_images = 0;       // likewise of the test data
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
   LanguageOptions language;

@@ -34,6 +34,8 @@ struct TaskOptions {
   std::int64_t epochs = 1;  // of the whole run: no batch beyond is prepared
   std::int64_t width = 64;  // of the first stage of a ResNet18, or of GPT-2
   bool augment = true;      // random crops and flips
+  std::int64_t train_images = 0;  // of CIFAR, the first ones; 0: all
+  std::int64_t test_images = 0;
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
   LanguageOptions language;

@@ -1,6 +1,7 @@
 // How a task is registered; private to the tasks' own files. To add one: a class here, a line in task.cpp.
 #pragma once
 
+#include "laser/data/cifar.hpp"
 #include "laser/train/task.hpp"
 
 namespace laser {
@@ -15,5 +16,7 @@ class TaskData {
 std::shared_ptr<TaskData> load_mnist_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_wikitext_data(const TaskOptions& options);
+/// Images that are not in the canonical files, of any number.
+std::shared_ptr<TaskData> cifar_data(Cifar images);
 
 }  // namespace laser

@@ -135,6 +135,8 @@ TaskOptions task_options(const Experiment& e) {
   options.epochs = e.epochs;
   options.width = e.width;
   options.augment = e.augment;
+  options.train_images = e.train_images;
+  options.test_images = e.test_images;
   options.precision = e.precision;
   options.device = e.device;
   options.language = e.language;
