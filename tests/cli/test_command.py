@@ -153,7 +153,9 @@ class BadInput(InFolder):
         attempt("data_batch_3.bin.*label 10", "verify_data=false")
         os.truncate(data / names[1], 30729999)
         attempt("data_batch_2.bin", "verify_data=false")
-        os.truncate(data / names[1], 30730000)
+        for name in names[1:3]:
+            os.truncate(data / name, 0)
+            os.truncate(data / name, 30730000)
         (data / names[5]).unlink()
         attempt("test_batch.bin", "verify_data=false")
 
