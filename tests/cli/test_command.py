@@ -48,7 +48,8 @@ class Names(unittest.TestCase):
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
-            ("reproduce",): ["--seeds", "--out", "--jobs", "--resume", "--json", "--quiet", "table4"],
+            ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
+                             "--dry-run", "table4", "table3", "table12", "fig2", "fig3", "fig4", "fig5", "fig7"],
             ("tune",): ["--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
                         "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],
@@ -72,9 +73,11 @@ class Names(unittest.TestCase):
             "channel", "channel_mode", "allocation", "power", "power_policy", "power_period", "power_levels",
             "least_gain", "antennas", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
             "downlink_power", "resync_rounds", "task", "workers", "batch_size", "epochs", "seed", "sharding",
-            "concentration", "shard_shares", "validation", "learning_rate", "momentum", "weight_decay",
-            "message_scale", "ema_decay", "threads", "data_dir", "verify_data"]
-        self.assertEqual([key for key in keys if key in promised], promised)
+            "concentration", "shard_shares", "validation", "learning_rate", "schedule", "milestones", "decay_factor",
+            "warmup_fraction", "start_divisor", "end_divisor", "momentum", "weight_decay", "message_scale", "ema_decay",
+            "width", "augment", "train_images", "test_images", "decay_norms", "precision", "device", "threads",
+            "data_dir", "verify_data"]
+        self.assertEqual([], [key for key in promised if key not in keys])
 
     def test_version(self):
         self.assertRegex(laser("--version").stdout, r"^laser 0\.1\.0 \(\w+\)$")
@@ -94,6 +97,7 @@ class BadInput(InFolder):
         self.assertEqual(laser("train", "--nonsense").returncode, 2)
         self.assertEqual(laser("reproduce", "table4", "--seeds", "0").returncode, 2)
         self.expect(2, "unknown study 'tabel4' .*did you mean 'table4'", "reproduce", "tabel4")
+        self.expect(2, "table4 has no scale 'small'; there is paper", "reproduce", "table4", "--scale", "small")
 
     def test_configuration(self):
         out = self.folder / "run"
@@ -134,6 +138,31 @@ class BadInput(InFolder):
         images.unlink()
         attempt("train-images-idx3-ubyte.gz is missing")
         self.expect(4, "missing", "train", *QUICK, "data_dir=/nowhere", "--quiet", "--out", out)
+
+    def test_cifar_data(self):
+        data = self.folder / "cifar10"
+        data.mkdir()
+        out = self.folder / "run"
+        names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+        for name in names:  # the right size, and no room on the disk
+            with (data / name).open("wb") as file:
+                file.truncate(30730000)
+
+        def attempt(text, *settings):
+            self.expect(4, text, "train", "task=cifar10", f"data_dir={data}", *settings, "--quiet", "--out", out)
+            self.assertFalse(out.exists())
+
+        attempt("data_batch_1.bin.*SHA-256")
+        with (data / names[2]).open("r+b") as file:
+            file.write(b"\x0a")  # a label that is none
+        attempt("data_batch_3.bin.*label 10", "verify_data=false")
+        os.truncate(data / names[1], 30729999)
+        attempt("data_batch_2.bin", "verify_data=false")
+        for name in names[1:3]:
+            os.truncate(data / name, 0)
+            os.truncate(data / name, 30730000)
+        (data / names[5]).unlink()
+        attempt("test_batch.bin", "verify_data=false")
 
     def test_folders(self):
         run = self.folder / "run"
@@ -319,6 +348,38 @@ class Runs(InFolder):
         for row in rows:
             self.assertLessEqual({"method", "power", "metric", "mean", "std", "seeds", "paper"}, set(row))
             self.assertIsNone(row["paper"], "one epoch is not the paper's setting")
+
+    def test_signals_end_a_run_that_then_goes_on_to_the_same_end(self):
+        settings = ["train", "rank=2", "epochs=60", "--quiet", "--json"]
+        whole = json.loads(laser(*settings, "--out", self.folder / "whole").stdout)["weights_hash"]
+        for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
+            run = self.folder / str(code)
+            process = subprocess.Popen([COMMAND, *settings, "--out", str(run)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            deadline = time.time() + 120
+            while time.time() < deadline and not ((run / "metrics.jsonl").exists()
+                                                  and (run / "metrics.jsonl").stat().st_size > 0):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, stderr = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, code, stderr)
+            self.assertRegex(stderr, r"interrupted after round \d+. HINT: laser train --resume")
+            done = laser("train", "--resume", run, "--quiet", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["weights_hash"], whole)
+            self.assertEqual((run / "metrics.jsonl").read_bytes(),
+                             (self.folder / "whole" / "metrics.jsonl").read_bytes())
+
+    def test_studies_name_their_runs(self):
+        small = laser("reproduce", "table3", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()
+        self.assertEqual(len(small), 24)  # 2 methods, 6 powers, 2 seeds
+        self.assertRegex(small[0], r"^laser_power-250_seed-1_[0-9a-f]{8}$")
+        self.assertEqual(len(set(small)), 24)
+        # A study that holds another one goes on in its folder: its runs have the same names.
+        all_methods = laser("reproduce", "fig2", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()
+        self.assertLess(set(small), set(all_methods))
+        paper = laser("reproduce", "fig2", "--scale", "paper", "--dry-run").stdout.split()
+        self.assertEqual(len(paper), 3 * (5 * 10 * 4 + 4))  # seeds, methods, powers, rates, and the baseline
 
     def test_interrupted_sweep_keeps_its_runs_and_goes_on(self):
         sweep = self.folder / "sweep"

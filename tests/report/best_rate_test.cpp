@@ -10,8 +10,8 @@
 namespace laser {
 namespace {
 
-Run at_rate(const std::string& method, double power, std::uint64_t seed, const std::string& rate,
-            double accuracy) {
+laser::Run at_rate(const std::string& method, double power, std::uint64_t seed, const std::string& rate,
+                   double accuracy) {
   auto run = example_run(example_summary(method, power, seed, accuracy));
   run.summary.configuration["learning_rate"] = rate;
   return run;
@@ -25,7 +25,7 @@ const Table* rates_of(const Report& report) {
 }
 
 TEST(BestRate, IsChosenByTheMeanAtEveryPower) {
-  std::vector<Run> runs;
+  std::vector<laser::Run> runs;
   for (const std::uint64_t seed : {1U, 2U}) {
     const auto s = static_cast<double>(seed);
     runs.push_back(at_rate("laser", 1, seed, "0.001", 80 + s));
@@ -56,7 +56,7 @@ TEST(BestRate, IsChosenByTheMeanAtEveryPower) {
 }
 
 TEST(BestRate, OtherSweptSettingsKeepTheirRows) {
-  std::vector<Run> runs;
+  std::vector<laser::Run> runs;
   for (const char* rank : {"2", "4"}) {
     for (const char* rate : {"0.01", "0.05"}) {
       runs.push_back(at_rate("laser", 1, 1, rate, 80 + std::atof(rank) - 10 * std::atof(rate)));
@@ -70,7 +70,7 @@ TEST(BestRate, OtherSweptSettingsKeepTheirRows) {
 }
 
 TEST(BestRate, WithoutASweepThereIsNoTable) {
-  const auto report = build_report(std::vector<Run>{at_rate("laser", 1, 1, "0.01", 80)});
+  const auto report = build_report(std::vector<laser::Run>{at_rate("laser", 1, 1, "0.01", 80)});
   EXPECT_EQ(rates_of(report), nullptr);
   EXPECT_FALSE(report.rows.at(0).learning_rate.has_value());
 }
