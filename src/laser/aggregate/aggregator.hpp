@@ -24,7 +24,7 @@ struct RoundReport {
   std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
   std::int64_t symbols = 0;    // channel uses
   // Only where a diagnosis was asked for:
-  std::optional<double> memory_ratio;  // mean over local workers of ||e_i|| / ||g_i||
+  std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
 };
@@ -47,6 +47,8 @@ class Aggregator {
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
   /// "pending/<tensor>/left" and "right" besides. Taking it changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
+  /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
+  [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
   /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.

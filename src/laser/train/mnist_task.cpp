@@ -27,10 +27,11 @@ class MnistTask final : public Task {
  public:
   MnistTask(std::shared_ptr<const MnistData> data, const TaskOptions& options)
       : data_(std::move(data)),
+        first_worker_(options.first_worker),
         sharding_(data_->mnist.train.size(), options.workers, options.batch_size, options.seed),
         seed_(options.seed),
         model_(Mnist::kPixels, Mnist::kClasses, Mnist::kMean, Mnist::kStd),
-        scratch_(static_cast<std::size_t>(options.workers)) {}
+        scratch_(static_cast<std::size_t>(local_workers(options))) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override { return sharding_.rounds_per_epoch(); }
@@ -49,7 +50,7 @@ class MnistTask final : public Task {
       epoch_ = epoch;
       orders_.clear();
       for (std::size_t i = 0; i < losses.size(); ++i) {
-        orders_.push_back(sharding_.epoch_order(epoch, static_cast<std::int64_t>(i)));
+        orders_.push_back(sharding_.epoch_order(epoch, first_worker_ + static_cast<std::int64_t>(i)));
       }
     }
     model_.load(span_of(parameters));
@@ -76,12 +77,13 @@ class MnistTask final : public Task {
   }
 
   std::shared_ptr<const MnistData> data_;
+  std::int64_t first_worker_;
   Sharding sharding_;
   std::uint64_t seed_;
   OneLayer model_;
   std::vector<OneLayerScratch> scratch_;
   std::int64_t epoch_ = -1;                        // of the orders
-  std::vector<std::vector<std::int32_t>> orders_;  // of each worker
+  std::vector<std::vector<std::int32_t>> orders_;  // of each local worker
 };
 
 std::unique_ptr<Task> MnistData::make(std::shared_ptr<TaskData> self, const TaskOptions& options) const {
