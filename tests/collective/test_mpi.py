@@ -13,7 +13,8 @@ import unittest
 
 COMMAND = os.environ["LASER_COMMAND"]
 MPIRUN = os.environ["LASER_MPIRUN"]
-ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+               "OMPI_MCA_mpi_yield_when_idle": "1"}  # more ranks than cores
 HUNDRED_ROUNDS = ["workers=4", "batch_size=300", "epochs=2", "rank=2", "power=100", "threads=1"]  # 50 rounds an epoch
 
 
@@ -56,14 +57,15 @@ class Mpi(unittest.TestCase):
         summary = json.loads(done.stdout)  # one rank speaks
         return summary, tensors(self.folder / name / "weights.safetensors")["parameters"]
 
-    def compare(self, *settings):
-        _, alone = self.train("alone", 1, *HUNDRED_ROUNDS, *settings)
-        for ranks in 2, 3, 4:  # 3: two ranks of one worker, one of two
-            summary, together = self.train(f"ranks-{ranks}", ranks, *HUNDRED_ROUNDS, *settings)
-            self.assertEqual(summary["rounds"], 100)
+    def compare(self, several, rounds, *settings):
+        settings = [*HUNDRED_ROUNDS, *settings]
+        _, alone = self.train("alone", 1, *settings)
+        for ranks in several:
+            summary, together = self.train(f"ranks-{ranks}", ranks, *settings)
+            self.assertEqual(summary["rounds"], rounds)
             self.assertLess(distance(alone, together), 1e-6, f"{ranks} ranks")
         lines = [[json.loads(line) for line in (self.folder / name / "metrics.jsonl").read_text().splitlines()]
-                 for name in ("alone", "ranks-3")]
+                 for name in ("alone", f"ranks-{several[0]}")]
         for one, other in zip(*lines, strict=True):
             self.assertEqual(one.keys(), other.keys())
             for name, value in one.items():
@@ -72,13 +74,18 @@ class Mpi(unittest.TestCase):
                     self.assertAlmostEqual(a, b, delta=1e-3 * abs(a) + 1e-9, msg=name)
 
     def test_a_hundred_rounds_of_laser_are_those_of_one_process(self):
-        self.compare("method=laser")
+        self.compare([4], 100, "method=laser")
+
+    def test_laser_with_several_workers_a_rank_before_training_amplifies_rounding(self):
+        # Sums of sums round otherwise than one sum; a hundred rounds of error feedback make 3e-4 of that
+        # (docs/pytorch.md), as they do of the two modes of the channel in one process.
+        self.compare([3, 2], 20, "method=laser", "epochs=1", "batch_size=750")
 
     def test_a_hundred_rounds_of_raw_gradients_in_physical_mode_are_those_of_one_process(self):
-        self.compare("method=zsgd", "channel_mode=physical")
+        self.compare([3, 2, 4], 100, "method=zsgd", "channel_mode=physical")  # 3: ranks of 1, 1 and 2 workers
 
     def test_a_killed_rank_ends_the_job_and_the_checkpoint_goes_on_bit_for_bit(self):
-        settings = [*HUNDRED_ROUNDS, "epochs=40"]
+        settings = [*HUNDRED_ROUNDS, "epochs=12"]
         whole, _ = self.train("whole", 4, *settings)
         out = self.folder / "killed"
         job = subprocess.Popen(parallel(4, "train", *settings, "--out", out, "--quiet", "--checkpoint-every", 20),
