@@ -10,3 +10,6 @@ target_compile_definitions(report_write_report_test PRIVATE LASER_TEST_PYTHON="$
 add_test(NAME python_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 120)
+add_test(NAME python_bench_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_bench_figures
+         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
+set_tests_properties(python_bench_figures PROPERTIES LABELS python TIMEOUT 120)
