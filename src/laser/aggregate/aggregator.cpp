@@ -260,14 +260,16 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
 
 void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass) {
   for_each_sending(sendings, [&](Sending& sending) { transmit(round, sending); });
-  for (auto& sending : sendings) {  // in a fixed order in every process
+  std::vector<at::Tensor> sums;  // in a fixed order in every process
+  for (auto& sending : sendings) {
     if (sending.air.empty()) round.silent[sending.tensor] = 1;
     for (auto& air : sending.air) {
-      collective_.sum(air.sum);
+      sums.push_back(air.sum);
       for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
     }
-    for (auto& exact : sending.exact) collective_.sum(exact);
+    sums.insert(sums.end(), sending.exact.begin(), sending.exact.end());
   }
+  collective_.sum(sums);
   std::vector<Decoded> decoded(tensors_.size());
   for_each_sending(sendings, [&](Sending& sending) {
     const auto l = sending.tensor;

@@ -26,7 +26,7 @@ struct RoundReport {
   bool unheard = false;      // no worker was active: there is no estimate, and the update is to be skipped
   std::int64_t symbols = 0;  // channel uses
   // Only where a diagnosis was asked for:
-  std::optional<double> memory_ratio;  // mean over local workers of ||e_i|| / ||g_i||
+  std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
 };
@@ -50,6 +50,8 @@ class Aggregator {
   /// "pending/<tensor>/left" and "right" besides; with momentum at the workers "momentum" [K, d]. Taking it
   /// changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
+  /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
+  [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
   /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.

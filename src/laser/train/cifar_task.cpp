@@ -50,10 +50,10 @@ class CifarTask final : public Task {
                   options.shards, options.workers, options.batch_size, options.seed),
         network_(data_->cifar.train.classes(), options.width,
                  {.channels_last = true, .bfloat16 = options.precision == "bfloat16"}),
-        buffers_(network_.initial_buffers().repeat({options.workers, 1}).to(device_)),
+        buffers_(network_.initial_buffers().repeat({local_workers(options), 1}).to(device_)),
         bank_(device_.is_cpu()
                   ? at::Tensor()
-                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))),
+                  : at::empty({local_workers(options), network_.layout().size}, at::TensorOptions(device_))),
         test_images_(used("test_images", options.test_images, data_->cifar.test.size())) {}
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
@@ -119,7 +119,8 @@ class CifarTask final : public Task {
   void prepare_from(std::int64_t round) {
     batches_.reset();
     const auto producer = std::make_shared<TrainingBatches>(
-        data_->cifar.train, sharding_, TrainingBatches::Workers{0, options_.workers}, options_.seed,
+        data_->cifar.train, sharding_,
+        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed,
         PixelLayout::kChannelsLast, options_.augment);
     batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
                      [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });

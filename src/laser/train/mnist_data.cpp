@@ -11,7 +11,8 @@ MnistData::MnistData(const std::string& folder, bool verify)
 MnistRounds::MnistRounds(std::shared_ptr<const MnistData> data, const TaskOptions& options)
     : data_(std::move(data)),
       sharding_(data_->mnist.train.labels, options.shards, options.workers, options.batch_size, options.seed),
-      orders_(static_cast<std::size_t>(options.workers)) {
+      first_worker_(options.first_worker),
+      orders_(static_cast<std::size_t>(local_workers(options))) {
   if (!sharding_.held_out().empty()) held_out_ = data_->mnist.train.chosen(sharding_.held_out());
 }
 
@@ -21,7 +22,7 @@ void MnistRounds::open(std::int64_t round) {
   if (epoch == epoch_) return;
   epoch_ = epoch;
   for (std::size_t i = 0; i < orders_.size(); ++i) {
-    orders_[i] = sharding_.epoch_order(epoch, static_cast<std::int64_t>(i));
+    orders_[i] = sharding_.epoch_order(epoch, first_worker_ + static_cast<std::int64_t>(i));
   }
 }
 

@@ -30,7 +30,7 @@ class MnistRounds {
   [[nodiscard]] const GreyImages& evaluated() const { return held_out_ ? *held_out_ : data_->mnist.test; }
   /// Goes to a round; its epoch's orders are kept.
   void open(std::int64_t round);
-  /// Worker's images of the round.
+  /// Images of the round of a worker, counted from the first one here.
   [[nodiscard]] std::span<const std::int32_t> batch(std::size_t worker) const {
     return sharding_.batch(orders_[worker], step_);
   }
@@ -41,7 +41,8 @@ class MnistRounds {
   std::optional<GreyImages> held_out_;
   std::int64_t epoch_ = -1;  // of the orders
   std::int64_t step_ = 0;
-  std::vector<std::vector<std::int32_t>> orders_;  // of each worker
+  std::int64_t first_worker_;
+  std::vector<std::vector<std::int32_t>> orders_;  // of each local worker
 };
 
 /// The task with one hidden layer (mnist_mlp_task.cpp).

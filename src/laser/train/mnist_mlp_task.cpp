@@ -31,15 +31,16 @@ class MnistMlpTask final : public Task {
                  std::span<double> losses) override {
     rounds_.open(round);
     std::vector<std::int32_t> numbers;
-    for (std::int64_t i = 0; i < options_.workers; ++i) {
+    const auto workers = local_workers(options_);
+    for (std::int64_t i = 0; i < workers; ++i) {
       const auto batch = rounds_.batch(static_cast<std::size_t>(i));
       numbers.insert(numbers.end(), batch.begin(), batch.end());
     }
     const auto examples = dense(rounds_.train(), numbers);
-    const auto count = examples.inputs.size(0) / options_.workers;
+    const auto count = examples.inputs.size(0) / workers;
     model_.gradients(parameters,
-                     {examples.inputs.view({options_.workers, count, Mnist::kPixels}),
-                      examples.labels.view({options_.workers, count})},
+                     {examples.inputs.view({workers, count, Mnist::kPixels}),
+                      examples.labels.view({workers, count})},
                      gradients, losses);
   }
 

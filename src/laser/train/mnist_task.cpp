@@ -16,7 +16,7 @@ class MnistTask final : public Task {
       : rounds_(std::move(data), options),
         seed_(options.seed),
         model_(Mnist::kPixels, Mnist::kClasses, Mnist::kMean, Mnist::kStd),
-        scratch_(static_cast<std::size_t>(options.workers)) {}
+        scratch_(static_cast<std::size_t>(local_workers(options))) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override {

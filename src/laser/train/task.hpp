@@ -27,7 +27,9 @@ struct TaskOptions {
   std::string name = "mnist";
   std::string data_dir;
   bool verify_data = true;
-  std::int64_t workers = 16;
+  std::int64_t workers = 16;  // in all
+  std::int64_t first_worker = 0;
+  std::int64_t local_workers = 0;  // of them here, from first_worker on; 0: all
   std::int64_t batch_size = 128;
   std::uint64_t seed = 1;
   ShardingOptions shards;   // with shards.held_out the accuracies are those of the held-out examples
@@ -72,7 +74,7 @@ class Task {
   [[nodiscard]] virtual double working_bytes() const { return 0; }
   /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
   [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
-  /// What lasts beside the parameters.
+  /// What lasts beside the parameters, each tensor with a row for every local worker.
   [[nodiscard]] virtual NamedTensors state() const { return {}; }
   /// Restores what `state` returned. Throws Error (data) if it does not fit.
   virtual void load_state(const NamedTensors&) {}
