@@ -61,10 +61,11 @@ fi
 wanted=()
 has "$python" numpy || wanted+=(numpy)
 has "$python" matplotlib || wanted+=(matplotlib)
+has "$python" scikit_build_core || wanted+=(scikit-build-core)
 if [ ${#wanted[@]} -gt 0 ]; then
-  echo "setup: installing ${wanted[*]} into .venv (for figures)" >&2
+  echo "setup: installing ${wanted[*]} into .venv (for figures and the Python package)" >&2
   "$python" -m pip install -q --disable-pip-version-check "${wanted[@]}" 2>>build/pip.log ||
-    echo "setup: ${wanted[*]} could not be installed; reports come without figures" >&2
+    echo "setup: ${wanted[*]} could not be installed; figures or the Python package will be missing" >&2
 fi
 
 printf 'SETUP=%s\nTORCH_DIR=%q\nLASER_PYTHON=%q\n' "$fingerprint" "$TORCH_DIR" "$PWD/$python" >"$env_file"

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/versions.hpp"
 #include "signals.hpp"
@@ -22,11 +23,15 @@ int run(int argc, char** argv) {
   laser::add_train(app, line);
   laser::add_sweep(app, line);
   laser::add_reproduce(app, line);
+  laser::add_tune(app, line);
   laser::add_report(app, line);
   laser::add_theory_command(app);
   laser::add_bench(app, line);
   laser::add_data(app, line);
   laser::add_doctor(app, line);
+  if (laser::started_by_mpi() && argc > 1 && std::string(argv[1]) != "train") {
+    laser::fail(laser::ExitCode::kUsage, "under mpirun only 'laser train' runs, not 'laser {}'", argv[1]);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

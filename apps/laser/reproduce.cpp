@@ -6,6 +6,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
+#include "referee.hpp"
 #include "studies.hpp"
 
 namespace laser {
@@ -21,11 +22,32 @@ struct ReproduceArguments {
   bool dry_run = false;
 };
 
+/// A study whose step sizes are chosen on held-out examples.
+void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+               CommandLine& line) {
+  TuningPlan plan;
+  plan.base = base;
+  for (const auto& axis : scale.grids[0]) (axis.key == "method" ? plan.methods : plan.powers) = axis.values;
+  plan.rates = rate_grid(1.08e-5, 0.5, 8);
+  plan.seeds = arguments.seeds;
+  if (arguments.dry_run) {
+    std::cout << referee_runs(plan);
+    return;
+  }
+  RefereeOptions referee{
+      arguments.options, {80, 82, 84, 86, 87, 88, 89, 90, 91}, arguments.json, arguments.quiet};
+  if (referee.sweep.folder.empty()) referee.sweep.folder = fresh_folder(arguments.study);
+  referee.sweep.resume |= referee.sweep.extend;
+  referee.sweep.command = line.text;
+  line.exit_code = run_referee(plan, referee);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
   if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
+  if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
   if (arguments.dry_run) {
     for (const auto& job : jobs) std::cout << job.name << '\n';
@@ -62,7 +84,7 @@ void add_reproduce(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("reproduce", "Re-make a table or figure of the paper, with its report");
   command->add_option("STUDY", arguments->study, "which one")->required();
   command->add_option("--scale", arguments->scale,
-                      "paper: as published; small: width, rank and power scaled down alike");
+                      "paper: as published; small: width, rank and power scaled down alike; others by name");
   command->add_option("--seeds", arguments->seeds, "runs per point, with seeds 1..N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

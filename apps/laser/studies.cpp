@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/options.hpp"
 
@@ -94,6 +95,29 @@ Study language(const char* name, const char* sentence, bool all) {
   return study;
 }
 
+/// This project's own methods against the paper's, all of them tuned alike.
+Study beyond() {
+  const Axis methods{"method",
+                     {"laser", "zsgd", "laser_matched", "zsgd_matched", "zsgd_momentum", "laser_momentum"}};
+  return {
+      "beyond",
+      "the methods of docs/beyond.md against tuned baselines: power for an accuracy",
+      {{"mnist", "beyond-mnist.toml", {{methods, {"power", {"0.01", "0.1", "0.3", "1", "3", "10"}}}}, true},
+       {"mlp", "beyond-mlp.toml", {{methods, powers(0.1, 10, 3)}}, true}}};
+}
+
+/// Every channel with a noise of its own; the methods at their own step sizes.
+Study all_channels() {
+  const Axis methods{"method", {"laser", "zsgd", "zsgd_matched"}};
+  Axis channel{"channel", {}};
+  for (const auto& entry : channels()) {
+    if (entry.name != "noiseless") channel.values.push_back(entry.name);
+  }
+  return {"channels",
+          "MNIST: accuracy over all channels of docs/channels.md at P = 0.1, 1, 10",
+          {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
+}
+
 }  // namespace
 
 const std::vector<Study>& studies() {
@@ -114,6 +138,8 @@ const std::vector<Study>& studies() {
       comparison("fig4", "CIFAR-100: accuracy over power, all methods (Figure 4)", "cifar100", 500),
       ranks(),
       policies("fig7", "CIFAR-10: budgets that rise over time (Figure 7)", {"linear_up", "step_up"}),
+      beyond(),
+      all_channels(),
   };
   return table;
 }

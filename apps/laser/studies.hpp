@@ -15,6 +15,7 @@ struct StudyScale {
   std::string name;                      // "paper" or "small"
   std::string config;                    // file in configs/
   std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
+  bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
 };
 
 struct Study {

@@ -1,8 +1,11 @@
-// laser train CONFIG.toml [key=value ...] [--out DIR] [--json]
+// laser train CONFIG.toml [key=value ...] [--out DIR] [--json], alone or under mpirun
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 
 #include "commands.hpp"
+#include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
@@ -67,30 +70,47 @@ Settings settings_of(const TrainArguments& arguments) {
   return read_settings(arguments.resume + "/config.toml");
 }
 
-void run_train(const TrainArguments& arguments, CommandLine& line) {
+/// Cores of this machine for each of the ranks on it, unless the user says how many.
+std::int64_t threads_of(const Experiment& experiment, const MpiJob* job) {
+  if (job == nullptr || experiment.threads > 0) return experiment.threads;
+  return std::max<std::int64_t>(1, std::thread::hardware_concurrency() / job->ranks_here());
+}
+
+/// `job`: of MPI, where there is one.
+void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job) {
+  const bool leads = job == nullptr || job->rank() == 0;  // prints and writes for all
   const auto experiment = resolve(settings_of(arguments));
   if (arguments.dry_run) {
-    std::cout << to_toml(experiment);
+    if (leads) std::cout << to_toml(experiment);
     return;
   }
+  const auto processes = job == nullptr ? nullptr : job->share(experiment.workers);
   RunFiles files;
   files.checkpoint_rounds = arguments.checkpoint_rounds;
   files.resume = !arguments.resume.empty();
   auto folder = files.resume ? arguments.resume : arguments.out;
   if (folder.empty()) folder = fresh_folder(experiment.method + "-" + experiment.task);
-  use_threads(experiment.threads);
-  if (!arguments.quiet) std::cerr << legend(experiment) << '\n';
+  use_threads(threads_of(experiment, job));
+  if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
-  if (!arguments.quiet)
-    std::cerr << memory_legend(memory_budget(experiment, *make_task(data, task_options(experiment)))) << '\n';
-  ProgressLine progress(experiment.method, arguments.quiet);
+  if (!arguments.quiet && leads)
+    std::cerr << memory_legend(
+                     memory_budget(experiment, *make_task(data, task_options(experiment, processes.get())),
+                                   processes == nullptr ? experiment.workers : processes->local_workers()))
+              << '\n';
+  ProgressLine progress(experiment.method, arguments.quiet || !leads);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };
   control.progress = [&](const Progress& p) {
     progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds), p.result);
   };
-  const auto summary = train_into(folder, experiment, data, control, line.text, files);
+  const auto summary = train_into(folder, experiment, data, control, line.text, files, processes.get());
   progress.clear();
+  if (summary.status == "interrupted") {  // by a signal that may have reached another rank only
+    const double own = stop_signal();
+    line.exit_code = 128 + static_cast<int>(processes ? largest(*processes, own) : own);
+  }
+  if (!leads) return;
   if (arguments.json) {
     std::cout << to_json(summary);
   } else {
@@ -99,8 +119,32 @@ void run_train(const TrainArguments& arguments, CommandLine& line) {
   if (summary.status == "interrupted") {
     std::cerr << fmt::format("laser: interrupted after round {}. HINT: laser train --resume {}   goes on\n",
                              summary.rounds, folder);
-    line.exit_code = 128 + stop_signal();
   }
+}
+
+/// Under mpirun: ranks that fail alike end alike, and the first of them says why; one that fails alone says
+/// so and ends the others.
+void train_as_rank(const TrainArguments& arguments, CommandLine& line, MpiJob& job) {
+  const auto alone = [&](const std::string& text, int code) {
+    std::cerr << fmt::format("laser: rank {}: {}\n", job.rank(), text);
+    job.abort(code);
+  };
+  try {
+    train_here(arguments, line, &job);
+  } catch (const Error& error) {
+    const auto code = static_cast<int>(error.code());
+    if (!job.together()) alone(error.what(), code);
+    if (job.rank() == 0) throw;
+    line.exit_code = code;
+  } catch (const std::exception& error) {
+    alone(error.what(), static_cast<int>(ExitCode::kBug));
+  }
+}
+
+void run_train(const TrainArguments& arguments, CommandLine& line) {
+  if (!started_by_mpi()) return train_here(arguments, line, nullptr);
+  const auto job = connect_to_mpi();
+  train_as_rank(arguments, line, *job);
 }
 
 }  // namespace

@@ -1,4 +1,42 @@
-"""LASER: linear compression in wireless distributed optimization.
+"""LASER: linear compression in wireless distributed optimization, for PyTorch.
 
-Figures are drawn by ``laser.figures`` (``python -m laser.figures SUMMARY_JSON FOLDER``).
+A DDP communication hook that sends gradients over a simulated noisy channel (``LaserState``, ``laser_hook``,
+``bf16_wrapper``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), the formulas
+(``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``laser.figures``,
+``python -m laser.tensorboard``).
+
+Nothing is imported before it is used: records and figures need neither torch nor the extension module. Whatever needs
+the module checks first that the running torch is the one it was built with.
 """
+
+import importlib
+
+_HOMES = {
+    "Error": "laser.native",
+    "aggregate": "laser.aggregation",
+    "Aggregator": "laser.aggregation",
+    "Training": "laser.aggregation",
+    "LaserState": "laser.ddp",
+    "laser_hook": "laser.ddp",
+    "bf16_wrapper": "laser.ddp",
+    "load_run": "laser.runs",
+    "load_runs": "laser.runs",
+    "Run": "laser.runs",
+}
+_MODULES = ("aggregation", "channels", "ddp", "figures", "power", "runs", "theory")
+
+__all__ = [*_HOMES, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"laser.{name}")
+    if name == "__version__":
+        return importlib.import_module("laser._build").VERSION
+    raise AttributeError(f"module 'laser' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

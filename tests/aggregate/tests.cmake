@@ -1,1 +1,2 @@
 laser_test(aggregate/aggregator_test TORCH LINK laser_aggregate)
+laser_test(aggregate/weighted_test TORCH LINK laser_aggregate)

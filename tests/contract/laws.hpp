@@ -117,13 +117,16 @@ class ThreadCollective final : public Collective {
     return static_cast<std::int64_t>(board_.rows.size());
   }
   [[nodiscard]] std::int64_t first_worker() const override { return static_cast<std::int64_t>(rank_); }
-  void sum(at::Tensor& values) override {
-    board_.tensors[rank_] = values.clone();
-    board_.gate.arrive_and_wait();
-    auto total = board_.tensors[0].clone();
-    for (std::size_t r = 1; r < board_.tensors.size(); ++r) total.add_(board_.tensors[r]);
-    board_.gate.arrive_and_wait();
-    values.copy_(total);
+  [[nodiscard]] std::int64_t local_workers() const override { return 1; }
+  void sum(std::span<at::Tensor> values) override {
+    for (auto& value : values) {
+      board_.tensors[rank_] = value.clone();
+      board_.gate.arrive_and_wait();
+      auto total = board_.tensors[0].clone();
+      for (std::size_t r = 1; r < board_.tensors.size(); ++r) total.add_(board_.tensors[r]);
+      board_.gate.arrive_and_wait();
+      value.copy_(total);
+    }
   }
   std::vector<double> gather_rows(std::vector<double> local, std::int64_t) override {
     board_.rows[rank_] = std::move(local);

@@ -11,7 +11,7 @@ namespace laser {
 namespace {
 
 laser::Run at_rate(const std::string& method, double power, std::uint64_t seed, const std::string& rate,
-            double accuracy) {
+                   double accuracy) {
   auto run = example_run(example_summary(method, power, seed, accuracy));
   run.summary.configuration["learning_rate"] = rate;
   return run;

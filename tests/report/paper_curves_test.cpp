@@ -57,7 +57,8 @@ TEST(PaperCurves, AreThoseOfThePlots) {
     for (const auto& curve : figure.curves) {
       auto name = curve.method;
       const auto policy = curve.axes.find("power_policy");
-      if (policy != curve.axes.end()) name += fmt::format("_{}", policy->second.substr(0, policy->second.find('_')));
+      if (policy != curve.axes.end())
+        name += fmt::format("_{}", policy->second.substr(0, policy->second.find('_')));
       expect_curve(curve, json.at("power"), json.at(c.quantity).at(name), c.unit);
     }
   }

@@ -4,6 +4,7 @@ laser_test(report/power_needed_test LINK laser_report)
 laser_test(report/best_rate_test LINK laser_report)
 laser_test(report/report_test LINK laser_report)
 laser_test(report/table_test LINK laser_report)
+laser_test(report/tuned_test LINK laser_report nlohmann_json::nlohmann_json)
 laser_test(report/write_report_test LINK laser_report)
 
 # Figures are drawn by the Python of the environment that holds Torch; their tests skip where it has no matplotlib.
@@ -16,3 +17,6 @@ set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 120)
 add_test(NAME python_bench_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_bench_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_bench_figures PROPERTIES LABELS python TIMEOUT 120)
+add_test(NAME python_tuned_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_tuned_figures
+         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
+set_tests_properties(python_tuned_figures PROPERTIES LABELS python TIMEOUT 120)

@@ -41,6 +41,15 @@ TEST(Experiment, AMethodIsARowThatSettingsOverride) {
   EXPECT_EQ(e.algorithm.allocation, "uniform");
 }
 
+TEST(Experiment, AMethodOfOurOwnBringsItsServerAndSettingsOverrideIt) {
+  const auto e = resolve({{"method", "zsgd_momentum"}});
+  EXPECT_EQ(e.momentum, 0);
+  EXPECT_DOUBLE_EQ(e.learning_rate, 0.1);
+  EXPECT_DOUBLE_EQ(e.algorithm.worker_momentum, 0.99);
+  EXPECT_DOUBLE_EQ(resolve({{"method", "laser_matched"}, {"learning_rate", "0.2"}}).learning_rate, 0.2);
+  EXPECT_EQ(resolve({{"method", "laser_matched"}}).algorithm.receiver, "matched");
+}
+
 TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
   EXPECT_EQ(error_of({{"powr", "1"}}),
             "unknown key 'powr'; did you mean 'power'?. HINT: 'laser train --help' lists all keys");
@@ -52,8 +61,8 @@ TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
   EXPECT_EQ(error_of({{"power", "-1"}}), "power = -1 is out of range: it must be at least 0");
   EXPECT_EQ(error_of({{"power", "nan"}}), "power = 'nan' is not a number");
   EXPECT_EQ(error_of({{"method", "lazer"}}),
-            "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd "
-            "(did you mean "
+            "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd, "
+            "laser_matched, zsgd_matched, zsgd_momentum, laser_momentum (did you mean "
             "'laser'?)");
   EXPECT_NE(error_of({{"power_levels", "[1, 2]"}}).find("power_policy = 'constant'"), std::string::npos);
   EXPECT_NE(error_of({{"power_policy", "custom"}, {"power_levels", "[1, 2]"}}), "no error");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "laser/aggregate/presence.hpp"
 #include "laser/aggregate/receiver.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
@@ -22,12 +23,17 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       noise_(noise ? std::move(noise) : std::make_unique<AddressedNoise>()),
       compressor_(make_compressor(algorithm.compressor)),
       uncompressed_(make_compressor({.name = "identity"})),
-      channel_(make_channel(algorithm.channel)),
+      channel_(make_channel(algorithm.channel, algorithm.fading)),
       allocation_(parse_allocation(algorithm.allocation)),
       memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       feedback_(algorithm.feedback),
-      receiver_(algorithm.receiver) {
+      receiver_(algorithm.receiver),
+      worker_momentum_(algorithm.worker_momentum),
+      draws_per_tensor_(algorithm.fading_draw == "tensor" && channel_->fades()),
+      participation_(algorithm.participation),
+      loss_rate_(algorithm.loss_rate),
+      power_shares_(shares_of(algorithm.power_shares, collective.workers())) {
   validate(algorithm);
   compressor_->check(layout_);
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
@@ -48,11 +54,11 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
   Round round;
   round.index = index;
   round.diagnosed = diagnosed;
-  round.link = channel_->draw(seed_, index, collective_.workers());
   round.estimate = estimate;
   round.report.energy.assign(static_cast<std::size_t>(gradients.size(0)), 0.0);
 
-  open(round, gradients, scale);  // M_i = e_i + s g_i
+  meet(round, gradients);  // who takes part, over which gains, and with what
+  open(round, scale);      // M_i = e_i + s g_i
   const auto shares = compressor_->pass_shares();
   for (std::size_t pass = 0; pass < shares.size(); ++pass) {
     auto sendings = encode(round, static_cast<int>(pass));
@@ -60,7 +66,7 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
     exchange(round, sendings, static_cast<int>(pass));
   }
   close(round, gradients, scale);  // e_i = M_i - what the worker got across
-  round.report.energy = collective_.gather_rows(std::move(round.report.energy), 1);
+  count_energy(round, budget);
   return std::move(round.report);
 }
 
@@ -82,13 +88,13 @@ void Aggregator::for_each_sending(std::vector<Sending>& sendings,
   for_each_by_size(sizes, [&](std::size_t i) { work(sendings[i]); });
 }
 
-void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
-  const auto workers = static_cast<std::size_t>(gradients.size(0)), count = tensors_.size();
+void Aggregator::open(Round& round, double scale) {
+  const auto workers = static_cast<std::size_t>(round.inputs.size(0)), count = tensors_.size();
   std::vector<SweepTensor> sweeps(count);
   round.exchanges.resize(count);
   for_each_tensor([&](std::size_t l) {
     auto& tensor = tensors_[l];
-    const auto gradient = slice(gradients, l);
+    const auto gradient = slice(round.inputs, l);
     auto& exchange = round.exchanges[l];
     exchange.layer = &layout_.layers[l];
     exchange.index = static_cast<std::uint32_t>(l);
@@ -98,7 +104,8 @@ void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
     exchange.constants = &tensor.constants;
     auto& task = sweeps[l];
     task.gradient = gradient;
-    if (feedback_ != "none" && tensor.compressor == compressor_.get()) {
+    const bool remembers = feedback_ == "weighted" || tensor.compressor == compressor_.get();
+    if (feedback_ != "none" && remembers) {
       if (!tensor.memory.defined()) {
         tensor.memory = at::zeros(gradient.sizes(), gradient.options().dtype(memory_type_));
       }
@@ -118,6 +125,7 @@ void Aggregator::open(Round& round, const at::Tensor& gradients, double scale) {
   });
   sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
   round.silent.assign(count, 0);
+  round.weights.assign(count, 1.0);
   std::vector<double> rows(workers * count, 0.0);
   for (std::size_t l = 0; l < count; ++l) {
     round.exchanges[l].products = std::move(sweeps[l].products);
@@ -252,19 +260,25 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
 
 void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass) {
   for_each_sending(sendings, [&](Sending& sending) { transmit(round, sending); });
-  for (auto& sending : sendings) {  // in a fixed order in every process
+  std::vector<at::Tensor> sums;  // in a fixed order in every process
+  for (auto& sending : sendings) {
     if (sending.air.empty()) round.silent[sending.tensor] = 1;
     for (auto& air : sending.air) {
-      collective_.sum(air.sum);
+      sums.push_back(air.sum);
       for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
     }
-    for (auto& exact : sending.exact) collective_.sum(exact);
+    sums.insert(sums.end(), sending.exact.begin(), sending.exact.end());
   }
+  collective_.sum(sums);
   std::vector<Decoded> decoded(tensors_.size());
   for_each_sending(sendings, [&](Sending& sending) {
     const auto l = sending.tensor;
     if (round.silent[l] != 0) return;
     receive(round, sending, pass);
+    if (receiver_ == "matched") {
+      const auto& link = round.link(l);
+      round.weights[l] = matched_weight(sending.noisy, sending.norms, link.active);
+    }
     decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, sending.noisy);
     if (decoded[l].estimate.defined()) slice(round.estimate, l).copy_(decoded[l].estimate);
   });
@@ -289,14 +303,18 @@ void Aggregator::transmit(const Round& round, Sending& sending) {
   const auto groups = static_cast<std::size_t>(sending.groups);
   for (std::size_t g = 0; g < groups; ++g) {
     std::vector<double> norms(workers);
-    for (std::size_t i = 0; i < workers; ++i) norms[i] = sending.norms[i * groups + g];
-    sending.scales.push_back(channel_->superpose(round.link, norms, sending.group_energies[g]));
+    std::vector<double> energies(power_shares_);
+    for (std::size_t i = 0; i < workers; ++i) {
+      norms[i] = sending.norms[i * groups + g];
+      energies[i] *= sending.group_energies[g];
+    }
+    sending.scales.push_back(channel_->superpose(round.link(sending.tensor), norms, energies));
   }
   const bool unheard =
       std::any_of(sending.scales.begin(), sending.scales.end(), [](const auto& s) { return !s.received; });
   const bool powered = std::any_of(sending.group_energies.begin(), sending.group_energies.end(),
                                    [](double energy) { return energy > 0; });
-  if (unheard && !powered) return;
+  if (unheard && (!powered || !round.link(sending.tensor).heard())) return;
   std::size_t first = 0;
   for (const auto& block : sending.message.blocks) {
     const auto count = static_cast<std::size_t>(block.size(1));
@@ -322,7 +340,7 @@ void Aggregator::receive(const Round& round, Sending& sending, int pass) {
     for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
     const auto unit = static_cast<std::uint32_t>(pass) * 16 + static_cast<std::uint32_t>(b);
     receive_symbols(sum, scales, mode_, *noise_, round.exchanges[sending.tensor].key(Purpose::kNoise, unit));
-    if (receiver_ != "unbiased") {
+    if (receiver_ == "mmse" || receiver_ == "mmse_genie") {
       const bool genie = receiver_ == "mmse_genie";
       apply_mmse(sum, genie ? sending.exact[b] : sum, reception.noise_std, genie);
     }
@@ -334,15 +352,13 @@ void Aggregator::receive(const Round& round, Sending& sending, int pass) {
 
 void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) {
   for_each_tensor([&](std::size_t l) {
-    auto& tensor = tensors_[l];
     if (round.silent[l] != 0) slice(round.estimate, l).zero_();
-    if (round.silent[l] != 0 || !tensor.memory.defined()) return;  // a silent tensor keeps its whole message
-    if (feedback_ == "local") {
-      tensor.pending = tensor.compressor->own_factors(round.exchanges[l]);
-      if (!tensor.pending.defined()) tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
-    } else {
-      tensor.memory.sub_(slice(round.estimate, l));
+    if (round.weights[l] != 1.0) {
+      slice(round.estimate, l).mul_(round.weights[l]);
+      if (round.clean.defined()) slice(round.clean, l).mul_(round.weights[l]);
     }
+    // A silent tensor keeps its whole message.
+    if (round.silent[l] == 0 && tensors_[l].memory.defined()) keep_rest(round, l);
   });
   if (round.diagnosed) diagnose(round, gradients);
   if (scale != 1.0) round.estimate.div_(scale);

@@ -22,9 +22,11 @@ namespace laser {
 /// What a round tells about itself.
 struct RoundReport {
   std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
-  std::int64_t symbols = 0;    // channel uses
+  double budget_use = 0;     // max over workers of energy / its budget, or of their sums where they share one
+  bool unheard = false;      // no worker was active: there is no estimate, and the update is to be skipped
+  std::int64_t symbols = 0;  // channel uses
   // Only where a diagnosis was asked for:
-  std::optional<double> memory_ratio;  // mean over local workers of ||e_i|| / ||g_i||
+  std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
 };
@@ -45,8 +47,11 @@ class Aggregator {
                     bool diagnose = false, double scale = 1.0);
 
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
-  /// "pending/<tensor>/left" and "right" besides. Taking it changes nothing about the rounds that follow.
+  /// "pending/<tensor>/left" and "right" besides; with momentum at the workers "momentum" [K, d]. Taking it
+  /// changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
+  /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
+  [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
   /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
@@ -78,7 +83,8 @@ class Aggregator {
   };
   struct Round;  // the state of a round under way
 
-  void open(Round& round, const at::Tensor& gradients, double scale);
+  void meet(Round& round, const at::Tensor& gradients);
+  void open(Round& round, double scale);
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
   void exchange(Round& round, std::vector<Sending>& sendings, int pass);
@@ -88,6 +94,8 @@ class Aggregator {
   void for_each_tensor(const std::function<void(std::size_t)>& work) const;
   void for_each_sending(std::vector<Sending>& sendings, const std::function<void(Sending&)>& work) const;
   void close(Round& round, const at::Tensor& gradients, double scale);
+  void keep_rest(Round& round, std::size_t tensor);
+  void count_energy(Round& round, double budget);
   void settle();
   void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
                     std::int64_t round) const;
@@ -106,6 +114,12 @@ class Aggregator {
   ChannelMode mode_;
   std::string feedback_;
   std::string receiver_;
+  double worker_momentum_;
+  bool draws_per_tensor_;
+  double participation_;
+  double loss_rate_;
+  std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
+  at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;
 };
 

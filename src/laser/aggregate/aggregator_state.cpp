@@ -34,6 +34,7 @@ at::Tensor Aggregator::memory(std::size_t layer) {
 NamedTensors Aggregator::state() {
   settle();
   NamedTensors result;
+  if (momentum_.defined()) result["momentum"] = momentum_;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& name = layout_.layers[l].name;
     if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
@@ -46,6 +47,10 @@ NamedTensors Aggregator::state() {
   return result;
 }
 
+bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
+  return name == "momentum" || name.starts_with("memory/") || (name.starts_with("pending/") && tensor.dim() == 3);
+}
+
 void Aggregator::load_state(const NamedTensors& state) {
   const auto restore = [&](const std::string& name, at::Tensor& target, at::IntArrayRef sizes,
                            at::ScalarType type) {
@@ -55,6 +60,11 @@ void Aggregator::load_state(const NamedTensors& state) {
     }
     target = found->second.clone(at::MemoryFormat::Contiguous);
   };
+  momentum_.reset();
+  const auto momentum = state.find("momentum");
+  if (worker_momentum_ != 0 && momentum != state.end() && momentum->second.dim() == 2) {
+    restore("momentum", momentum_, {momentum->second.size(0), layout_.size}, momentum->second.scalar_type());
+  }
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     auto& tensor = tensors_[l];
     const auto& layer = layout_.layers[l];
@@ -86,8 +96,7 @@ void Aggregator::load_state(const NamedTensors& state) {
 
 void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
   const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
-  double memory_sum = 0, gradient = 0, message = 0, residual = 0;
-  const auto workers = static_cast<double>(gradients.size(0));
+  double message = 0, residual = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
@@ -95,13 +104,15 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
     if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
     const auto count = tensors_.size();
-    const auto first = static_cast<std::size_t>(collective_.first_worker());
+    for (std::size_t j = l; j < round.raw_norms.size(); j += count) {
+      message += round.raw_norms[j] * round.raw_norms[j];
+    }
     for (std::size_t i = 0; i < own_memory.size(); ++i) {
-      const double norm = round.raw_norms[(first + i) * count + l];
-      message += norm * norm;
       if (kept.defined()) own_memory[i] += square(kept[static_cast<std::int64_t>(i)]);
     }
-    if (feedback_ == "local") {
+    if (feedback_ == "weighted") {
+      continue;  // the message is gone, and with it what the compressor alone left of it
+    } else if (feedback_ == "local") {
       residual += square(kept);
     } else {  // without a local memory the residual is formed aside
       auto rest = kept.defined() ? kept + slice(round.estimate, l)
@@ -110,12 +121,21 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
       residual += square(rest);
     }
   }
+  std::vector<double> rows;  // [K, 2] ratio, and what all local workers kept
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
-    gradient = square(gradients[static_cast<std::int64_t>(i)]);
-    memory_sum += gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0;
+    const double gradient = square(gradients[static_cast<std::int64_t>(i)]);
+    rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);
+    rows.push_back(i == 0 ? residual : 0.0);
   }
-  if (feedback_ != "none") round.report.memory_ratio = memory_sum / workers;
-  if (message > 0) round.report.delta = 1 - residual / message;
+  rows = collective_.gather_rows(std::move(rows), 2);
+  double memory_sum = 0;
+  residual = 0;
+  for (std::size_t i = 0; i < rows.size(); i += 2) {
+    memory_sum += rows[i];
+    residual += rows[i + 1];
+  }
+  if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(rows.size() / 2);
+  if (message > 0 && feedback_ != "weighted") round.report.delta = 1 - residual / message;
   if (round.clean.defined()) {
     const double signal = square(round.clean);
     if (signal > 0) round.report.lambda = square(round.estimate - round.clean) / signal;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "laser/channel/channel.hpp"
 #include "laser/compress/compressor.hpp"
 
 namespace laser {
@@ -13,18 +14,24 @@ namespace laser {
 /// Everything that says how k gradients become one estimate.
 struct Algorithm {
   CompressorOptions compressor;
-  std::string feedback = "local";        // none | local | decoded (spec 2.3)
+  double worker_momentum = 0;            // beta: a worker sends u <- beta u + (1 - beta) g instead of g
+  std::string feedback = "local";        // none | local | decoded (spec 2.3) | weighted (docs/beyond.md)
   std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
-  std::string receiver = "unbiased";     // unbiased | mmse | mmse_genie (spec 1.4)
+  std::string receiver = "unbiased";     // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
   std::string channel = "awgn";          // a name of channel/
   std::string channel_mode = "fast";     // fast | physical (spec 1.2)
+  FadingOptions fading;
+  std::string fading_draw = "round";  // round | tensor: how long a draw of the gains holds
+  std::vector<double> power_shares;   // relative budgets of the workers, repeated over them; empty: all equal
+  double participation = 1;           // share of the workers that take part in a round
+  double loss_rate = 0;               // probability that what a worker sends in a round is lost
 };
 
 /// Throws Error (configuration) where parts that are fine alone don't go together.
 void validate(const Algorithm& algorithm);
 
-/// A method of the paper: the values that differ from those of `laser`.
+/// A method: the values that differ from those of `laser`.
 struct Recipe {
   std::string name;  // as in spec 4
   std::string sentence;
@@ -32,9 +39,12 @@ struct Recipe {
   std::string feedback;
   std::string allocation;
   std::string channel = "awgn";
+  std::string receiver = "unbiased";
+  double worker_momentum = 0;
+  double plain_rate = 0;  // above 0: no momentum at the server, and this step size
 };
 
-/// The paper's methods, in the order of its tables.
+/// The paper's methods, in the order of its tables, and then this project's own (docs/beyond.md).
 const std::vector<Recipe>& recipes();
 
 /// The recipe of that name. Throws Error (configuration) with the known names.

@@ -22,4 +22,20 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
   }
 }
 
+double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
+                      std::span<const char> active) {
+  double noise = 0, signal = 0, count = 0;
+  for (const auto& block : blocks) {
+    for (const double sigma : block.noise_std)
+      noise += static_cast<double>(block.values.size(1)) * sigma * sigma;
+  }
+  const std::size_t groups = norms.size() / active.size();
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    if (active[i] == 0) continue;
+    count += 1;
+    for (const double norm : norms.subspan(i * groups, groups)) signal += norm * norm;
+  }
+  return signal > 0 ? 1 / (1 + noise * count / signal) : 1.0;
+}
+
 }  // namespace laser

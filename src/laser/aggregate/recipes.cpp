@@ -4,6 +4,19 @@
 namespace laser {
 
 void validate(const Algorithm& algorithm) {
+  const bool linear = make_compressor(algorithm.compressor)->traits().linear;
+  if (algorithm.receiver == "matched" && !linear) {
+    fail(ExitCode::kConfiguration,
+         "receiver = 'matched' needs an estimate that is linear in what is received. HINT: "
+         "transport=alternating or two_phase");
+  }
+  if (algorithm.feedback == "weighted" && algorithm.receiver != "matched" &&
+      algorithm.receiver != "unbiased") {
+    fail(ExitCode::kConfiguration,
+         "feedback = 'weighted' keeps what the receiver's weight left out, and receiver = '{}' has no weight "
+         "that workers know. HINT: receiver=matched",
+         algorithm.receiver);
+  }
   if (algorithm.memory == "float32") return;
   if (algorithm.feedback != "local" || !make_compressor(algorithm.compressor)->traits().factored) {
     fail(ExitCode::kConfiguration,
@@ -22,6 +35,14 @@ const std::vector<Recipe>& recipes() {
       {"sketch", "count-mean sketch", "count_sketch", "none", "comp_norm"},
       {"adsgd", "Gaussian projection of the top-K entries", "top_k_projection", "local", "comp_norm"},
       {"sgd", "exact mean of the gradients", "identity", "none", "norm", "noiseless"},
+      // Not of the paper: rules A, B and C of docs/beyond.md, and C under low-rank factors.
+      {"laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
+       "low_rank", "weighted", "comp_norm", "awgn", "matched", 0, 0.1},
+      {"zsgd_matched", "raw gradients, likewise", "identity", "weighted", "norm", "awgn", "matched", 0, 0.1},
+      {"zsgd_momentum", "raw gradients averaged at the workers", "identity", "none", "norm", "awgn",
+       "unbiased", 0.99, 0.1},
+      {"laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local", "comp_norm",
+       "awgn", "unbiased", 0.99, 0.1},
   };
   return table;
 }
@@ -40,6 +61,8 @@ void apply(const Recipe& recipe, Algorithm& algorithm) {
   algorithm.feedback = recipe.feedback;
   algorithm.allocation = recipe.allocation;
   algorithm.channel = recipe.channel;
+  algorithm.receiver = recipe.receiver;
+  algorithm.worker_momentum = recipe.worker_momentum;
 }
 
 }  // namespace laser

@@ -8,13 +8,17 @@ namespace laser {
 struct Aggregator::Round {
   std::int64_t index = 0;
   bool diagnosed = false;
-  Link link;
+  std::vector<char> awake;          // [k] who computes a gradient
+  std::vector<Link> links;          // one for all tensors or one a tensor
+  at::Tensor inputs;                // [K, d] what the workers want to get across before error feedback
   std::vector<Exchange> exchanges;  // one a tensor
   std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
+  std::vector<double> weights;      // of each tensor: the receiver's, 1 where it has none
   std::vector<double> raw_norms;    // [k, tensors] of the messages M_i
   at::Tensor estimate;              // [d]
   at::Tensor clean;                 // [d] the estimate without noise, where diagnosed
   RoundReport report;
+  [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
 };
 
 }  // namespace laser

@@ -71,7 +71,6 @@ std::vector<Timing> alternate(const std::vector<Contender>& contenders, int repe
   std::vector<Timing> timings;
   for (const auto& contender : contenders) {
     if (stop()) fail(ExitCode::kInterrupted, "the measurement was interrupted");
-    contender.run();
     timings.push_back({contender.name, {}});
     benchmark::RegisterBenchmark(contender.name.c_str(),
                                  [&contender, &stop](benchmark::State& state) {

@@ -29,7 +29,7 @@ struct Timing {
   [[nodiscard]] double spread() const;
 };
 
-/// Runs each contender once to warm up, then `repetitions` times in random interleaving. Ends early with
+/// Runs each contender `repetitions` times in random interleaving; warm them up before. Ends early with
 /// Error (interrupted) once `stop` says so.
 std::vector<Timing> alternate(const std::vector<Contender>& contenders, int repetitions,
                               const std::function<bool()>& stop);

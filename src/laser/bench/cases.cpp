@@ -215,11 +215,16 @@ std::vector<Case> all_cases(bool quick) {
   return cases;
 }
 
-/// Repetitions for about a second or two of our own work, within bounds.
-int repetitions(const Case& work, const Layout& layout, bool quick) {
-  const double numbers = static_cast<double>(layout.size * work.workers);
-  const int wanted = static_cast<int>((quick ? 1e9 : 5e9) / numbers);
-  return quick ? std::clamp(wanted, 3, 9) : std::clamp(wanted, 7, 25);
+/// Repetitions for some seconds of all contenders together, within bounds: one run of each, which warms up as
+/// well, tells how long they take.
+int repetitions(const std::vector<Contender>& contenders, bool quick, const std::function<bool()>& stop) {
+  const auto start = std::chrono::steady_clock::now();
+  for (const auto& contender : contenders) {
+    if (!stop()) contender.run();
+  }
+  const std::chrono::duration<double> once = std::chrono::steady_clock::now() - start;
+  const int wanted = static_cast<int>((quick ? 2.0 : 6.0) / once.count());
+  return quick ? std::clamp(wanted, 3, 9) : std::clamp(wanted, 5, 25);
 }
 
 class Runner {
@@ -232,7 +237,7 @@ class Runner {
     const bool peer = contenders.size() > 2;
     if (auto hook = hook_for(work)) contenders.push_back({"powerSGD_hook", [hook] { return hook->run(); }});
     const auto timings =
-        alternate(contenders, repetitions(work, bench.set.layout, options_.quick), watch_.stop);
+        alternate(contenders, repetitions(contenders, options_.quick, watch_.stop), watch_.stop);
     Row row;
     row.name = work.name;
     row.group = work.group;

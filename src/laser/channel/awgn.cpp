@@ -1,28 +1,22 @@
-#include "laser/channel/awgn.hpp"
-
-#include <algorithm>
-#include <cmath>
+// The paper's channel: every gain is 1, all workers share one scale, and the strongest uses the block's whole
+// energy.
+#include "laser/channel/models.hpp"
 
 namespace laser {
+namespace {
 
-Link Awgn::draw(std::uint64_t, std::int64_t, std::int64_t workers) const {
-  return {std::vector<double>(static_cast<std::size_t>(workers), 1.0)};
-}
-
-Superposition Awgn::superpose(const Link& link, std::span<const double> norms, double energy) const {
-  const auto workers = norms.size();
-  const double largest = *std::max_element(norms.begin(), norms.end());  // c = max_i N_i
-  Superposition result{std::vector<double>(workers, 0.0), link.gain, 0.0, 0.0, true};
-  if (largest == 0) return result;  // nothing to send: the decoded block is the mean, 0
-  if (energy <= 0) {                // something to send, but silent
-    result.received = false;
-    return result;
+/// Noisy multiple-access channel (spec 1.1, 1.2; [LASER, equation 1 and appendix E.1]).
+class Awgn final : public Channel {
+ private:
+  void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+             Superposition& result) const override {
+    const double scale = scale_alike(link, norms, energies, false, result);
+    result.receive_scale = 1.0 / (active_workers(link) * scale);
   }
-  const double amplitude = std::sqrt(energy) / largest;  // x_i = a s_i spends energy N_i^2 / c^2 <= energy
-  std::fill(result.amplitude.begin(), result.amplitude.end(), amplitude);
-  result.receive_scale = 1.0 / (static_cast<double>(workers) * amplitude);
-  result.noise_std = result.receive_scale;
-  return result;
-}
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> make_awgn(const FadingOptions&) { return std::make_unique<Awgn>(); }
 
 }  // namespace laser

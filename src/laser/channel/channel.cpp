@@ -1,25 +1,59 @@
 #include "laser/channel/channel.hpp"
 
-#include "laser/channel/awgn.hpp"
-#include "laser/channel/noiseless.hpp"
+#include <algorithm>
+
+#include "laser/channel/models.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
 
+bool Link::heard() const {
+  return std::any_of(active.begin(), active.end(), [](char a) { return a != 0; });
+}
+
+Link Channel::draw(const StreamKey&, std::vector<char> present) const {
+  const std::vector<double> ones(present.size(), 1.0);
+  return {ones, std::move(present)};
+}
+
+Superposition Channel::superpose(const Link& link, std::span<const double> norms,
+                                 std::span<const double> energies) const {
+  LASER_CHECK(norms.size() == link.gain.size() && energies.size() == norms.size());
+  Superposition result{std::vector<double>(norms.size(), 0.0), link.gain, 0.0, 0.0, true, link.air_noise};
+  bool something = false, powered = true;
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    if (link.active[i] == 0 || norms[i] == 0) continue;
+    something = true;
+    powered = powered && (!noisy() || energies[i] > 0);
+  }
+  if (!link.heard() || (something && !powered)) {
+    result.received = false;
+  } else if (something) {  // else the decoded block is the mean, 0
+    scale(link, norms, energies, result);
+    if (noisy()) result.noise_std = result.receive_scale * link.air_noise;
+  }
+  return result;
+}
+
 const std::vector<ChannelEntry>& channels() {
   static const std::vector<ChannelEntry> table{
-      {"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)",
-       [] { return std::unique_ptr<Channel>(std::make_unique<Awgn>()); }},
-      {"noiseless", "exact mean, no power limit",
-       [] { return std::unique_ptr<Channel>(std::make_unique<Noiseless>()); }},
+      {"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)", make_awgn},
+      {"noiseless", "exact mean, no power limit", make_noiseless},
+      {"csit", "Rayleigh fading that workers know and invert", make_csit},
+      {"csit_trunc", "as csit, but workers in a deep fade stay silent", make_csit_trunc},
+      {"csir", "Rayleigh fading that only the receiver knows", make_csir},
+      {"stat", "Rayleigh fading of which only mean and variance are known", make_stat},
+      {"blind_mimo", "unknown phases, many receive antennas, one common pilot", make_blind_mimo},
+      {"sum_power", "as awgn, with one budget for all workers together", make_sum_power},
+      {"saturating", "as awgn, every worker always at full power", make_saturating},
   };
   return table;
 }
 
-std::unique_ptr<Channel> make_channel(const std::string& name) {
+std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading) {
   std::string known;
   for (const auto& entry : channels()) {
-    if (entry.name == name) return entry.make();
+    if (entry.name == name) return entry.make(fading);
     known += (known.empty() ? "" : ", ") + entry.name;
   }
   fail(ExitCode::kConfiguration, "channel = '{}' is unknown; choose one of {}", name, known);

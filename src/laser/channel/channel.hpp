@@ -17,9 +17,13 @@
 
 namespace laser {
 
-/// One round's draw, known to whoever the channel model says.
+/// One draw, known to whoever the channel model says.
 struct Link {
-  std::vector<double> gain;  // [k] h_i; 1 where there is no fading
+  std::vector<double> gain;  // [k] h_i, behind the receiver's combining; 1 where there is no fading
+  std::vector<char> active;  // [k] who transmits
+  double air_noise = 1;      // standard deviation of what is added to sum_i h_i x_i
+  /// Whether any worker transmits.
+  [[nodiscard]] bool heard() const;
 };
 
 /// How one group of symbols with a common scale crosses the air (spec 1.2, equation 2).
@@ -27,37 +31,54 @@ struct Superposition {
   std::vector<double> amplitude;  // [k] a_i: worker i transmits x_i = a_i s_i, energy a_i^2 ||s_i||^2
   std::vector<double> gain;       // [k] h_i
   double receive_scale = 0;       // the server multiplies what it hears with this
-  double noise_std = 0;           // sigma_b per decoded symbol: receive_scale, or 0 on a noiseless channel
-  bool received = true;           // false: no energy was given although there was something to send
+  double noise_std = 0;           // sigma_b per decoded symbol: receive_scale air_noise, or 0 without noise
+  bool received = true;           // false: there was something to send, but no energy or nobody to send it
+  double air_noise = 1;           // as in the link
   /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel).
   [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
+};
+
+/// What the channels with fading can be told.
+struct FadingOptions {
+  double least_gain = 0.3;     // csit_trunc: workers with |h| below stay silent
+  std::int64_t antennas = 16;  // blind_mimo: at the receiver
 };
 
 /// A channel model. Stateless; final classes only, one file each.
 class Channel {
  public:
   virtual ~Channel() = default;
-  /// Draws one round's gains for k workers.
-  [[nodiscard]] virtual Link draw(std::uint64_t seed, std::int64_t round, std::int64_t workers) const = 0;
-  /// Scales for one group: `norms` [k] are N_i = ||s_i||, `energy` is p_b, the most that any worker may spend
-  /// on it.
-  [[nodiscard]] virtual Superposition superpose(const Link& link, std::span<const double> norms,
-                                                double energy) const = 0;
+  /// Draws the gains of the workers that are `present` [k]; the others are not active.
+  [[nodiscard]] virtual Link draw(const StreamKey& key, std::vector<char> present) const;
+  /// Scales for one group: `norms` [k] are N_i = ||s_i||, `energies` [k] are p_{b,i}, the most that worker i
+  /// may spend on it.
+  [[nodiscard]] Superposition superpose(const Link& link, std::span<const double> norms,
+                                        std::span<const double> energies) const;
   /// Whether it needs a finite power budget.
-  [[nodiscard]] virtual bool noisy() const = 0;
+  [[nodiscard]] virtual bool noisy() const { return true; }
+  /// Whether the budgets hold for all workers together and not for each.
+  [[nodiscard]] virtual bool shares_power() const { return false; }
+  /// Whether it fades, so that a draw for each tensor differs from one for all.
+  [[nodiscard]] virtual bool fades() const { return false; }
+
+ private:
+  /// Fills in amplitudes and receive scale; asked only where an active worker has something to send and every
+  /// active worker that has may spend energy on it. Workers that are not active keep the amplitude 0.
+  virtual void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+                     Superposition& result) const = 0;
 };
 
 /// One line of the channels' table of contents.
 struct ChannelEntry {
   std::string name;
   std::string sentence;
-  std::unique_ptr<Channel> (*make)();
+  std::unique_ptr<Channel> (*make)(const FadingOptions&);
 };
 
 /// All channels.
 const std::vector<ChannelEntry>& channels();
 
 /// The channel of that name. Throws Error (configuration) naming the known ones.
-std::unique_ptr<Channel> make_channel(const std::string& name);
+std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading = {});
 
 }  // namespace laser

@@ -1,14 +1,25 @@
-#include "laser/channel/noiseless.hpp"
+// The ideal link: the server receives the exact mean, and power plays no part.
+#include "laser/channel/models.hpp"
 
 namespace laser {
+namespace {
 
-Link Noiseless::draw(std::uint64_t, std::int64_t, std::int64_t workers) const {
-  return {std::vector<double>(static_cast<std::size_t>(workers), 1.0)};
-}
+/// Exact mean of the workers' symbols; an explicit choice, never "power 0" (spec 1).
+class Noiseless final : public Channel {
+ public:
+  [[nodiscard]] bool noisy() const override { return false; }
 
-Superposition Noiseless::superpose(const Link& link, std::span<const double> norms, double) const {
-  const auto workers = norms.size();
-  return {std::vector<double>(workers, 1.0), link.gain, 1.0 / static_cast<double>(workers), 0.0, true};
-}
+ private:
+  void scale(const Link& link, std::span<const double>, std::span<const double>,
+             Superposition& result) const override {
+    for (std::size_t i = 0; i < link.active.size(); ++i)
+      result.amplitude[i] = link.active[i] != 0 ? 1.0 : 0.0;
+    result.receive_scale = 1.0 / active_workers(link);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> make_noiseless(const FadingOptions&) { return std::make_unique<Noiseless>(); }
 
 }  // namespace laser

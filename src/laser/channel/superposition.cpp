@@ -123,7 +123,7 @@ void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, Cha
     if (noisy) noise.add(sum, noise_std, key);
     return;
   }
-  for (double& s : noise_std) s = s > 0 ? 1.0 : 0.0;  // the air's own noise has variance 1
+  for (std::size_t c = 0; c < groups.size(); ++c) noise_std[c] = noise_std[c] > 0 ? groups[c].air_noise : 0.0;
   if (noisy) noise.add(sum, noise_std, key);
   const auto scales = at::empty({static_cast<std::int64_t>(groups.size()), 1}, at::kDouble);
   for (std::size_t c = 0; c < groups.size(); ++c) scales.data_ptr<double>()[c] = groups[c].receive_scale;

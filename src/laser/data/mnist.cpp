@@ -88,6 +88,20 @@ GreyImages load_split(const std::filesystem::path& folder, const File& images, c
 
 }  // namespace
 
+GreyImages GreyImages::chosen(std::span<const std::int32_t> numbers) const {
+  GreyImages result;
+  for (const auto number : numbers) {
+    const auto n = static_cast<std::size_t>(number);
+    const auto first = static_cast<std::ptrdiff_t>(offsets[n]),
+               last = static_cast<std::ptrdiff_t>(offsets[n + 1]);
+    result.pixels.insert(result.pixels.end(), pixels.begin() + first, pixels.begin() + last);
+    result.values.insert(result.values.end(), values.begin() + first, values.begin() + last);
+    result.offsets.push_back(static_cast<std::uint32_t>(result.pixels.size()));
+    result.labels.push_back(labels[n]);
+  }
+  return result;
+}
+
 Mnist load_mnist(const std::filesystem::path& folder, bool verify) {
   return {load_split(folder, kTrainImages, kTrainLabels, verify, 60000),
           load_split(folder, kTestImages, kTestLabels, verify, 10000)};

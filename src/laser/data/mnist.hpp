@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "laser/core/sparse_rows.hpp"
@@ -21,6 +22,8 @@ struct GreyImages {
   std::vector<std::uint8_t> labels;
   [[nodiscard]] SparseRows rows() const { return {offsets, pixels, values}; }
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+  /// The images of these numbers, in this order.
+  [[nodiscard]] GreyImages chosen(std::span<const std::int32_t> numbers) const;
 };
 
 struct Mnist {

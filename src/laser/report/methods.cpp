@@ -8,18 +8,23 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
     {"zsgd", "Z-SGD"},
     {"adsgd", "A-DSGD"},
     {"signum", "Signum"},
+    {"laser_matched", "LASER, matched"},
+    {"laser_momentum", "LASER, worker momentum"},
+    {"zsgd_matched", "Z-SGD, matched"},
+    {"zsgd_momentum", "Z-SGD, worker momentum"},
     {"sgd", "SGD"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kTasks = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTasks = {{
     {"mnist", "MNIST"},
+    {"mnist_mlp", "MNIST, one hidden layer"},
     {"cifar10", "CIFAR-10"},
     {"cifar100", "CIFAR-100"},
     {"wikitext2", "WikiText-2"},

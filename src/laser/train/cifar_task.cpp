@@ -45,14 +45,15 @@ class CifarTask final : public Task {
       : data_(std::move(data)),
         options_(options),
         device_(find_device(options.device)),
-        sharding_(used("train_images", options.train_images, data_->cifar.train.size()), options.workers,
-                  options.batch_size, options.seed),
+        sharding_(data_->cifar.train.labels().first(static_cast<std::size_t>(
+                      used("train_images", options.train_images, data_->cifar.train.size()))),
+                  options.shards, options.workers, options.batch_size, options.seed),
         network_(data_->cifar.train.classes(), options.width,
                  {.channels_last = true, .bfloat16 = options.precision == "bfloat16"}),
-        buffers_(network_.initial_buffers().repeat({options.workers, 1}).to(device_)),
+        buffers_(network_.initial_buffers().repeat({local_workers(options), 1}).to(device_)),
         bank_(device_.is_cpu()
                   ? at::Tensor()
-                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))),
+                  : at::empty({local_workers(options), network_.layout().size}, at::TensorOptions(device_))),
         test_images_(used("test_images", options.test_images, data_->cifar.test.size())) {}
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
@@ -81,9 +82,13 @@ class CifarTask final : public Task {
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) override {
     if (!test_.images.defined()) {
-      const auto& images = data_->cifar.test;
-      std::vector<std::int32_t> numbers(static_cast<std::size_t>(test_images_));
-      std::iota(numbers.begin(), numbers.end(), 0);
+      const auto held_out = sharding_.held_out();
+      const auto& images = held_out.empty() ? data_->cifar.test : data_->cifar.train;
+      std::vector<std::int32_t> numbers(held_out.begin(), held_out.end());
+      if (held_out.empty()) {
+        numbers.resize(static_cast<std::size_t>(test_images_));
+        std::iota(numbers.begin(), numbers.end(), 0);
+      }
       test_pixels_.resize(numbers.size() * static_cast<std::size_t>(ColorImages::kValues));
       std::vector<std::int64_t> labels(numbers.size());
       write_images(images, numbers, {.enabled = false}, PixelLayout::kChannelsLast, test_pixels_, labels);
@@ -114,7 +119,8 @@ class CifarTask final : public Task {
   void prepare_from(std::int64_t round) {
     batches_.reset();
     const auto producer = std::make_shared<TrainingBatches>(
-        data_->cifar.train, sharding_, TrainingBatches::Workers{0, options_.workers}, options_.seed,
+        data_->cifar.train, sharding_,
+        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed,
         PixelLayout::kChannelsLast, options_.augment);
     batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
                      [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });

@@ -10,6 +10,7 @@
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/task.hpp"
+#include "laser/train/worker_options.hpp"
 
 namespace laser {
 namespace {
@@ -97,13 +98,21 @@ void apply_task(Experiment& e) {
 void describe(OptionList& list, Experiment& e) {
   auto& a = e.algorithm;
   list.group("method");
-  list.add_choice("method", e.method, entry_names(recipes()),
-                  "a method of the paper: sets compressor, feedback, allocation and channel");
+  list.add_choice(
+      "method", e.method, entry_names(recipes()),
+      "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
+      "receiver and momenta");
   describe_compressor(list, a.compressor);
   list.group("round");
-  list.add_choice("feedback", a.feedback, {"none", "local", "decoded"},
-                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate");
-  list.add_choice("receiver", a.receiver, {"unbiased", "mmse", "mmse_genie"}, "scaling of what is received");
+  list.add_choice("feedback", a.feedback, {"none", "local", "decoded", "weighted"},
+                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
+                  "message - receiver's weight x own reconstruction");
+  list.add_choice(
+      "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
+      "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
+  list.group("round", [&a] { return a.worker_momentum != 0; });
+  list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
+                "beta: a worker sends u <- beta u + (1 - beta) g, not g");
   list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
   list.add_choice("memory", a.memory, {"float32", "bfloat16"},
                   "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
@@ -123,6 +132,7 @@ void describe(OptionList& list, Experiment& e) {
   list.group("channel", [&e, noisy] { return noisy() && e.power_policy == "custom"; });
   list.add_real_list("power_levels", e.power_levels, "relative",
                      "shape of the custom policy, one number a period");
+  describe_links(list, e);
 
   list.group("training");
   list.add_choice("task", e.task, task_names(), "data set and model");
@@ -131,6 +141,8 @@ void describe(OptionList& list, Experiment& e) {
                    "mini-batch of each worker");
   list.add_integer("epochs", e.epochs, 1, 1000000, "", "passes over the data");
   list.add_integer("seed", e.seed, 0, kNoLimit, "", "names all random numbers of the run");
+  describe_shards(list, e);
+  list.group("training");
   list.add_real("learning_rate", e.learning_rate, 0, kInfinity, true, "", "step size");
   list.add_choice("schedule", e.schedule, {"constant", "multistep", "one_cycle"},
                   "the step size over time; one_cycle: learning_rate is its peak");
@@ -186,7 +198,12 @@ Experiment resolve(const Settings& settings) {
     if (key == "method" || key == "task") list.set(key, value);
   }
   apply_task(experiment);
-  apply(find_recipe(experiment.method), experiment.algorithm);
+  const auto& recipe = find_recipe(experiment.method);
+  apply(recipe, experiment.algorithm);
+  if (recipe.plain_rate > 0) {
+    experiment.learning_rate = recipe.plain_rate;
+    experiment.optimizer.momentum = 0;
+  }
   for (const auto& [key, value] : settings) list.set(key, value);
   validate(experiment);
   return experiment;
@@ -194,6 +211,7 @@ Experiment resolve(const Settings& settings) {
 
 void validate(const Experiment& e) {
   validate(e.algorithm);
+  validate_workers(e);
   if (e.schedule == "multistep" && e.milestones.empty()) {
     fail(ExitCode::kConfiguration, "schedule = 'multistep' needs milestones. HINT: milestones=[80,120]");
   }

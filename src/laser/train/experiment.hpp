@@ -9,6 +9,8 @@
 
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/options.hpp"
+#include "laser/data/sharding.hpp"
+#include "laser/train/downlink.hpp"
 #include "laser/train/language_options.hpp"
 #include "laser/train/optimizer.hpp"
 
@@ -29,6 +31,8 @@ struct Experiment {
   std::int64_t batch_size = 128;
   std::int64_t epochs = 50;
   std::int64_t seed = 1;
+  ShardingOptions shards;
+  DownlinkOptions downlink;
 
   double learning_rate = 0.01;
   OptimizerOptions optimizer{.weight_decay = 1e-4};

@@ -16,6 +16,7 @@
 
 #include "laser/compress/compressor.hpp"
 #include "laser/core/layout.hpp"
+#include "laser/data/sharding.hpp"
 #include "laser/model/evaluation.hpp"
 #include "laser/train/language_options.hpp"
 
@@ -26,13 +27,16 @@ struct TaskOptions {
   std::string name = "mnist";
   std::string data_dir;
   bool verify_data = true;
-  std::int64_t workers = 16;
+  std::int64_t workers = 16;  // in all
+  std::int64_t first_worker = 0;
+  std::int64_t local_workers = 0;  // of them here, from first_worker on; 0: all
   std::int64_t batch_size = 128;
   std::uint64_t seed = 1;
+  ShardingOptions shards;         // with shards.held_out the accuracies are those of the held-out examples
   std::int64_t epochs = 1;        // of the whole run: no batch beyond is prepared
   std::int64_t width = 64;        // of the first stage of a ResNet18, or of GPT-2
   bool augment = true;            // random crops and flips
-  std::int64_t train_images = 0;  // the first ones; 0: all
+  std::int64_t train_images = 0;  // of CIFAR, the first ones; 0: all
   std::int64_t test_images = 0;
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
@@ -48,11 +52,13 @@ class Task {
   [[nodiscard]] virtual std::int64_t rounds_per_epoch() const = 0;
   /// Initial parameters [d], a function of the seed.
   [[nodiscard]] virtual at::Tensor initial_parameters() const = 0;
-  /// Gradients of all local workers in round `round` at `parameters` [d]: worker i's mean over its examples
-  /// is written to row i of `gradients` [K, d], its mean loss to losses[i]. Same bits for every number of
-  /// threads.
+  /// Gradients of all local workers in round `round` at `parameters` [d], or with a model of its own for each
+  /// worker, [K, d], where the task can (`drifts`): worker i's mean over its examples is written to row i of
+  /// `gradients` [K, d], its mean loss to losses[i]. Same bits for every number of threads.
   virtual void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
                          std::span<double> losses) = 0;
+  /// Whether the workers may have models of their own.
+  [[nodiscard]] virtual bool drifts() const { return false; }
   /// What evaluation needs beside the parameters, [B]: running statistics of worker 0 (spec 5). Undefined for
   /// models without any.
   [[nodiscard]] virtual at::Tensor statistics() const { return {}; }
@@ -68,7 +74,7 @@ class Task {
   [[nodiscard]] virtual double working_bytes() const { return 0; }
   /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
   [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
-  /// What lasts beside the parameters.
+  /// What lasts beside the parameters, each tensor with a row for every local worker.
   [[nodiscard]] virtual NamedTensors state() const { return {}; }
   /// Restores what `state` returned. Throws Error (data) if it does not fit.
   virtual void load_state(const NamedTensors&) {}

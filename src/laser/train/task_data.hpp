@@ -13,6 +13,11 @@ class TaskData {
                                                    const TaskOptions& options) const = 0;
 };
 
+/// Number of workers that the task computes for.
+inline std::int64_t local_workers(const TaskOptions& options) {
+  return options.local_workers > 0 ? options.local_workers : options.workers;
+}
+
 std::shared_ptr<TaskData> load_mnist_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_wikitext_data(const TaskOptions& options);

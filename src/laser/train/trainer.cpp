@@ -68,10 +68,10 @@ class Saver {
     return seconds_since(last_) > kInterval;
   }
 
-  void save(Training& training, RunWriter& writer, double seconds) {
+  void save(const NamedTensors& state, RunWriter& writer, double seconds) {
     // The checkpoint promises that the lines before it are on the disk.
     const auto bytes = writer.synchronise();
-    write_checkpoint(path(), {training.state(),
+    write_checkpoint(path(), {state,
                               {{"format", kFormat},
                                {"experiment", hash_},
                                {"metrics_bytes", std::to_string(bytes)},
@@ -114,7 +114,7 @@ bool run(Training& training, const RunControl& control, AfterRound after_round) 
   while (!training.finished()) {
     const auto record = training.advance();
     if (record && control.record) control.record(*record);
-    after_round(record);
+    after_round();
     if (control.progress) control.progress({training.rounds_done(), training.rounds(), training.result()});
     if (control.stop && control.stop() && !training.finished()) return false;
   }
@@ -123,14 +123,19 @@ bool run(Training& training, const RunControl& control, AfterRound after_round) 
 
 }  // namespace
 
-TaskOptions task_options(const Experiment& e) {
+TaskOptions task_options(const Experiment& e, const Collective* processes) {
   TaskOptions options;
+  if (processes != nullptr) {
+    options.first_worker = processes->first_worker();
+    options.local_workers = processes->local_workers();
+  }
   options.name = e.task;
   options.data_dir = e.data_dir;
   options.verify_data = e.verify_data;
   options.workers = e.workers;
   options.batch_size = e.batch_size;
   options.seed = static_cast<std::uint64_t>(e.seed);
+  options.shards = e.shards;
   options.epochs = e.epochs;
   options.width = e.width;
   options.augment = e.augment;
@@ -145,30 +150,36 @@ TaskOptions task_options(const Experiment& e) {
 RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
   const auto start = Clock::now();
   Training training(e, task);
-  run(training, control, [](const auto&) {});
+  run(training, control, [] {});
   auto summary = training.summary();
   summary.seconds = seconds_since(start);
   return summary;
 }
 
-void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs) {
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs,
+                std::int64_t local_workers) {
   make_compressor(experiment.algorithm.compressor)->check(task.layout());
-  check_memory(memory_budget(experiment, task), runs, available_memory());
+  const auto here = local_workers > 0 ? local_workers : experiment.workers;
+  check_memory(memory_budget(experiment, task, here), runs, available_memory());
 }
 
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
-                      const RunControl& control, const std::string& command, const RunFiles& files) {
-  const auto task = make_task(std::move(data), task_options(experiment));
-  check_fits(experiment, *task);
-  Training training(experiment, *task);
+                      const RunControl& control, const std::string& command, const RunFiles& files,
+                      Collective* processes) {
+  const auto task = make_task(std::move(data), task_options(experiment, processes));
+  check_fits(experiment, *task, 1, processes == nullptr ? 0 : processes->local_workers());
+  Training training(experiment, *task, processes);
+  const bool leads = processes == nullptr || processes->leads();
+  // Whether any process says so.
+  const auto any = [&](bool own) { return processes == nullptr ? own : largest(*processes, own) > 0; };
   Saver saver(folder, experiment, files);
-  double before = 0;  // seconds of earlier processes
-  std::optional<RunWriter> writer;
+  double before = 0;                // seconds of earlier processes
+  std::optional<RunWriter> writer;  // of the leading process
   if (files.resume) {
     std::int64_t bytes = 0;
     std::tie(bytes, before) = saver.restore(training);
-    writer.emplace(folder, bytes);
-  } else {
+    if (leads) writer.emplace(folder, bytes);
+  } else if (leads) {
     writer.emplace(folder, to_toml(experiment), versions(experiment, command));
   }
   const auto start = Clock::now();
@@ -179,27 +190,33 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     summary.seed = static_cast<std::uint64_t>(experiment.seed);
     summary.configuration = to_map(experiment);
     summary.seconds = before + seconds_since(start);
-    writer->finish(summary);
+    if (leads) writer->finish(summary);
     return summary;
   };
+  const auto save = [&] {
+    const auto state = training.state();
+    if (leads) saver.save(state, *writer, before + seconds_since(start));
+  };
   RunControl recording = control;
+  recording.stop = [&] { return any(control.stop && control.stop()); };
+  if (!leads) recording.progress = {};
   recording.record = [&](const EpochRecord& record) {
+    if (!leads) return;
     writer->append(record);
     saver.keep_best(training, record);
     if (control.record) control.record(record);
   };
   try {
-    const bool completed = run(training, recording, [&](const auto&) {
-      if (!training.finished() && saver.due(training))
-        saver.save(training, *writer, before + seconds_since(start));
+    const bool completed = run(training, recording, [&] {
+      if (!training.finished() && any(leads && saver.due(training))) save();
     });
-    if (completed) {
+    if (!completed) {
+      save();
+    } else if (leads) {
       saver.complete(training);
-    } else {
-      saver.save(training, *writer, before + seconds_since(start));
     }
     const auto summary = finish(training.summary());
-    if (completed) saver.remove_checkpoint();
+    if (completed && leads) saver.remove_checkpoint();
     return summary;
   } catch (const Error& error) {
     auto summary = training.summary();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "laser/collective/collective.hpp"
 #include "laser/record/schema.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/task.hpp"
@@ -35,24 +36,28 @@ struct RunFiles {
   bool resume = false;
 };
 
-/// The data and model that an experiment asks for.
-TaskOptions task_options(const Experiment& experiment);
+/// The data and model that an experiment asks for, for the workers that are here (null: all).
+TaskOptions task_options(const Experiment& experiment, const Collective* processes = nullptr);
 
 /// Trains one experiment without any files and returns its summary (status completed or interrupted). Throws
 /// Error (non-finite) when training diverges; what was recorded until then has been handed out.
 RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
 
 /// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for
-/// every tensor), or `runs` of it at a time do not fit into the memory that is free: known before anything is
-/// written.
-void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs = 1);
+/// every tensor), or `runs` of it at a time, with all workers or `local_workers` of them in this process, do
+/// not fit into the memory that is free: known before anything is written.
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs = 1,
+                std::int64_t local_workers = 0);
 
 /// Trains into a run folder: configuration, versions, a line an epoch, summary - also when the run fails, is
 /// interrupted, or diverges - and checkpoints, from which `files.resume` goes on bit for bit. Throws what
 /// training and the record writer throw; Error (data) for a checkpoint that is damaged or of another
-/// experiment, with nothing overwritten.
+/// experiment, with nothing overwritten. With `processes` it is called in all of them: the leading one alone
+/// writes and is asked for `control.record` and `control.progress`, a stop in any of them stops all, and a
+/// checkpoint holds all workers, so that any number of processes goes on from it.
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
-                      const RunControl& control, const std::string& command, const RunFiles& files = {});
+                      const RunControl& control, const std::string& command, const RunFiles& files = {},
+                      Collective* processes = nullptr);
 
 /// Sets the number of threads that LibTorch uses in this thread; 0: all cores. Called before the first
 /// LibTorch operation it also makes results independent of that number (MKL's strict reproducibility mode).

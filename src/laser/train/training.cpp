@@ -56,23 +56,25 @@ std::string weights_hash(const at::Tensor& parameters) {
 
 }  // namespace
 
-Training::Training(const Experiment& experiment, Task& task)
+Training::Training(const Experiment& experiment, Task& task, Collective* processes)
     : experiment_(experiment),
       task_(task),
       rounds_per_epoch_(task.rounds_per_epoch()),
       rounds_(rounds_per_epoch_ * experiment.epochs),
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
-      collective_(experiment.workers),
+      alone_(experiment.workers),
+      collective_(processes != nullptr ? *processes : alone_),
       aggregator_(task.layout(), experiment.algorithm, static_cast<std::uint64_t>(experiment.seed),
                   collective_),
       optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms))),
+      downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),
       statistics_average_(experiment.ema_decay),
       parameters_(task.initial_parameters()),
-      gradients_(at::zeros({experiment.workers, task.layout().size}, parameters_.options())),
+      gradients_(at::zeros({collective_.local_workers(), task.layout().size}, parameters_.options())),
       estimate_(at::zeros_like(parameters_)),
-      losses_(static_cast<std::size_t>(experiment.workers)) {
-  sums_.energy.resize(losses_.size(), 0.0);
+      losses_(static_cast<std::size_t>(collective_.local_workers())) {
+  sums_.energy.resize(static_cast<std::size_t>(experiment.workers), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
   if (!task.averages()) summary_.final_accuracy = summary_.best_ema_accuracy = kNone;
 }
@@ -93,13 +95,19 @@ double Training::learning_rate(std::int64_t round) const {
 std::optional<EpochRecord> Training::advance() {
   LASER_CHECK(!finished());
   const at::NoGradGuard no_grad;
-  task_.gradients(parameters_, round_, gradients_, losses_);
+  auto models = downlink_.models(parameters_);
+  if (models.dim() == 2) models = local_rows(collective_, models);  // they have drifted apart
+  task_.gradients(models, round_, gradients_, losses_);
   const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
   const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
   const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
   const auto report = aggregator_.round(round_, budget, gradients_, estimate_, last, scale);
-  add(report, budget);
-  optimizer_->step(parameters_, estimate_, rate);
+  add(report);
+  if (!report.unheard) {
+    const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
+    optimizer_->step(parameters_, estimate_, rate);
+    downlink_.broadcast(round_, before, parameters_);
+  }
   if (task_.averages()) average_.update(parameters_);
   if (const auto statistics = task_.statistics(); statistics.defined())
     statistics_average_.update(statistics);
@@ -109,14 +117,12 @@ std::optional<EpochRecord> Training::advance() {
   return end_epoch(report, budget);
 }
 
-void Training::add(const RoundReport& report, double budget) {
-  for (const double value : losses_) sums_.loss += value / static_cast<double>(losses_.size());
+void Training::add(const RoundReport& report) {
+  const auto losses = collective_.gather_rows(losses_, 1);  // [k]
+  for (const double value : losses) sums_.loss += value / static_cast<double>(losses.size());
   sums_.symbols += static_cast<double>(report.symbols);
-  for (std::size_t i = 0; i < report.energy.size(); ++i) {
-    sums_.energy[i] += report.energy[i];
-    if (std::isfinite(budget) && budget > 0)
-      sums_.budget_use = std::max(sums_.budget_use, report.energy[i] / budget);
-  }
+  for (std::size_t i = 0; i < report.energy.size(); ++i) sums_.energy[i] += report.energy[i];
+  sums_.budget_use = std::max(sums_.budget_use, report.budget_use);
   ++sums_.rounds;
   LASER_CHECK(sums_.budget_use <= 1 + 1e-6);  // no worker ever sends more than its budget
 }
@@ -126,7 +132,16 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   record.epoch = round_ / rounds_per_epoch_;
   record.round = round_;
   record.learning_rate = learning_rate(round_ - 1);
-  const auto raw = task_.evaluate(parameters_, task_.statistics());
+  // One process evaluates, and all go on with its numbers: they come to the same decisions.
+  Evaluation raw, averaged;
+  if (collective_.leads()) {
+    const bool statistics = task_.statistics().defined();
+    raw = task_.evaluate(parameters_, task_.statistics());
+    if (task_.averages())
+      averaged = task_.evaluate(average_.value(), statistics ? statistics_average_.value() : at::Tensor());
+  }
+  const auto known = from_leader(collective_, {raw.accuracy, raw.loss, averaged.accuracy});
+  raw = {known[0], known[1]};
   if (!std::isfinite(raw.loss)) {
     fail(ExitCode::kNonFinite,
          "training diverged: the test loss is not finite after epoch {}. HINT: lower learning_rate or "
@@ -135,14 +150,8 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   }
   record.test_loss = raw.loss;
   record.test_accuracy = raw.accuracy;
-  const bool statistics = task_.statistics().defined();
-  if (task_.averages()) {
-    const auto averaged = statistics ? statistics_average_.value() : at::Tensor();
-    record.ema_accuracy = task_.evaluate(average_.value(), averaged).accuracy;
-  } else {
-    record.ema_accuracy = kNone;
-    record.perplexity = std::exp(raw.loss);
-  }
+  record.ema_accuracy = task_.averages() ? known[2] : kNone;
+  if (!task_.averages()) record.perplexity = std::exp(raw.loss);
   record.power = std::isfinite(budget) ? budget : 0.0;
   record.memory_ratio = report.memory_ratio;
   record.lambda = report.lambda;
@@ -165,7 +174,7 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   symbols_ += sums_.symbols;
   summary_.symbols_per_round = symbols_ / static_cast<double>(round_);
   sums_ = {};
-  sums_.energy.resize(losses_.size(), 0.0);
+  sums_.energy.resize(report.energy.size(), 0.0);
   return record;
 }
 
@@ -205,10 +214,13 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
 NamedTensors Training::state() {
   NamedTensors state{{"parameters", parameters_}};
   add_tensors(state, "optimizer", optimizer_->state());
+  add_tensors(state, "downlink", downlink_.state());
   add_tensors(state, "average", average_.state());
   add_tensors(state, "statistics_average", statistics_average_.state());
-  add_tensors(state, "aggregator", aggregator_.state());
-  add_tensors(state, "task", task_.state());
+  for (const auto& [name, tensor] : aggregator_.state()) {
+    state["aggregator/" + name] = Aggregator::has_rows(name, tensor) ? gather(collective_, tensor) : tensor;
+  }
+  for (const auto& [name, tensor] : task_.state()) state["task/" + name] = gather(collective_, tensor);
   visit_numbers([&](const std::string& name, double& number) {
     state["progress/" + name] = at::scalar_tensor(number, at::kDouble);
   });
@@ -245,13 +257,25 @@ void Training::load_state(const NamedTensors& state) {
     part.load_state(tensors_below(state, prefix));
   };
   load("optimizer", *optimizer_, optimizer_->vectors(), parameters_.sizes());
+  downlink_.load_state(tensors_below(state, "downlink"), parameters_.size(0));
   using Names = std::vector<std::string>;
   load("average", average_, task_.averages() ? Names{"sum"} : Names{}, parameters_.sizes());
   const auto statistics = task_.statistics();
   load("statistics_average", statistics_average_, statistics.defined() ? Names{"sum"} : Names{},
        statistics.defined() ? statistics.sizes() : at::IntArrayRef());
-  aggregator_.load_state(tensors_below(state, "aggregator"));
-  task_.load_state(tensors_below(state, "task"));
+  const auto local = [&](const std::string& prefix, const auto& has_rows) {
+    auto part = tensors_below(state, prefix);
+    for (auto& [name, tensor] : part) {
+      if (!has_rows(name, tensor)) continue;
+      if (tensor.dim() == 0 || tensor.size(0) != workers) {
+        fail(ExitCode::kData, "the saved state's '{}/{}' is not of {} workers", prefix, name, workers);
+      }
+      tensor = local_rows(collective_, tensor);
+    }
+    return part;
+  };
+  aggregator_.load_state(local("aggregator", Aggregator::has_rows));
+  task_.load_state(local("task", [](const auto&, const auto&) { return true; }));
 }
 
 NamedTensors Training::weights() const {

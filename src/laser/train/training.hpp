@@ -15,6 +15,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/record/schema.hpp"
+#include "laser/train/downlink.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/optimizer.hpp"
 #include "laser/train/task.hpp"
@@ -23,9 +24,10 @@ namespace laser {
 
 class Training {
  public:
-  /// Before the first round. `task` outlives it. Throws Error (configuration) where the experiment does not
-  /// fit the model.
-  Training(const Experiment& experiment, Task& task);
+  /// Before the first round. `task` outlives it, and so does `processes`: where the workers are, and `task`
+  /// is made for those that are here; null: all are. Throws Error (configuration) where the experiment does
+  /// not fit the model.
+  Training(const Experiment& experiment, Task& task, Collective* processes = nullptr);
 
   [[nodiscard]] std::int64_t rounds() const { return rounds_; }
   [[nodiscard]] std::int64_t rounds_done() const { return round_; }
@@ -41,8 +43,9 @@ class Training {
   /// without what only the caller knows.
   [[nodiscard]] RunSummary summary() const;
 
-  /// Everything that the rounds to come depend on: weights, optimizer, averages, error memories, factors,
-  /// statistics, the sums of the epoch under way, and the position.
+  /// Everything that the rounds to come depend on, of all workers: weights, optimizer, averages, error
+  /// memories, factors, statistics, the sums of the epoch under way, and the position. Called in every
+  /// process.
   [[nodiscard]] NamedTensors state();
   /// Restores what `state` returned: all that follows is bit for bit what would have followed. Throws Error
   /// (data) if it does not fit.
@@ -62,7 +65,7 @@ class Training {
 
   /// Step size of a round.
   [[nodiscard]] double learning_rate(std::int64_t round) const;
-  void add(const RoundReport& report, double budget);
+  void add(const RoundReport& report);
   EpochRecord end_epoch(const RoundReport& report, double budget);
   /// Calls visit(name, number) for all numbers that last: one list for saving and restoring.
   void visit_numbers(const std::function<void(const std::string&, double&)>& visit);
@@ -72,17 +75,19 @@ class Training {
   std::int64_t rounds_per_epoch_;
   std::int64_t rounds_;
   std::vector<double> budgets_;  // P_t of every round; infinite without noise
-  Solo collective_;
+  Solo alone_;
+  Collective& collective_;
   Aggregator aggregator_;
   std::unique_ptr<Optimizer> optimizer_;
+  Downlink downlink_;
   WeightAverage average_;
   WeightAverage statistics_average_;
-  at::Tensor parameters_;  // [d]
-  at::Tensor gradients_;   // [K, d]
-  at::Tensor estimate_;    // [d]
-  std::vector<double> losses_;
-  std::int64_t round_ = 0;  // done
-  Sums sums_;               // of the epoch under way
+  at::Tensor parameters_;       // [d]
+  at::Tensor gradients_;        // [K, d]
+  at::Tensor estimate_;         // [d]
+  std::vector<double> losses_;  // [K]
+  std::int64_t round_ = 0;      // done
+  Sums sums_;                   // of the epoch under way
   RunSummary summary_;
   double symbols_ = 0;  // of all whole epochs
 };

@@ -53,7 +53,7 @@ class WikiTextTask final : public Task {
                   .recompute_blocks = options.language.recompute}),
         bank_(device_.is_cpu()
                   ? at::Tensor()
-                  : at::empty({options.workers, network_.layout().size}, at::TensorOptions(device_))) {
+                  : at::empty({local_workers(options), network_.layout().size}, at::TensorOptions(device_))) {
     const auto vocabulary = options.language.vocabulary;
     if (vocabulary < static_cast<std::int64_t>(data_->encoder.vocabulary().tokens.size())) {
       const TokenSelection selection(train_, vocabulary);
@@ -77,7 +77,7 @@ class WikiTextTask final : public Task {
                  std::span<double> losses) override {
     std::vector<TokenBatches> workers(losses.size());
     for (std::size_t i = 0; i < workers.size(); ++i) {
-      const auto worker = static_cast<std::int64_t>(i);
+      const auto worker = options_.first_worker + static_cast<std::int64_t>(i);
       for (std::int64_t step = 0; step < options_.language.accumulation; ++step) {
         workers[i].steps.push_back(
             random_batch(train_, training_windows(options_.seed, round, step, worker)));
@@ -113,7 +113,7 @@ class WikiTextTask final : public Task {
 
   [[nodiscard]] double working_bytes() const override {
     if (!device_.is_cpu()) return 0;
-    const auto at_once = std::min<std::int64_t>(options_.workers, at::get_num_threads());
+    const auto at_once = std::min<std::int64_t>(local_workers(options_), at::get_num_threads());
     return static_cast<double>(at_once) *
            network_.activation_bytes(options_.batch_size, options_.language.context);
   }

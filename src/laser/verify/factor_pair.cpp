@@ -2,20 +2,20 @@
 
 #include <ATen/ATen.h>
 
-#include "laser/channel/awgn.hpp"
+#include "laser/channel/channel.hpp"
 
 namespace laser::verify {
 namespace {
 
 /// One factor [r, D] as decoded, each column with its own scale.
 at::Tensor receive(const at::Tensor& factor, std::span<const double> energies, const StreamKey& key) {
-  const Awgn channel;
+  const auto channel = make_channel("awgn");
   const auto symbols = factor.unsqueeze(0);  // [1, r, D]
   const auto norms = group_norms(symbols);
-  const auto link = channel.draw(key.seed, key.round, 1);
+  const auto link = channel->draw(key, {1});
   std::vector<Superposition> scales;
   for (std::size_t j = 0; j < norms.size(); ++j)
-    scales.push_back(channel.superpose(link, std::span(norms).subspan(j, 1), energies[j]));
+    scales.push_back(channel->superpose(link, std::span(norms).subspan(j, 1), energies.subspan(j, 1)));
   AddressedNoise noise;
   auto air = superpose_symbols(symbols, scales, norms, 0, ChannelMode::kFast);
   receive_symbols(air.sum, scales, ChannelMode::kFast, noise, key);

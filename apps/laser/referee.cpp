@@ -1,0 +1,95 @@
+#include "referee.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "laser/core/error.hpp"
+#include "laser/core/resources.hpp"
+#include "laser/record/atomic_file.hpp"
+#include "laser/record/reader.hpp"
+#include "laser/report/figures.hpp"
+#include "laser/report/tuned.hpp"
+#include "output.hpp"
+
+namespace laser {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The runs of one sweep.
+std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
+  std::vector<Run> runs;
+  for (const auto& job : jobs) runs.push_back(read_run((fs::path(folder) / job.name).string()));
+  return runs;
+}
+
+void write_referee_report(const TunedReport& report, const std::string& folder, bool json) {
+  create_folders(folder);
+  const auto summary = to_json(report);
+  const auto path = folder + "/tuned.json";
+  write_file_atomically(path, summary);
+  std::string text, markdown;
+  for (const auto& table : tuned_tables(report)) {
+    if (!text.empty()) text += '\n';
+    text += to_text(table);
+    if (!markdown.empty()) markdown += '\n';
+    markdown += to_markdown(table);
+  }
+  for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
+  write_file_atomically(folder + "/tuned.md", markdown);
+  const char* python = std::getenv("LASER_PYTHON");
+  const auto script = (resource_root() / "python" / "laser" / "tuned_figures.py").string();
+  const std::vector<Figure> figures{{"tuned_accuracy", ""}, {"tuned_pareto", ""}};
+  const auto drawing =
+      draw_figures(figures, python != nullptr && *python != '\0' ? python : "python3", script, path, folder);
+  if (json) {
+    std::cout << summary;
+    return;
+  }
+  std::cout << text;
+  if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
+  std::cout << fmt::format("\nWritten to {}: tuned.md, tuned.json{}\n", folder,
+                           drawing.drawn ? ", tuned_accuracy and tuned_pareto (.svg, .png)" : "");
+}
+
+}  // namespace
+
+int run_referee(const TuningPlan& plan, RefereeOptions options) {
+  validate(plan);
+  const std::string root = options.sweep.folder;
+  // A part that has not begun yet is new, the others go on.
+  options.sweep.extend = options.sweep.resume;
+  options.sweep.resume = false;
+  const auto sweep = [&](const char* part, const std::vector<Job>& jobs) {
+    options.sweep.folder = root + "/" + part;
+    const int code = sweep_with_progress(jobs, options.sweep, part, options.quiet);
+    return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
+  };
+  const auto choosing = choosing_jobs(plan), fixed = fixed_jobs(plan);
+  if (const int code = sweep("choosing", choosing); code != 0) return code;
+  const auto chosen = choose_rates(plan, runs_of(root + "/choosing", choosing));
+  const auto tuned = tuned_jobs(plan, chosen);
+  if (const int code = sweep("fixed", fixed); code != 0) return code;
+  if (const int code = sweep("tuned", tuned); code != 0) return code;
+  auto report =
+      build_tuned_report(runs_of(root + "/fixed", fixed), runs_of(root + "/tuned", tuned), options.targets);
+  for (const auto& choice : chosen) {
+    if (!choice.at_edge) continue;
+    report.notes.push_back(fmt::format(
+        "{}{}: the chosen step size {} is the edge of the grid; the best may lie beyond", choice.method,
+        choice.power ? fmt::format(" at P = {:g}", *choice.power) : "", choice.rate));
+  }
+  write_referee_report(report, root + "/report", options.json);
+  return 0;
+}
+
+std::string referee_runs(const TuningPlan& plan) {
+  validate(plan);
+  std::string text;
+  for (const auto& job : choosing_jobs(plan)) text += "choosing/" + job.name + "\n";
+  for (const auto& job : fixed_jobs(plan)) text += "fixed/" + job.name + "\n";
+  return text;
+}
+
+}  // namespace laser

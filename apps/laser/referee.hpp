@@ -1,0 +1,25 @@
+// What `laser tune` and the studies with chosen step sizes share: the three sweeps one after the other, then
+// the report. Every sweep goes on by itself where it was cut off.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "laser/train/tuning.hpp"
+
+namespace laser {
+
+struct RefereeOptions {
+  SweepOptions sweep;           // its folder gets choosing/, fixed/, tuned/ and report/
+  std::vector<double> targets;  // accuracies whose power is told, percent
+  bool json = false;
+  bool quiet = false;
+};
+
+/// Prints the report. Returns the exit code. Throws what sweeps throw.
+int run_referee(const TuningPlan& plan, RefereeOptions options);
+
+/// The names of all runs whose settings are known before the choice.
+std::string referee_runs(const TuningPlan& plan);
+
+}  // namespace laser

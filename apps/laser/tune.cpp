@@ -1,0 +1,101 @@
+// laser tune METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]
+#include <iostream>
+
+#include "commands.hpp"
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/core/error.hpp"
+#include "output.hpp"
+#include "referee.hpp"
+
+namespace laser {
+namespace {
+
+struct TuneArguments {
+  std::vector<std::string> items;
+  double low = 2e-5, high = 0.5;
+  std::int64_t rates = 10;
+  TuningPlan plan;
+  RefereeOptions referee;
+  bool dry_run = false;
+};
+
+/// Methods and task are bare words, the task last; the rest is as for a run, but for lists of powers.
+TuningPlan plan_of(const TuneArguments& arguments) {
+  TuningPlan plan = arguments.plan;
+  std::vector<std::string> words, settings;
+  plan.powers = {"0.1", "1", "10"};
+  for (const auto& item : arguments.items) {
+    if (item.starts_with("power=")) {
+      plan.powers = parse_axis(item).values;
+    } else if (item.find('=') == std::string::npos && !item.ends_with(".toml")) {
+      words.push_back(item);
+    } else {
+      settings.push_back(item);
+    }
+  }
+  if (words.size() < 2) {
+    fail(ExitCode::kUsage,
+         "name the methods and then the task. HINT: laser tune laser zsgd mnist --out runs/mine");
+  }
+  plan.base = read_arguments(settings);
+  plan.base.emplace_back("task", words.back());
+  words.pop_back();
+  for (const auto& word : words) plan.methods.push_back(find_recipe(word).name);
+  plan.rates = rate_grid(arguments.low, arguments.high, arguments.rates);
+  return plan;
+}
+
+void run_tune(TuneArguments& arguments, CommandLine& line) {
+  const auto plan = plan_of(arguments);
+  if (arguments.dry_run) {
+    std::cout << referee_runs(plan);
+    return;
+  }
+  auto& sweep = arguments.referee.sweep;
+  if (sweep.folder.empty()) sweep.folder = fresh_folder("tune");
+  sweep.command = line.text;
+  line.exit_code = run_referee(plan, arguments.referee);
+}
+
+}  // namespace
+
+void add_tune(CLI::App& app, CommandLine& line) {
+  auto arguments = std::make_shared<TuneArguments>();
+  auto& referee = arguments->referee;
+  referee.targets = {80, 85, 87, 88, 89, 90, 91};
+  auto* command = app.add_subcommand(
+      "tune", "Compare methods fairly: step sizes chosen on held-out examples from one grid for all");
+  command
+      ->add_option("ITEM", arguments->items, "methods, then the task; settings of all runs; power=P1,P2,...")
+      ->required()
+      ->option_text("METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]");
+  command->add_option("--rates", arguments->rates, "step sizes in the grid")
+      ->check(CLI::Range(2, 1000))
+      ->capture_default_str();
+  command->add_option("--lowest", arguments->low, "step size of the grid")->capture_default_str();
+  command->add_option("--highest", arguments->high, "step size of the grid")->capture_default_str();
+  command->add_option("--choosing-seeds", arguments->plan.choosing_seeds, "runs that choose, per step size")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--seeds", arguments->plan.seeds, "runs that are reported, per point")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      ->add_option("--validation", arguments->plan.validation, "share of the training examples that chooses")
+      ->check(CLI::Range(0.01, 0.5))
+      ->capture_default_str();
+  command->add_option("--targets", referee.targets, "accuracies whose power is told, percent")
+      ->delimiter(',');
+  command->add_option("--out", referee.sweep.folder,
+                      "folder for runs and report (default: a new one under runs/)");
+  command->add_option("--jobs", referee.sweep.parallel, "runs at once (default: as many as there are cores)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--resume", referee.sweep.resume, "go on with an interrupted one in --out");
+  command->add_flag("--json", referee.json, "print the report as JSON");
+  command->add_flag("--quiet", referee.quiet, "no progress");
+  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs that are known and stop");
+  command->footer("Example: laser tune laser zsgd zsgd_matched mnist power=0.1,1,10 rank=2 --out runs/tune");
+  command->callback([arguments, &line] { run_tune(*arguments, line); });
+}
+
+}  // namespace laser

@@ -1,0 +1,20 @@
+// The parts of the extension module laser._core; each adds its functions to the module.
+//
+// Nothing is computed here: values are converted, names are taken from the core. What is for people
+// (defaults, checks of shapes, documentation) is in python/laser.
+#pragma once
+
+#include <torch/csrc/utils/pybind.h>
+
+#include "laser/train/experiment.hpp"
+
+namespace laser {
+
+void bind_errors(pybind11::module_& module);
+void bind_aggregation(pybind11::module_& module);
+void bind_channels(pybind11::module_& module);
+void bind_power(pybind11::module_& module);
+void bind_theory(pybind11::module_& module);
+void bind_training(pybind11::module_& module);
+
+}  // namespace laser

@@ -1,0 +1,31 @@
+#include <pybind11/stl.h>
+
+#include "bindings.hpp"
+#include "laser/channel/channel.hpp"
+
+namespace laser {
+
+namespace py = pybind11;
+
+void bind_channels(py::module_& module) {
+  module.def("channel_names", [] {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const auto& entry : channels()) names.emplace_back(entry.name, entry.sentence);
+    return names;
+  });
+  module.def("superpose", [](const std::string& name, const std::vector<double>& norms, double energy,
+                             std::uint64_t seed, std::int64_t round) {
+    const auto channel = make_channel(name);
+    const auto link = channel->draw(seed, round, static_cast<std::int64_t>(norms.size()));
+    const auto result = channel->superpose(link, norms, energy);
+    py::dict scales;
+    scales["amplitude"] = result.amplitude;
+    scales["gain"] = result.gain;
+    scales["receive_scale"] = result.receive_scale;
+    scales["noise_std"] = result.noise_std;
+    scales["received"] = result.received;
+    return scales;
+  });
+}
+
+}  // namespace laser

@@ -1,0 +1,18 @@
+"""The channels: how scaled symbols of k workers become one received block, y = sum h_i x_i + Z."""
+
+from __future__ import annotations
+
+from laser.native import core
+
+
+def names() -> dict[str, str]:
+    """Every channel with a sentence."""
+    return dict(core.channel_names())
+
+
+def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, round: int = 0) -> dict:
+    """Scales of one block: what every worker multiplies its symbols with (``amplitude``), the gains of the air
+    (``gain``), what the server multiplies with (``receive_scale``), the noise of a decoded symbol (``noise_std``), and
+    whether anything was ``received``. ``norms`` are the workers' norms of the block, ``energy`` the most that any of them
+    spends on it."""
+    return core.superpose(channel, list(map(float, norms)), energy, seed, round)

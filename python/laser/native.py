@@ -1,0 +1,48 @@
+"""The extension module, loaded only into the torch that it was built with.
+
+Another torch would end in undefined symbols, or in tensors read wrongly; here it ends in one clear sentence.
+"""
+
+try:
+    import torch
+except ImportError as problem:
+    raise ImportError("laser needs torch. HINT: pip install torch, then install laser-ota again") from problem
+try:
+    from laser import _build
+except ImportError as problem:
+    raise ImportError("laser is not built here. HINT: 'pip install .' in the source tree of laser") from problem
+
+
+def check_torch(running: str, built: str) -> None:
+    """Raises ImportError where the running torch is another than that of the build."""
+    if running != built:
+        raise ImportError(f"laser was built with torch {built}, but torch {running} is running. HINT: "
+                          f"'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it "
+                          f"anew, or 'pip install torch=={built}'")
+
+
+check_torch(str(torch.__version__), _build.TORCH)
+
+from laser import _core as core  # noqa: E402
+
+Error = core.Error
+
+
+def error(exit_code: int, text: str) -> Exception:
+    """An Error with an exit code of the command."""
+    made = Error(text)
+    made.exit_code = exit_code
+    return made
+
+
+def pairs(settings: dict) -> list[tuple[str, str]]:
+    """Settings of the command 'laser' as (name, text)."""
+    return [(name, text_of(value)) for name, value in settings.items()]
+
+
+def text_of(value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(text_of, value)) + "]"
+    return str(value)

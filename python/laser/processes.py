@@ -1,0 +1,135 @@
+"""The processes of a torch.distributed job as the collective of the C++ round: each holds one worker.
+
+All exchanges are blocking, on the CPU, in one order on every rank, in a Gloo group of their own that nothing else uses.
+Sums are made in rank order, so a result depends on the number of ranks and on nothing else. A rank that dies is named:
+its peers' connections break at once, and they look up which process is gone.
+"""
+
+import datetime
+import os
+import socket
+import time
+import zlib
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from laser.native import error
+
+EXIT_WORKER_LOST = 7
+_all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # the name before torch 2.13
+
+
+class Processes:
+    def __init__(self, process_group=None, timeout: float | None = None):
+        if not dist.is_initialized():
+            raise error(2, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
+        wait = None if timeout is None else datetime.timedelta(seconds=timeout)
+        if process_group is None:
+            self._group = dist.new_group(backend="gloo", timeout=wait)
+        else:
+            self._group = dist.new_group(dist.get_process_group_ranks(process_group), backend="gloo", timeout=wait,
+                                         use_local_synchronization=True)
+        self.workers = dist.get_world_size(self._group)
+        self.first_worker = dist.get_rank(self._group)
+        self._members = self._meet()
+
+    def sum(self, tensors: list[torch.Tensor]) -> None:
+        """Adds every tensor over the ranks, in place, all in one exchange."""
+        if self.workers == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        self.sum_flat(flat)
+        at = 0
+        for tensor in tensors:
+            tensor.copy_(flat[at : at + tensor.numel()].view(tensor.shape))
+            at += tensor.numel()
+
+    def sum_flat(self, flat: torch.Tensor) -> None:
+        """Adds a contiguous vector over the ranks, in place."""
+        if self.workers == 1:
+            return
+        if self.workers == 2:  # a + b = b + a, bit for bit: any order is rank order
+            self._guard(lambda: dist.all_reduce(flat, group=self._group))
+            return
+        # Every rank adds up its own part in rank order, then all share the sums.
+        part = -(-flat.numel() // self.workers)
+        sent = torch.zeros(part * self.workers, dtype=flat.dtype)
+        sent[: flat.numel()] = flat
+        heard = torch.empty_like(sent)
+        self._guard(lambda: dist.all_to_all_single(heard, sent, group=self._group))
+        rows = heard.view(self.workers, part)
+        total = rows[0].clone()
+        for row in rows[1:]:
+            total += row
+        self._guard(lambda: _all_gather(sent, total, group=self._group))
+        flat.copy_(sent[: flat.numel()])
+
+    def gather_rows(self, local: list[float], columns: int) -> list[float]:
+        """The numbers of every rank, in rank order."""
+        if self.workers == 1:
+            return local
+        return self.gather(torch.tensor(local, dtype=torch.float64)).tolist()
+
+    def gather(self, row: torch.Tensor) -> torch.Tensor:
+        """[k * n] of the ranks' vectors [n]."""
+        rows = torch.empty(self.workers * row.numel(), dtype=row.dtype)
+        self._guard(lambda: _all_gather(rows, row, group=self._group))
+        return rows
+
+    def _meet(self) -> list[tuple[bool, int]]:
+        """Of every rank: whether it is on this machine, and its process."""
+        host = zlib.crc32(_machine().encode())
+        rows = self.gather(torch.tensor([host, os.getpid()])).view(self.workers, 2).tolist()
+        return [(there == host, process) for there, process in rows]
+
+    def _guard(self, exchange) -> None:
+        try:
+            exchange()
+        except RuntimeError as problem:  # the connection to a peer broke, or it did not answer in time
+            raise error(EXIT_WORKER_LOST, f"{self._lost()}; rank {self.first_worker} ends as well. HINT: start the job "
+                        f"again from its last checkpoint (torch.distributed says: {_first_line(problem)})") from problem
+
+    def _lost(self) -> str:
+        deadline = time.monotonic() + 3.0  # a connection may break before its process has quite gone
+        while True:
+            states = [(rank, process, _process_state(process)) for rank, (here, process) in enumerate(self._members) if here]
+            gone = [f"{rank} (process {process})" for rank, process, state in states if state in "ZX"]
+            stopped = [f"{rank} (process {process})" for rank, process, state in states if state in "Tt"]
+            if gone or stopped or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        self._let_go()
+        if gone:
+            return f"lost rank {' and rank '.join(gone)}"
+        if stopped:
+            return f"no answer from rank {' and rank '.join(stopped)}, which is stopped"
+        elsewhere = [str(rank) for rank, (here, _) in enumerate(self._members) if not here]
+        return f"lost a rank on another machine (one of {', '.join(elsewhere)})" if elsewhere else "lost a connection"
+
+    def _let_go(self) -> None:
+        """Breaks the connections to all others, which wait for this rank: they learn of it now, while the ranks that
+        live can still be told from the one that does not."""
+        try:
+            self._group.abort()
+        except (AttributeError, RuntimeError):
+            pass
+
+
+def _machine() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return socket.gethostname() + (boot.read_text() if boot.is_file() else "")
+
+
+def _process_state(process: int) -> str:
+    """The letter of /proc: Z and X are dead, T is stopped; X for a process that is not there."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def _first_line(problem: Exception) -> str:
+    text = str(problem).strip()
+    return text.splitlines()[0] if text else type(problem).__name__

@@ -1,0 +1,91 @@
+// Who takes part in a round and with what, what each worker keeps of it, and what it spent.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "laser/aggregate/presence.hpp"
+#include "laser/aggregate/round.hpp"
+
+namespace laser {
+
+/// Draws the links, and forms what the workers have to say: their gradients, or averages of them.
+void Aggregator::meet(Round& round, const at::Tensor& gradients) {
+  const auto index = static_cast<std::uint32_t>(round.index);
+  const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
+  round.awake = awake_workers({seed_, Purpose::kFading, index, kPresenceLayer, 0}, collective_.workers(),
+                              participation_);
+  const auto present =
+      without_losses({seed_, Purpose::kFading, index, kPresenceLayer, 1}, round.awake, loss_rate_);
+  for (std::size_t l = 0; l < draws; ++l) {
+    const StreamKey key{seed_, Purpose::kFading, index, static_cast<std::uint32_t>(l), 0};
+    round.links.push_back(channel_->draw(key, present));
+  }
+  round.report.unheard =
+      std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });
+  round.inputs = gradients;
+  const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
+  if (worker_momentum_ == 0 && all_awake) return;
+  if (worker_momentum_ != 0 && !momentum_.defined()) momentum_ = at::zeros_like(gradients);
+  round.inputs = at::zeros_like(gradients);
+  for (std::int64_t i = 0; i < gradients.size(0); ++i) {
+    if (round.awake[static_cast<std::size_t>(collective_.first_worker() + i)] == 0) continue;
+    if (worker_momentum_ != 0) {  // u <- beta u + (1 - beta) g
+      momentum_[i].mul_(worker_momentum_).add_(gradients[i], 1 - worker_momentum_);
+    }
+    round.inputs[i].copy_(worker_momentum_ != 0 ? momentum_[i] : gradients[i]);
+  }
+}
+
+/// Leaves in the memory what of a worker's message has not been applied: all of it where the worker was
+/// silent.
+void Aggregator::keep_rest(Round& round, std::size_t l) {
+  auto& tensor = tensors_[l];
+  const auto workers = tensor.memory.size(0);
+  const auto& active = round.link(l).active;
+  const double applied = feedback_ == "weighted" ? round.weights[l] : 1.0;
+  auto reached = at::empty({workers, 1, 1}, at::kDouble);  // share of its own reconstruction, for each worker
+  for (std::int64_t i = 0; i < workers; ++i) {
+    const bool sent = active[static_cast<std::size_t>(collective_.first_worker() + i)] != 0;
+    reached.data_ptr<double>()[i] = sent ? applied : 0.0;
+  }
+  const bool whole =
+      applied == 1.0 && std::all_of(active.begin(), active.end(), [](char a) { return a != 0; });
+  if (feedback_ == "decoded") {
+    const auto estimate = slice(round.estimate, l);
+    if (whole) {
+      tensor.memory.sub_(estimate);
+    } else {
+      tensor.memory.sub_(estimate * reached.to(estimate.options()));
+    }
+    return;
+  }
+  tensor.pending = tensor.compressor->own_factors(round.exchanges[l]);
+  if (tensor.pending.defined()) {
+    if (whole) return;
+    auto& own = tensor.pending.left.dim() == 3 ? tensor.pending.left : tensor.pending.right;
+    own = own * reached.to(own.options());
+  } else if (whole) {
+    tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
+  } else {
+    auto rest = tensor.memory.clone();
+    tensor.compressor->subtract_own(round.exchanges[l], rest);
+    tensor.memory.lerp_(rest, reached.to(rest.options()));
+  }
+}
+
+void Aggregator::count_energy(Round& round, double budget) {
+  auto& report = round.report;
+  report.energy = collective_.gather_rows(std::move(report.energy), 1);
+  if (!std::isfinite(budget) || budget <= 0) return;
+  double total = 0;
+  for (std::size_t i = 0; i < report.energy.size(); ++i) {
+    total += report.energy[i];
+    report.budget_use = std::max(report.budget_use, report.energy[i] / (budget * power_shares_[i]));
+  }
+  if (channel_->shares_power())
+    report.budget_use = total / (budget * static_cast<double>(report.energy.size()));
+}
+
+}  // namespace laser

@@ -1,0 +1,29 @@
+// Fading that only the receiver knows: a mean weighted by the gains, unbiased where the data are alike.
+#include "laser/channel/models.hpp"
+
+namespace laser {
+namespace {
+
+/// x_i = a s_i, decoded as y/(a sum h): weights h_i / sum h (spec 1.3).
+class Csir final : public Channel {
+ public:
+  [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
+    return draw_rayleigh(key, std::move(present));
+  }
+  [[nodiscard]] bool fades() const override { return true; }
+
+ private:
+  void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+             Superposition& result) const override {
+    const double scale = scale_alike(link, norms, energies, false, result);
+    double sum = 0;
+    for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
+    result.receive_scale = 1.0 / (scale * sum);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> make_csir(const FadingOptions&) { return std::make_unique<Csir>(); }
+
+}  // namespace laser

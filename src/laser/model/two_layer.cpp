@@ -1,0 +1,73 @@
+#include "laser/model/two_layer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "laser/core/error.hpp"
+#include "laser/core/random.hpp"
+
+namespace laser {
+
+TwoLayer::TwoLayer(std::int64_t inputs, std::int64_t hidden, std::int64_t classes) {
+  layout_.add("hidden.weight", {hidden, inputs});
+  layout_.add("hidden.bias", {hidden});
+  layout_.add("output.weight", {classes, hidden});
+  layout_.add("output.bias", {classes});
+}
+
+at::Tensor TwoLayer::part(const at::Tensor& flat, std::size_t index) const {
+  const auto& layer = layout_.layers[index];
+  const auto numbers = flat.narrow(-1, layer.offset, layer.size);
+  return index % 2 == 0 ? numbers.unflatten(-1, {layer.rows, layer.columns}) : numbers;
+}
+
+void TwoLayer::initialise(at::Tensor& parameters, std::uint64_t seed) const {
+  LASER_CHECK(parameters.numel() == layout_.size && parameters.is_contiguous());
+  float* numbers = parameters.data_ptr<float>();
+  for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
+    const auto& layer = layout_.layers[l];
+    const double bound = 1 / std::sqrt(static_cast<double>(layout_.layers[l - l % 2].columns));
+    const StreamKey key{seed, Purpose::kInitialWeights, 0, static_cast<std::uint32_t>(l), 0};
+    for (std::int64_t j = 0; j < layer.size; ++j) {
+      const double uniform = random_uniform(key, static_cast<std::uint64_t>(j));
+      numbers[layer.offset + j] = static_cast<float>(bound * (2 * uniform - 1));
+    }
+  }
+}
+
+void TwoLayer::gradients(const at::Tensor& parameters, const LabelledRows& examples, at::Tensor& gradients,
+                         std::span<double> losses) const {
+  const auto workers = examples.inputs.size(0), count = examples.inputs.size(1);
+  LASER_CHECK(gradients.size(0) == workers && losses.size() == static_cast<std::size_t>(workers));
+  const auto inputs = examples.inputs.flatten(0, 1);  // [K n, inputs]
+  const auto hidden = at::addmm(part(parameters, 1), inputs, part(parameters, 0).t()).relu_();
+  const auto scores = at::addmm(part(parameters, 3), hidden, part(parameters, 2).t());
+  const auto logs = at::log_softmax(scores, 1);
+  const auto labels = examples.labels.flatten().unsqueeze(1);
+  const auto loss = logs.gather(1, labels).view({workers, count}).to(at::kDouble).mean(1).neg();
+  for (std::int64_t i = 0; i < workers; ++i) losses[static_cast<std::size_t>(i)] = loss.data_ptr<double>()[i];
+
+  // d loss / d scores = (softmax - one-hot) / n, and back through both layers.
+  auto errors = logs.exp();
+  errors.scatter_add_(1, labels, at::full_like(labels, -1, errors.options()));
+  errors.div_(static_cast<double>(count));
+  const auto hidden_errors = at::mm(errors, part(parameters, 2)).mul_(hidden.gt(0));
+  const auto batch = [&](const at::Tensor& rows) { return rows.view({workers, count, -1}); };
+  part(gradients, 0).copy_(at::bmm(batch(hidden_errors).transpose(1, 2), examples.inputs));
+  part(gradients, 1).copy_(batch(hidden_errors).sum(1));
+  part(gradients, 2).copy_(at::bmm(batch(errors).transpose(1, 2), batch(hidden)));
+  part(gradients, 3).copy_(batch(errors).sum(1));
+}
+
+Evaluation TwoLayer::evaluate(const at::Tensor& parameters, const LabelledRows& examples) const {
+  const auto hidden = at::addmm(part(parameters, 1), examples.inputs, part(parameters, 0).t()).relu_();
+  const auto scores = at::addmm(part(parameters, 3), hidden, part(parameters, 2).t());
+  const auto correct = scores.argmax(1).eq(examples.labels).sum().item<std::int64_t>();
+  const auto loss =
+      at::log_softmax(scores, 1).gather(1, examples.labels.unsqueeze(1)).to(at::kDouble).mean().neg();
+  return {100.0 * static_cast<double>(correct) / static_cast<double>(examples.inputs.size(0)),
+          loss.item<double>()};
+}
+
+}  // namespace laser

@@ -1,0 +1,212 @@
+#include "laser/report/tuned.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "laser/core/error.hpp"
+#include "laser/report/comparison.hpp"
+#include "laser/report/methods.hpp"
+#include "laser/report/report.hpp"
+
+namespace laser {
+namespace {
+
+std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, std::vector<std::string>& notes) {
+  using Cell = std::pair<std::vector<double>, double>;    // accuracies over the seeds, step size
+  std::map<std::string, std::map<double, Cell>> methods;  // power 0: noiseless
+  std::map<std::string, double> symbols;
+  for (const auto& run : runs) {
+    const auto& s = run.summary;
+    if (s.status == "unfinished" || s.status == "interrupted") continue;
+    auto& [accuracies, rate] = methods[s.method][s.power.value_or(0.0)];
+    const bool diverged = s.status == "failed";
+    if (diverged) notes.push_back(fmt::format("{} diverged and counts as 0 %: {}", run.folder, s.reason));
+    accuracies.push_back(diverged ? 0.0 : s.final_accuracy);
+    const auto found = s.configuration.find("learning_rate");
+    if (found != s.configuration.end()) rate = std::strtod(found->second.c_str(), nullptr);
+    if (!diverged) symbols[s.method] = s.symbols_per_round;
+  }
+  std::vector<TunedCurve> curves;
+  for (const auto& [method, cells] : methods) {
+    TunedCurve curve{method, tuned, {}, {}, symbols[method]};
+    for (const auto& [power, cell] : cells) {
+      const auto m = moments(cell.first);
+      curve.points.push_back({power, m.mean, m.std, static_cast<std::int64_t>(cell.first.size())});
+      curve.rates.push_back(cell.second);
+    }
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+std::string label(const TunedCurve& curve) {
+  return method_name(curve.method) + (curve.tuned ? ", tuned" : "");
+}
+
+std::string power_text(const Bounds& b) {
+  if (b.known()) return fmt::format("{:.3g}", b.low);
+  if (b.low == 0) return fmt::format("<= {:.3g}", b.high);
+  return fmt::format("> {:.3g}", b.low);
+}
+
+std::string interval_text(const std::optional<Interval>& interval) {
+  if (!interval) return "";
+  const auto end = [](double value, const char* none) {
+    return value == 0 || std::isinf(value) ? std::string(none) : fmt::format("{:.2g}", value);
+  };
+  return fmt::format(" ({} .. {})", end(interval->low, "?"), end(interval->high, "?"));
+}
+
+std::vector<double> powers_of(const TunedReport& report) {
+  std::set<double> powers;
+  for (const auto& curve : report.curves) {
+    for (const auto& point : curve.points) {
+      if (point.power > 0) powers.insert(point.power);
+    }
+  }
+  return {powers.begin(), powers.end()};
+}
+
+/// A line a curve, a column a power; `text` makes the cell of a point.
+template <class Text>
+Table over_powers(const TunedReport& report, std::string title, std::string caption, Text text) {
+  Table table{std::move(title), std::move(caption), {"method"}, {}};
+  const auto powers = powers_of(report);
+  for (const double power : powers) table.header.push_back(fmt::format("P = {:g}", power));
+  for (const auto& curve : report.curves) {
+    TableLine line{label(curve), {}};
+    for (const double power : powers) {
+      std::string content;
+      for (std::size_t i = 0; i < curve.points.size(); ++i) {
+        if (curve.points[i].power == power || curve.noiseless()) content = text(curve, i);
+      }
+      line.cells.push_back({content});
+    }
+    table.lines.push_back(std::move(line));
+  }
+  return table;
+}
+
+nlohmann::ordered_json ends(double low, double high) {
+  using Json = nlohmann::ordered_json;
+  return {low == 0 ? Json(nullptr) : Json(low), std::isinf(high) ? Json(nullptr) : Json(high)};
+}
+
+}  // namespace
+
+TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
+                               const std::vector<double>& targets) {
+  TunedReport report;
+  if (fixed.empty() && tuned.empty()) fail(ExitCode::kData, "there is no run to report");
+  report.task = (fixed.empty() ? tuned : fixed)[0].summary.task;
+  report.curves = curves_of(fixed, false, report.notes);
+  auto more = curves_of(tuned, true, report.notes);
+  report.curves.insert(report.curves.end(), more.begin(), more.end());
+  std::stable_sort(report.curves.begin(), report.curves.end(), [](const TunedCurve& a, const TunedCurve& b) {
+    return method_before(a.method, b.method);
+  });
+  std::vector<PowerEstimate> estimates;
+  for (std::size_t c = 0; c < report.curves.size(); ++c) {
+    estimates.emplace_back(report.curves[c].points, true, c + 1);
+    if (report.curves[c].method == "laser") report.reference = c;  // the tuned one stands last
+  }
+  if (report.curves[report.reference].noiseless()) return report;
+  for (const double target : targets) {
+    for (std::size_t c = 0; c < report.curves.size(); ++c) {
+      if (report.curves[c].noiseless()) continue;
+      TunedNeed need{target, c, estimates[c].needed(target), estimates[c].interval(target), {}, {}};
+      const auto& reference = estimates[report.reference];
+      need.gain = ratio(reference.needed(target), need.needed);
+      if (c != report.reference) need.gain_interval = estimates[c].gain_interval(reference, target);
+      report.needs.push_back(need);
+    }
+  }
+  return report;
+}
+
+std::vector<Table> tuned_tables(const TunedReport& report) {
+  std::vector<Table> tables;
+  tables.push_back(
+      over_powers(report, "Test accuracy of the final weights",
+                  "Percent, mean and standard deviation over the seeds. A method without 'tuned' has "
+                  "its own step size at every power.",
+                  [](const TunedCurve& curve, std::size_t i) {
+                    return format_moments(curve.points[i].mean, curve.points[i].std);
+                  }));
+  tables.push_back(over_powers(
+      report, "Step sizes", "Chosen on held-out examples where the method is tuned, from one grid for all.",
+      [](const TunedCurve& curve, std::size_t i) { return fmt::format("{:g}", curve.rates[i]); }));
+  Table power{"Power needed for an accuracy",
+              "Between the measured powers, straight over their logarithm; in brackets 95 % intervals.",
+              {"method"},
+              {}};
+  Table gain{fmt::format("Power of {} over that of the method", label(report.curves[report.reference])),
+             "How many times less power a method needs for an accuracy; in brackets 95 % intervals.",
+             {"method"},
+             {}};
+  for (std::size_t c = 0; c < report.curves.size(); ++c) {
+    TableLine needs{label(report.curves[c]), {}}, gains{label(report.curves[c]), {}};
+    for (const auto& need : report.needs) {
+      if (need.curve != c) continue;
+      if (power.lines.empty()) {  // the first method names the columns
+        power.header.push_back(fmt::format("{:g} %", need.target));
+        gain.header.push_back(power.header.back());
+      }
+      needs.cells.push_back({power_text(need.needed) + interval_text(need.interval)});
+      gains.cells.push_back({power_text(need.gain) + interval_text(need.gain_interval)});
+    }
+    if (needs.cells.empty()) continue;
+    power.lines.push_back(std::move(needs));
+    if (c != report.reference) gain.lines.push_back(std::move(gains));
+  }
+  Table uses{"Channel uses", "Of a worker in a round.", {"method", "uses"}, {}};
+  for (const auto& curve : report.curves) {
+    if (!curve.tuned) uses.lines.push_back({label(curve), {{fmt::format("{:g}", curve.symbols)}}});
+  }
+  for (auto* table : {&power, &gain, &uses}) {
+    if (!table->lines.empty()) tables.push_back(std::move(*table));
+  }
+  return tables;
+}
+
+std::string to_json(const TunedReport& report) {
+  using Json = nlohmann::ordered_json;
+  Json json = {{"schema", 1}, {"task", report.task}, {"curves", Json::array()}, {"needs", Json::array()}};
+  for (const auto& curve : report.curves) {
+    Json entry = {{"method", curve.method},
+                  {"label", label(curve)},
+                  {"tuned", curve.tuned},
+                  {"symbols_per_round", curve.symbols},
+                  {"points", Json::array()}};
+    for (std::size_t i = 0; i < curve.points.size(); ++i) {
+      const auto& p = curve.points[i];
+      entry["points"].push_back({{"power", p.power > 0 ? Json(p.power) : Json(nullptr)},
+                                 {"learning_rate", curve.rates[i]},
+                                 {"mean", p.mean},
+                                 {"std", p.std ? Json(*p.std) : Json(nullptr)},
+                                 {"seeds", p.seeds}});
+    }
+    json["curves"].push_back(std::move(entry));
+  }
+  json["reference"] = label(report.curves[report.reference]);
+  for (const auto& need : report.needs) {
+    const auto interval = [](const std::optional<Interval>& i) {
+      return i ? ends(i->low, i->high) : Json(nullptr);
+    };
+    json["needs"].push_back({{"target", need.target},
+                             {"label", label(report.curves[need.curve])},
+                             {"power", ends(need.needed.low, need.needed.high)},
+                             {"power_interval", interval(need.interval)},
+                             {"gain", ends(need.gain.low, need.gain.high)},
+                             {"gain_interval", interval(need.gain_interval)}});
+  }
+  json["notes"] = report.notes;
+  return json.dump(1) + "\n";
+}
+
+}  // namespace laser

@@ -1,0 +1,56 @@
+// What a fair comparison found: accuracy over power at the methods' own and at chosen step sizes, and the
+// power that each needs for round accuracies, with intervals. It reads records only (train/tuning.hpp made
+// them).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "laser/record/schema.hpp"
+#include "laser/report/power_needed.hpp"
+#include "laser/report/table.hpp"
+
+namespace laser {
+
+/// One method at step sizes chosen one way, over the powers. Accuracies are those of the final raw weights.
+struct TunedCurve {
+  std::string method;
+  bool tuned = false;              // step sizes chosen on held-out examples; else the method's own
+  std::vector<PowerPoint> points;  // rising power; one of power 0 where the method is noiseless
+  std::vector<double> rates;       // of each point
+  double symbols = 0;              // channel uses a worker and round
+  [[nodiscard]] bool noiseless() const { return points.size() == 1 && points[0].power == 0; }
+};
+
+/// Power needed for a target, and how many times more the reference needs.
+struct TunedNeed {
+  double target = 0;
+  std::size_t curve = 0;  // index
+  Bounds needed;
+  std::optional<Interval> interval;
+  Bounds gain;  // over the reference
+  std::optional<Interval> gain_interval;
+};
+
+struct TunedReport {
+  std::string task;
+  std::vector<TunedCurve> curves;  // methods in their usual order, own step sizes before tuned ones
+  std::size_t reference =
+      0;  // index of the curve that powers are held against: tuned LASER where there is one
+  std::vector<TunedNeed> needs;
+  std::vector<std::string> notes;
+};
+
+/// Groups completed runs: `fixed` at the methods' own step sizes, `tuned` at chosen ones. Throws Error (data)
+/// where none completed.
+TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
+                               const std::vector<double>& targets);
+
+/// Accuracy by power, chosen step sizes, power needed and gain.
+std::vector<Table> tuned_tables(const TunedReport& report);
+
+/// The report as JSON text, for figures and programs.
+std::string to_json(const TunedReport& report);
+
+}  // namespace laser

@@ -1,0 +1,86 @@
+#include "laser/train/worker_options.hpp"
+
+#include <limits>
+
+#include "laser/aggregate/presence.hpp"
+#include "laser/channel/channel.hpp"
+#include "laser/core/error.hpp"
+#include "laser/train/task.hpp"
+
+namespace laser {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+void describe_links(OptionList& list, Experiment& e) {
+  auto& a = e.algorithm;
+  list.group("links", [&a] { return a.channel == "csit_trunc"; });
+  list.add_real("least_gain", a.fading.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
+  list.group("links", [&a] { return a.channel == "blind_mimo"; });
+  list.add_integer("antennas", a.fading.antennas, 1, 4096, "", "at the receiver");
+  list.group("links", [&a] { return make_channel(a.channel)->fades(); });
+  list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
+                  "one draw of the gains a round, or one for each tensor");
+  list.group("links", [&a] { return make_channel(a.channel)->noisy() && !a.power_shares.empty(); });
+  list.add_real_list("power_shares", a.power_shares, "relative",
+                     "budgets of the workers, repeated over them; their mean is the power");
+  list.group("links", [&a] { return a.participation != 1; });
+  list.add_real("participation", a.participation, 0, 1, true, "",
+                "share of the workers that take part in a round; the others keep their memory");
+  list.group("links", [&a] { return a.loss_rate != 0; });
+  list.add_real("loss_rate", a.loss_rate, 0, 1, false, "",
+                "probability that a worker's message of a round is lost; it keeps all of it");
+  list.group("links", [&e] { return e.downlink.mode != "exact"; });
+  list.add_choice("downlink", e.downlink.mode, {"exact", "common", "separate"},
+                  "the broadcast: exact, noisy and the same for all, or with each worker's own noise");
+  list.add_real("downlink_power", e.downlink.power, 0, kInfinity, false,
+                "energy of a broadcast, noise variance 1", "of the server's steps");
+  list.group("links", [&e] { return e.downlink.mode == "separate"; });
+  list.add_integer("resync_rounds", e.downlink.resync_rounds, 0, 1000000000, "rounds",
+                   "from one exact broadcast of the model to the next; 0: never");
+}
+
+void describe_shards(OptionList& list, Experiment& e) {
+  list.group("shards", [&e] { return e.shards.kind != "iid"; });
+  list.add_choice("sharding", e.shards.kind, {"iid", "sorted", "dirichlet"},
+                  "examples spread at random, by label, or with class shares drawn for each worker");
+  list.group("shards", [&e] { return e.shards.kind == "dirichlet"; });
+  list.add_real("concentration", e.shards.concentration, 0, 1e6, true, "",
+                "alpha of dirichlet: small is unlike");
+  list.group("shards", [&e] { return !e.shards.shares.empty(); });
+  list.add_real_list("shard_shares", e.shards.shares, "relative",
+                     "sizes of the shards, repeated over the workers");
+  list.group("shards", [&e] { return e.shards.held_out != 0; });
+  list.add_real("validation", e.shards.held_out, 0, 0.9, false, "share of the training examples",
+                "held out of training; accuracies are then theirs, not the test set's");
+}
+
+void validate_workers(const Experiment& e) {
+  (void)shares_of(e.algorithm.power_shares, e.workers);
+  if (e.algorithm.loss_rate >= 1) {
+    fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
+  }
+  if (e.downlink.mode != "exact" && e.downlink.power <= 0) {
+    fail(ExitCode::kConfiguration,
+         "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",
+         e.downlink.mode);
+  }
+  const bool text = model_of(e.task) == ModelKind::kLanguage;
+  if (text && (e.shards.kind != "iid" || !e.shards.shares.empty() || e.shards.held_out != 0)) {
+    fail(ExitCode::kConfiguration,
+         "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding, shard_shares "
+         "and "
+         "validation out",
+         e.task);
+  }
+  if (e.downlink.mode == "separate" && e.task != "mnist") {
+    fail(ExitCode::kConfiguration,
+         "downlink = 'separate' needs a model for each worker, which task = '{}' does not offer. HINT: "
+         "task=mnist or downlink=common",
+         e.task);
+  }
+}
+
+}  // namespace laser

@@ -1,0 +1,103 @@
+// The report of a fair comparison: grouping, the reference, power needed and its tables.
+#include "laser/report/tuned.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+/// Runs whose accuracy is straight over the logarithm of the power: a method needs 80 % at `power_80`, and 5
+/// % more a decade.
+std::vector<Run> runs_of(const std::string& method, double power_80, double rate) {
+  std::vector<Run> runs;
+  for (const double power : {0.1, 1.0, 10.0, 100.0}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      Run run;
+      run.folder = method;
+      run.summary.status = "completed";
+      run.summary.method = method;
+      run.summary.task = "mnist";
+      run.summary.power = power;
+      run.summary.seed = seed;
+      run.summary.final_accuracy =
+          80 + 5 * std::log10(power / power_80) + 0.1 * (static_cast<double>(seed) - 2);
+      run.summary.symbols_per_round = method == "laser" ? 804 : 7850;
+      run.summary.configuration["learning_rate"] = std::to_string(rate);
+      runs.push_back(run);
+    }
+  }
+  return runs;
+}
+
+std::vector<Run> together(std::vector<Run> a, const std::vector<Run>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+TunedReport example() {
+  const auto fixed = together(runs_of("zsgd", 20, 0.01), runs_of("laser", 4, 0.01));
+  const auto tuned = together(runs_of("zsgd", 8, 0.001), runs_of("laser", 2, 0.001));
+  return build_tuned_report(fixed, tuned, {80, 95});
+}
+
+TEST(Tuned, PowerAndGainAreThoseOfTheLines) {
+  const auto report = example();
+  ASSERT_EQ(report.curves.size(), 4u);
+  EXPECT_EQ(report.curves[report.reference].method, "laser");
+  EXPECT_TRUE(report.curves[report.reference].tuned);
+  int checked = 0;
+  for (const auto& need : report.needs) {
+    const auto& curve = report.curves[need.curve];
+    if (need.target == 95) {
+      EXPECT_TRUE(std::isinf(need.needed.high)) << "no power of the grid gives 95 %";
+      continue;
+    }
+    ++checked;
+    const double expected = curve.method == "laser" ? (curve.tuned ? 2 : 4) : (curve.tuned ? 8 : 20);
+    EXPECT_NEAR(need.needed.low / expected, 1, 1e-9) << curve.method;
+    ASSERT_TRUE(need.interval.has_value());
+    EXPECT_LT(need.interval->low, expected);
+    EXPECT_GT(need.interval->high, expected);
+    EXPECT_NEAR(need.gain.low, 2 / expected, 1e-9);
+    EXPECT_EQ(need.gain_interval.has_value(), need.curve != report.reference);
+  }
+  EXPECT_EQ(checked, 4);
+}
+
+TEST(Tuned, TablesSayWhatIsKnownAndWhatIsNot) {
+  const auto tables = tuned_tables(example());
+  ASSERT_EQ(tables.size(), 5u);
+  EXPECT_EQ(tables[2].header, (std::vector<std::string>{"method", "80 %", "95 %"}));
+  EXPECT_EQ(tables[3].header, tables[2].header);
+  for (const auto& line : tables[2].lines) EXPECT_EQ(line.cells.size(), 2u) << line.label;
+  const auto text = to_text(tables[2]);
+  EXPECT_NE(text.find("> 100"), std::string::npos) << text;
+  EXPECT_NE(text.find("LASER, tuned"), std::string::npos);
+  EXPECT_NE(to_text(tables[4]).find("804"), std::string::npos);
+}
+
+TEST(Tuned, ADivergedRunCountsAsZeroAndIsTold) {
+  auto runs = runs_of("laser", 2, 0.1);
+  runs[0].summary.status = "failed";
+  runs[1].summary.status = "interrupted";
+  const auto report = build_tuned_report(runs, {}, {80});
+  EXPECT_EQ(report.curves[0].points[0].seeds, 2);
+  EXPECT_LT(report.curves[0].points[0].mean, 50);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_THROW(build_tuned_report({}, {}, {80}), Error);
+}
+
+TEST(Tuned, JsonHoldsTheCurvesAndMarksOpenEnds) {
+  const auto json = nlohmann::json::parse(to_json(example()));
+  EXPECT_EQ(json["curves"].size(), 4u);
+  EXPECT_EQ(json["reference"], "LASER, tuned");
+  EXPECT_TRUE(json["needs"].back()["power"][1].is_null());
+}
+
+}  // namespace
+}  // namespace laser
