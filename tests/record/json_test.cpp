@@ -78,6 +78,7 @@ TEST(Json, EveryFieldOfAnEpochIsKept) {
                      .test_loss = 1.25,
                      .test_accuracy = 81,
                      .ema_accuracy = 82,
+                     .perplexity = 3.5,
                      .power = 10,
                      .budget_use = 0.75,
                      .energy = {1, 2, 3},
@@ -93,6 +94,7 @@ TEST(Json, EveryFieldOfAnEpochIsKept) {
   EXPECT_EQ(back.test_loss, 1.25);
   EXPECT_EQ(back.test_accuracy, 81);
   EXPECT_EQ(back.ema_accuracy, 82);
+  EXPECT_EQ(back.perplexity, 3.5);
   EXPECT_EQ(back.power, 10);
   EXPECT_EQ(back.budget_use, 0.75);
   EXPECT_EQ(back.energy, (std::vector<double>{1, 2, 3}));
@@ -108,6 +110,8 @@ TEST(Json, EveryFieldOfASummaryIsKept) {
   RunSummary summary = example_summary("laser", 0.1, std::numeric_limits<std::uint64_t>::max(), 84.5);
   summary.reason = "a \"quoted\"\n\\ reason \x01 \xC3\xA9";
   summary.final_loss = 0.5;
+  summary.perplexity = 1.75;
+  summary.split_perplexity = 2.5;
   const RunSummary back = parse_summary(to_json(summary), {"summary.json"});
   EXPECT_EQ(back.status, summary.status);
   EXPECT_EQ(back.reason, summary.reason);
@@ -119,6 +123,8 @@ TEST(Json, EveryFieldOfASummaryIsKept) {
   EXPECT_EQ(back.rounds, summary.rounds);
   EXPECT_EQ(back.final_accuracy, summary.final_accuracy);
   EXPECT_EQ(back.best_ema_accuracy, summary.best_ema_accuracy);
+  EXPECT_EQ(back.perplexity, 1.75);
+  EXPECT_EQ(back.split_perplexity, 2.5);
   EXPECT_EQ(back.final_loss, summary.final_loss);
   EXPECT_EQ(back.budget_use, summary.budget_use);
   EXPECT_EQ(back.symbols_per_round, summary.symbols_per_round);

@@ -76,6 +76,55 @@ TEST(BuildReport, CurvesAverageTheEpochsThatAllSeedsHave) {
   EXPECT_NEAR(report.curves[0].std[1].value(), std::sqrt(2.0), 1e-12);
 }
 
+/// A completed run of a language model, its perplexity falling to `perplexity`.
+laser::Run language_run(const std::string& method, double power, std::uint64_t seed, double perplexity) {
+  auto run = run_of(method, power, seed, std::nan(""));
+  run.summary.task = "wikitext2";
+  run.summary.weights_hash += std::to_string(perplexity);
+  run.summary.perplexity = perplexity;
+  run.summary.configuration["width"] = "64";
+  for (auto& record : run.epochs) record.perplexity = record.epoch == 1 ? 2 * perplexity : perplexity;
+  return run;
+}
+
+TEST(BuildReport, OfLanguageModelsTheLowerPerplexityIsBetter) {
+  Runs runs;
+  for (std::uint64_t seed : {1, 2}) {
+    const double shift = seed == 1 ? -1 : 1;
+    for (const auto& [power, laser, zsgd] :
+         {std::tuple{10.0, 80.0, 120.0}, {40.0, 60.0, 100.0}, {160.0, 50.0, 70.0}}) {
+      runs.push_back(language_run("laser", power, seed, laser + shift));
+      runs.push_back(language_run("zsgd", power, seed, zsgd + shift));
+    }
+  }
+  const Report report = build_report(runs);
+  EXPECT_EQ(report.metric.name, "perplexity");
+  const Row& laser = row_at(report, "laser", 40);
+  EXPECT_NEAR(laser.mean, 60, 1e-12);
+  EXPECT_EQ(laser.best, 59);
+  EXPECT_TRUE(laser.best_at_power);
+  EXPECT_FALSE(row_at(report, "zsgd", 40).best_at_power);
+  EXPECT_EQ(report.curves.front().mean, (std::vector<double>{160, 80}));
+  EXPECT_EQ(report.power_factor, 144) << "a twelfth of the paper's width";
+  ASSERT_NE(report.paper_figure, nullptr);
+  EXPECT_EQ(report.paper_figure->source, "Figure 1");
+  // Both reach 80 within their grids: LASER at 10, Z-SGD between 40 and 160.
+  const auto need = std::find_if(report.needs.begin(), report.needs.end(),
+                                 [](const TargetNeed& one) { return one.target == 80; });
+  ASSERT_NE(need, report.needs.end());
+  EXPECT_EQ(need->gain->grid.low, 16);
+  EXPECT_EQ(report.tables[0].title, "WikiText-2: Validation perplexity");
+  EXPECT_NE(report.tables[1].title, report.metric.companion_title) << "no run has seen the whole text";
+  const auto json = to_json(report);
+  EXPECT_TRUE(contains(json, "\"higher_is_better\": false")) << json;
+  EXPECT_TRUE(contains(json, "\"best_ema_accuracy\": null")) << json;
+
+  for (auto& run : runs) run.summary.split_perplexity = *run.summary.perplexity + 2;
+  const Report whole = build_report(runs);
+  EXPECT_EQ(whole.tables[1].title, "Perplexity over the whole validation text");
+  EXPECT_NEAR(row_at(whole, "laser", 40).final_mean, 62, 1e-12);
+}
+
 TEST(BuildReport, OneSeedHasNoSpread) {
   const Report report = build_report(Runs{run_of("laser", 1, 1, 90)});
   EXPECT_FALSE(report.rows.at(0).std.has_value());
