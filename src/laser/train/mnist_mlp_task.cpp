@@ -38,10 +38,10 @@ class MnistMlpTask final : public Task {
     }
     const auto examples = dense(rounds_.train(), numbers);
     const auto count = examples.inputs.size(0) / workers;
-    model_.gradients(parameters,
-                     {examples.inputs.view({workers, count, Mnist::kPixels}),
-                      examples.labels.view({workers, count})},
-                     gradients, losses);
+    model_.gradients(
+        parameters,
+        {examples.inputs.view({workers, count, Mnist::kPixels}), examples.labels.view({workers, count})},
+        gradients, losses);
   }
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor&) override {
