@@ -44,6 +44,7 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
 
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
+  if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
@@ -70,7 +71,8 @@ std::string list_of_studies() {
   for (const auto& study : studies()) {
     std::string scales;
     for (const auto& scale : study.scales) scales += (scales.empty() ? "" : ", ") + scale.name;
-    list += fmt::format("  {:<10} {} [{}]\n", study.name, study.sentence, scales);
+    list +=
+        fmt::format("  {:<10} {}{}\n", study.name, study.sentence, scales.empty() ? "" : " [" + scales + "]");
   }
   return list + "The first scale of a study is its default.\n";
 }

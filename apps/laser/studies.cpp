@@ -102,6 +102,22 @@ Study all_channels() {
           {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
 }
 
+/// Language models: LASER and Z-SGD over the powers, and for Figure 1 the others beside them.
+Study language(const char* name, const char* sentence, bool all) {
+  const Axis both{"method", {"laser", "zsgd"}}, others{"method", {"sketch", "randomk", "signum"}};
+  const Axis small = powers(10000.0 / 144 / 16, 4, 6), paper = powers(10000, 4, 6);
+  Study study{name,
+              sentence,
+              {{"small", "fig1-small.toml", {{both, small}}}, {"paper", "fig1.toml", {{both, paper}}}}};
+  if (!all) return study;
+  const Axis baseline{"method", {"sgd"}};
+  study.scales[0].grids.push_back({baseline});
+  study.scales[0].grids.push_back({others, {"power", {small.values[1], small.values[4]}}});
+  study.scales[1].grids.push_back({baseline});
+  study.scales[1].grids.push_back({others, paper});
+  return study;
+}
+
 }  // namespace
 
 const std::vector<Study>& studies() {
@@ -112,6 +128,9 @@ const std::vector<Study>& studies() {
          "table4.toml",
          {{{"method", {"laser", "randomk", "sketch", "zsgd", "adsgd", "signum", "sgd"}},
            {"power", {"0.1", "1", "10"}}}}}}},
+      language("fig1", "WikiText: perplexity of GPT-2 over power, all methods (Figure 1)", true),
+      language("table1", "WikiText: power needed for a perplexity, LASER and Z-SGD (Table 1)", false),
+      {"table5", "GPT-2: data sent in an iteration (Table 5; computed at once)", {}, print_volume_study},
       gain("table3", "CIFAR-10: power needed for an accuracy, LASER and Z-SGD (Table 3)", "cifar10", 250),
       gain("table12", "CIFAR-100: power needed for an accuracy, LASER and Z-SGD (Table 12)", "cifar100", 500),
       comparison("fig2", "CIFAR-10: accuracy over power, all methods (Figure 2)", "cifar10", 250),

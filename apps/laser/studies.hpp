@@ -21,8 +21,12 @@ struct StudyScale {
 struct Study {
   std::string name;
   std::string sentence;
-  std::vector<StudyScale> scales;  // the first is the default
+  std::vector<StudyScale> scales;      // the first is the default
+  void (*print)(bool json) = nullptr;  // of a study that is computed and not run: it has no scales
 };
+
+/// Prints Table 5 (volume_study.cpp).
+void print_volume_study(bool json);
 
 /// All studies, in the order of the help text. To add one: a row in studies.cpp.
 const std::vector<Study>& studies();

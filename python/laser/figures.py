@@ -188,7 +188,8 @@ def draw_over_power(plt, summary: dict):
     if has_paper:
         handles.append(Line2D([], [], color="#555555", marker="o", markersize=10.5, fillstyle="none", linestyle="none",
                               label="paper"))
-    axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=9)
+    corner = "lower right" if summary.get("higher_is_better", True) else "upper right"
+    axes.legend(handles=handles, loc=corner, frameon=False, fontsize=9)
     return figure
 
 

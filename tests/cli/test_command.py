@@ -1,5 +1,6 @@
 """The command as a user meets it: names, exit codes, error texts, files. LASER_COMMAND is the program."""
 import contextlib
+import hashlib
 import http.server
 import json
 import os
@@ -49,7 +50,8 @@ class Names(unittest.TestCase):
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
-                             "--dry-run", "table4", "table3", "table12", "fig2", "fig3", "fig4", "fig5", "fig7"],
+                             "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3", "fig4",
+                             "fig5", "fig7"],
             ("tune",): ["--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
                         "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],
@@ -76,7 +78,9 @@ class Names(unittest.TestCase):
             "concentration", "shard_shares", "validation", "learning_rate", "schedule", "milestones", "decay_factor",
             "warmup_fraction", "start_divisor", "end_divisor", "momentum", "weight_decay", "message_scale", "ema_decay",
             "width", "augment", "train_images", "test_images", "decay_norms", "precision", "device", "threads",
-            "data_dir", "verify_data"]
+            "data_dir", "verify_data", "optimizer", "beta1", "beta2", "epsilon", "gradient_clip", "layers", "heads",
+            "context", "vocabulary", "biases", "dropout", "recompute", "accumulation", "epoch_rounds",
+            "evaluation_batches", "evaluate_split"]
         self.assertEqual([], [key for key in promised if key not in keys])
 
     def test_version(self):
@@ -163,6 +167,55 @@ class BadInput(InFolder):
             os.truncate(data / name, 30730000)
         (data / names[5]).unlink()
         attempt("test_batch.bin", "verify_data=false")
+
+    def language_folder(self):
+        """A folder of data sets: a vocabulary of single bytes and three short texts, vouched for."""
+        data = self.folder / "data"
+        letters = [b if 0x21 <= b <= 0x7E or 0xA1 <= b <= 0xAC or b >= 0xAE else None for b in range(256)]
+        other = iter(range(256, 512))
+        spelled = [chr(next(other) if letter is None else letter) for letter in letters]
+        files = {"gpt2-bpe/encoder.json": json.dumps({t: i for i, t in enumerate(spelled + ["<|endoftext|>"])}).encode(),
+                 "gpt2-bpe/vocab.bpe": b"#version: 0.2\n"}
+        for name in ["train", "valid", "test"]:
+            files[f"wikitext-2/{name}.txt"] = b"the cat sat on the mat. " * 50
+        for name, content in files.items():
+            self.write_vouched(data / name, content)
+        return data
+
+    def write_vouched(self, path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+                for file in sorted(path.parent.iterdir()) if file.name != "SHA256SUMS"]
+        (path.parent / "SHA256SUMS").write_text("".join(sums))
+
+    def test_language_data(self):
+        data = self.language_folder()
+        out = self.folder / "run"
+        settings = ["task=wikitext2", f"data_dir={data}", "layers=1", "width=8", "heads=2", "context=16", "epochs=1",
+                    "epoch_rounds=2", "batch_size=1", "rank=1", "vocabulary=300", "evaluation_batches=1", "--quiet"]
+
+        def attempt(text, name, content):
+            path = data / name
+            whole = path.read_bytes()
+            self.write_vouched(path, content)
+            self.expect(4, text, "train", *settings, "--out", out)
+            self.assertFalse(out.exists())
+            self.write_vouched(path, whole)
+
+        attempt("train.txt.*empty", "wikitext-2/train.txt", b"")
+        attempt("valid.txt.*UTF-8", "wikitext-2/valid.txt", bytes(range(256)) * 20)
+        attempt("encoder.json", "gpt2-bpe/encoder.json", b'{"a": 0')
+        attempt("encoder.json", "gpt2-bpe/encoder.json", b'{"a": 0, "b": 70000}')
+        attempt("vocab.bpe", "gpt2-bpe/vocab.bpe", b"#version: 0.2\nq\n")
+        attempt("shorter context", "wikitext-2/train.txt", b"too short")
+        self.expect(3, "heads: their number must divide the width", "train", *settings, "heads=3", "--out", out)
+        done = laser("train", *settings, "--json", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = json.loads(done.stdout)
+        self.assertIsNone(summary["best_ema_accuracy"])
+        self.assertGreater(summary["perplexity"], 1)
+        self.assertGreater(summary["split_perplexity"], 1)
 
     def test_folders(self):
         run = self.folder / "run"
@@ -369,6 +422,19 @@ class Runs(InFolder):
             self.assertEqual(json.loads(done.stdout)["weights_hash"], whole)
             self.assertEqual((run / "metrics.jsonl").read_bytes(),
                              (self.folder / "whole" / "metrics.jsonl").read_bytes())
+
+    def test_table5_prints_the_papers_row_and_the_exact_one(self):
+        done = laser("reproduce", "table5", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {row["method"]: row for row in json.loads(done.stdout)["rows"]}
+        both, one = rows["LASER, both factors"], rows["LASER, alternating"]
+        self.assertEqual(both["floats"], 818432)
+        self.assertAlmostEqual(both["megabytes"], 3.274, 3)
+        self.assertAlmostEqual(both["ratio"], 151.5, 1)
+        self.assertEqual((both["paper_megabytes"], both["paper_ratio"]), (3, 165))
+        self.assertAlmostEqual(one["megabytes"], 1.675, 3)
+        self.assertAlmostEqual(one["ratio"], 296, 0)
+        self.assertIsNone(one["paper_ratio"])
 
     def test_studies_name_their_runs(self):
         small = laser("reproduce", "table3", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()

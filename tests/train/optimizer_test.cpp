@@ -51,6 +51,7 @@ at::Tensor peers(const std::vector<std::pair<at::Tensor, Options>>& parts, int s
 }
 
 TEST(AdamW, IsPyTorchsWithDecayOnlyWhereAsked) {
+  use_threads(1);
   const auto start = numbers(1);
   const std::int64_t cut = 70001;
   const auto optimizer =
@@ -70,6 +71,7 @@ TEST(AdamW, IsPyTorchsWithDecayOnlyWhereAsked) {
 }
 
 TEST(Sgd, IsPyTorchs) {
+  use_threads(1);
   const auto start = numbers(1);
   const auto optimizer = make_optimizer({.name = "sgd", .momentum = 0.9, .weight_decay = 0.1}, {{0, kSize}});
   const auto mine = ours(*optimizer, 0, 5, start.clone());
@@ -80,6 +82,7 @@ TEST(Sgd, IsPyTorchs) {
 }
 
 TEST(Optimizers, GoOnFromTheirStateBitForBit) {
+  use_threads(1);
   for (const char* name : {"sgd", "adamw"}) {
     const OptimizerOptions options{.name = name, .weight_decay = 0.1};
     const Ranges decayed{{5, 1000}, {70000, 66000}};

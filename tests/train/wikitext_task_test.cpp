@@ -9,6 +9,7 @@
 
 #include "../data/byte_pair_files.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/sha256.hpp"
 #include "laser/data/text_windows.hpp"
 #include "laser/data/token_selection.hpp"
 #include "laser/data/wikitext.hpp"
@@ -38,6 +39,21 @@ class Language : public testing::Test {
     write_text("train.txt", 1, 4000);
     write_text("valid.txt", 2, 1500);
     write_text("test.txt", 3, 100);
+    vouch();
+  }
+
+  /// Says that the files there are meant to be as they are.
+  void vouch() const {
+    for (const std::string set : {"gpt2-bpe", "wikitext-2"}) {
+      std::string sums;
+      for (const char* name : {"encoder.json", "vocab.bpe", "train.txt", "valid.txt", "test.txt"}) {
+        const auto path = folder_.path() / set / name;
+        if (!fs::exists(path)) continue;
+        const auto text = text_of(path);
+        sums += sha256_hex(std::as_bytes(std::span(text))) + "  " + name + "\n";
+      }
+      folder_.write(set + "/SHA256SUMS", sums);
+    }
   }
 
   void write_text(const std::string& name, std::uint64_t seed, std::uint32_t letters) {
@@ -50,7 +66,6 @@ class Language : public testing::Test {
   [[nodiscard]] Experiment experiment(const Settings& more = {}) const {
     Settings settings{{"task", "wikitext2"},
                       {"data_dir", folder_.path().string()},
-                      {"verify_data", "false"},
                       {"layers", "2"},
                       {"width", "8"},
                       {"heads", "2"},
@@ -240,6 +255,7 @@ TEST_F(Language, SameBitsForEveryNumberOfThreads) {
 
 TEST_F(Language, ATextWithoutAWindowIsRefused) {
   folder_.write("wikitext-2/valid.txt", "a b c");
+  vouch();
   const auto e = experiment();
   try {
     train(e, *task(e), {});

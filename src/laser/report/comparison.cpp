@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "laser/report/methods.hpp"
@@ -19,7 +20,9 @@ Cell metric_cell(const Row& row) {
   return {text, row.best_at_power};
 }
 
-Cell final_cell(const Row& row) { return {format_moments(row.final_mean, row.final_std)}; }
+Cell final_cell(const Row& row) {
+  return {std::isfinite(row.final_mean) ? format_moments(row.final_mean, row.final_std) : ""};
+}
 
 TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std::size_t columns) {
   const auto line =
@@ -115,10 +118,15 @@ std::vector<Table> comparison_tables(const Report& report) {
                                report.metric.name, report.metric.explanation, seeds_text(report),
                                with_paper ? " (in brackets: the paper's value)" : "");
   add_best(report, metric);
-  Table final_accuracy = by_power(report.rows, final_cell);
-  final_accuracy.title = "Test accuracy (%) of the raw weights after the last epoch";
-  final_accuracy.caption = fmt::format("{}.", seeds_text(report));
-  return {metric, final_accuracy, costs(report)};
+  std::vector<Table> tables{metric};
+  const auto measured = [](const Row& row) { return std::isfinite(row.final_mean); };
+  if (std::any_of(report.rows.begin(), report.rows.end(), measured)) {
+    tables.push_back(by_power(report.rows, final_cell));
+    tables.back().title = report.metric.companion_title;
+    tables.back().caption = fmt::format("{}.", seeds_text(report));
+  }
+  tables.push_back(costs(report));
+  return tables;
 }
 
 }  // namespace laser

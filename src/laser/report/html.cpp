@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "laser/report/methods.hpp"
 
 namespace laser {
@@ -59,31 +61,31 @@ std::string notes_section(const std::vector<std::string>& notes) {
   return html + "</ul></section>\n";
 }
 
-std::string run_line(const RunEntry& run) {
+std::string run_line(const RunEntry& run, const Metric& metric) {
   const RunSummary& summary = run.summary;
   const bool completed = summary.status == "completed";
   const std::string status = summary.status + (summary.reason.empty() ? "" : ": " + summary.reason);
-  const std::string accuracies =
-      completed ? fmt::format("<td>{:.2f}</td><td>{:.2f}</td><td>{:.2f}</td>", summary.best_ema_accuracy,
-                              summary.final_accuracy, summary.seconds)
-                : "<td></td><td></td><td></td>";
+  const auto cell = [&](double value) {
+    return completed && std::isfinite(value) ? fmt::format("<td>{:.2f}</td>", value) : "<td></td>";
+  };
+  const std::string results =
+      cell(metric.value(summary)) + cell(metric.companion(summary)) + cell(summary.seconds);
   return fmt::format(
       "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td{}>{}</td>{}<td>{}</td><td>{}</td></tr>\n",
       escape_html(method_name(summary.method)),
       summary.power ? fmt::format("{}", *summary.power) : "noiseless", summary.seed,
-      completed ? "" : " class=\"failed\"", escape_html(status), accuracies,
-      escape_html(summary.weights_hash), escape_html(run.folder));
+      completed ? "" : " class=\"failed\"", escape_html(status), results, escape_html(summary.weights_hash),
+      escape_html(run.folder));
 }
 
-std::string runs_section(const std::vector<RunEntry>& runs) {
+std::string runs_section(const std::vector<RunEntry>& runs, const Metric& metric) {
   std::string html = fmt::format(
       "<section><details><summary>Runs ({})</summary>\n<table "
       "class=\"list\"><thead><tr><th>Method</th><th>P</th>"
-      "<th>Seed</th><th>Status</th><th>Best EMA %</th><th>Final "
-      "%</th><th>Seconds</th><th>Weights</th><th>Folder</th>"
-      "</tr></thead>\n<tbody>\n",
-      runs.size());
-  for (const RunEntry& run : runs) html += run_line(run);
+      "<th>Seed</th><th>Status</th><th>{}</th><th>{}</th>"
+      "<th>Seconds</th><th>Weights</th><th>Folder</th></tr></thead>\n<tbody>\n",
+      runs.size(), metric.heading, metric.companion_heading);
+  for (const RunEntry& run : runs) html += run_line(run, metric);
   return html + "</tbody></table></details></section>\n";
 }
 
@@ -134,7 +136,7 @@ std::string to_html(const Report& report, const std::vector<InlineFigure>& figur
     first = false;
   }
   html += notes_section(report.notes) + list_section("Settings", report.settings) +
-          list_section("Versions", report.versions) + runs_section(report.runs);
+          list_section("Versions", report.versions) + runs_section(report.runs, report.metric);
   return html + "</main>\n</body>\n</html>\n";
 }
 

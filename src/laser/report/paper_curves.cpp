@@ -19,7 +19,7 @@ Values doubled(double first) {
 PaperFigure figure1() {
   const Values x = {10000, 40000, 160000, 640000, 2560000, 10240000};
   return {"Figure 1",
-          "gpt2",
+          "wikitext103",
           "power",
           {
               {"laser", {}, {}, x, {76.13, 46.29, 34.68, 32.29, 33.12, 32.54}},
@@ -160,7 +160,13 @@ struct ModelWidth {
   const char* setting;
   double paper;
 };
-constexpr ModelWidth kWidths[] = {{"cifar10", "width", 64}, {"cifar100", "width", 64}};
+constexpr ModelWidth kWidths[] = {{"cifar10", "width", 64},
+                                  {"cifar100", "width", 64},
+                                  {"wikitext2", "width", 768},
+                                  {"wikitext103", "width", 768}};
+
+// The task of the paper's that another one stands for.
+std::string paper_task(const std::string& task) { return task == "wikitext2" ? "wikitext103" : task; }
 
 // Whether every value that we varied is one of the figure's: a subset is the same study.
 bool shows(const PaperFigure& figure, const std::map<std::string, std::vector<std::string>>& axes) {
@@ -190,7 +196,7 @@ const std::vector<PaperFigure>& paper_figures() {
 const PaperFigure* find_paper_figure(const std::string& task,
                                      const std::map<std::string, std::vector<std::string>>& axes) {
   for (const auto& figure : paper_figures()) {
-    if (figure.task == task && shows(figure, axes)) return &figure;
+    if (figure.task == paper_task(task) && shows(figure, axes)) return &figure;
   }
   return nullptr;
 }

@@ -64,6 +64,22 @@ std::vector<Requirement> cifar_setting(const std::string& epochs) {
   };
 }
 
+// E1.
+const std::vector<Requirement>& gpt2_setting() {
+  static const std::vector<Requirement> setting = {{"layers", "12", {}},
+                                                   {"width", "768", {}},
+                                                   {"context", "512", {}},
+                                                   {"workers", "4", {}},
+                                                   {"batch_size", "15", {}},
+                                                   {"accumulation", "3", {}},
+                                                   {"epochs", "40", {}},
+                                                   {"epoch_rounds", "500", {}},
+                                                   {"vocabulary", "50304", {}},
+                                                   {"rank", "4", {"laser"}},
+                                                   {"compression_factor", "0.2", {"randomk", "sketch"}}};
+  return setting;
+}
+
 // The curves of a figure over the power as single values.
 Study figure_study(const std::string& source, const std::vector<Requirement>& requirements) {
   for (const PaperFigure& figure : paper_figures()) {
@@ -118,6 +134,8 @@ const std::vector<Study>& studies() {
         {"randomk", 100, 91.8},
         {"adsgd", 0.01, 55.1},
         {"adsgd", 100, 87.5}}},
+      figure_study("Figure 1", gpt2_setting()),
+      {"wikitext103", gpt2_setting(), "Table 2", 0.05, {{"sgd", kNoiseless, 19.2}}},
       figure_study("Figure 2", cifar_setting("150")),
       {"cifar10", cifar_setting("150"), "Table 2", 0.05, {{"sgd", kNoiseless, 93.0}}},
       figure_study("Figure 4", cifar_setting("200")),

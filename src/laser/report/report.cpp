@@ -24,19 +24,19 @@ std::vector<double> select(const std::vector<const Run*>& runs, Select&& value) 
   return values;
 }
 
-Row make_row(const Group& group) {
+Row make_row(const Group& group, const Metric& measure) {
   Row row;
   row.method = group.method;
   row.axes = group.axes;
   row.power = group.power;
-  const std::vector<double> metric =
-      select(group.runs, [](const RunSummary& s) { return s.best_ema_accuracy; });
+  const std::vector<double> metric = select(group.runs, measure.value);
   const Moments of_metric = moments(metric);
-  const Moments of_final = moments(select(group.runs, [](const RunSummary& s) { return s.final_accuracy; }));
+  const Moments of_final = moments(select(group.runs, measure.companion));
   row.seeds = static_cast<std::int64_t>(group.runs.size());
   row.mean = of_metric.mean;
   row.std = of_metric.std;
-  row.best = *std::max_element(metric.begin(), metric.end());
+  row.best = measure.higher_is_better ? *std::max_element(metric.begin(), metric.end())
+                                      : *std::min_element(metric.begin(), metric.end());
   row.final_mean = of_final.mean;
   row.final_std = of_final.std;
   row.paper = find_paper_value(group.runs.front()->summary);
@@ -46,14 +46,14 @@ Row make_row(const Group& group) {
   return row;
 }
 
-Curve make_curve(const Group& group) {
+Curve make_curve(const Group& group, const Metric& measure) {
   Curve curve;
   curve.method = group.method;
   curve.axes = group.axes;
   curve.power = group.power;
   std::map<std::int64_t, std::vector<double>> by_epoch;
   for (const Run* run : group.runs) {
-    for (const EpochRecord& record : run->epochs) by_epoch[record.epoch].push_back(record.ema_accuracy);
+    for (const EpochRecord& record : run->epochs) by_epoch[record.epoch].push_back(measure.at_epoch(record));
   }
   for (const auto& [epoch, values] : by_epoch) {
     if (values.size() != group.runs.size()) continue;
@@ -65,10 +65,11 @@ Curve make_curve(const Group& group) {
   return curve;
 }
 
-void mark_best(std::vector<Row>& rows) {
+void mark_best(std::vector<Row>& rows, bool higher_is_better) {
   for (Row& row : rows) {
     row.best_at_power = row.power && std::none_of(rows.begin(), rows.end(), [&](const Row& other) {
-                          return other.power == row.power && other.mean > row.mean;
+                          return other.power == row.power &&
+                                 (higher_is_better ? other.mean > row.mean : other.mean < row.mean);
                         });
   }
 }
@@ -218,13 +219,14 @@ Report build_report(std::span<const Run> runs) {
     report.notes.insert(report.notes.end(), run.warnings.begin(), run.warnings.end());
   }
   const std::vector<Group> groups = group_runs(runs, report.notes);
+  report.metric = metric_of(groups.front().runs.front()->summary);
   for (const Group& group : groups) {
-    report.rows.push_back(make_row(group));
-    Curve curve = make_curve(group);
+    report.rows.push_back(make_row(group, report.metric));
+    Curve curve = make_curve(group, report.metric);
     if (!curve.epochs.empty()) report.curves.push_back(std::move(curve));
   }
   const auto rates = keep_best_rates(report);
-  mark_best(report.rows);
+  mark_best(report.rows, report.metric.higher_is_better);
   note_seeds(report.rows, report.notes);
   note_paper(report, groups, report.notes);
   note_budget(runs, report.notes);

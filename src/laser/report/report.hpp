@@ -11,25 +11,13 @@
 #include <vector>
 
 #include "laser/record/schema.hpp"
+#include "laser/report/metric.hpp"
 #include "laser/report/paper_curves.hpp"
 #include "laser/report/paper_values.hpp"
 #include "laser/report/power_table.hpp"
 #include "laser/report/table.hpp"
 
 namespace laser {
-
-/// What a report compares. A study of perplexity adds its own.
-struct Metric {
-  std::string name = "best_ema_accuracy";  // field of RunSummary
-  std::string unit = "%";
-  std::string quantity = "accuracy";  // begins the names of the figures
-  std::string label = "Test accuracy (%), best EMA";
-  std::string curve_label = "Test accuracy (%), EMA of the weights";
-  std::string explanation =
-      "best over the epochs of the test accuracy of the exponential moving average of the weights";
-  bool higher_is_better = true;
-  double rounding = 0.1;  // of means that are held against a target
-};
 
 /// One method at one power, over its seeds.
 struct Row {
@@ -41,7 +29,7 @@ struct Row {
   std::optional<double> std;                 // sample standard deviation; absent for one seed
   double best = 0;                           // over the seeds
   std::optional<std::string> learning_rate;  // chosen at this power, where rates were swept
-  double final_mean = 0;                     // of the raw weights after the last epoch
+  double final_mean = 0;                     // of the metric's companion; NaN where it was not measured
   std::optional<double> final_std;
   std::optional<PaperValue> paper;
   bool best_at_power = false;  // no other row of this power has a better mean

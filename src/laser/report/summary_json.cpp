@@ -87,16 +87,19 @@ Json curve_json(const Curve& curve) {
 
 Json run_json(const RunEntry& run) {
   const RunSummary& summary = run.summary;
-  return {{"folder", run.folder},
-          {"method", summary.method},
-          {"power", number_or_null(summary.power)},
-          {"seed", summary.seed},
-          {"status", summary.status},
-          {"reason", summary.reason},
-          {"best_ema_accuracy", summary.best_ema_accuracy},
-          {"final_accuracy", summary.final_accuracy},
-          {"seconds", summary.seconds},
-          {"weights_hash", summary.weights_hash}};
+  Json json = {{"folder", run.folder},
+               {"method", summary.method},
+               {"power", number_or_null(summary.power)},
+               {"seed", summary.seed},
+               {"status", summary.status},
+               {"reason", summary.reason},
+               {"best_ema_accuracy", summary.best_ema_accuracy},
+               {"final_accuracy", summary.final_accuracy},
+               {"seconds", summary.seconds},
+               {"weights_hash", summary.weights_hash}};
+  if (summary.perplexity) json["perplexity"] = *summary.perplexity;
+  if (summary.split_perplexity) json["split_perplexity"] = *summary.split_perplexity;
+  return json;
 }
 
 }  // namespace
@@ -110,6 +113,7 @@ std::string to_json(const Report& report) {
       {"quantity", report.metric.quantity},
       {"label", report.metric.label},
       {"curve_label", report.metric.curve_label},
+      {"higher_is_better", report.metric.higher_is_better},
       {"rows", Json::array()},
       {"curves", Json::array()},
       {"power_needed", Json::array()},
