@@ -79,6 +79,22 @@ Study ranks() {
             {{laser, {"rank", {"1", "2", "4", "8", "16", "32"}}, {"power", {"250", "4000", "128000"}}}}}}};
 }
 
+/// Language models: LASER and Z-SGD over the powers, and for Figure 1 the others beside them.
+Study language(const char* name, const char* sentence, bool all) {
+  const Axis both{"method", {"laser", "zsgd"}}, others{"method", {"sketch", "randomk", "signum"}};
+  const Axis small = powers(10000.0 / 144 / 16, 4, 6), paper = powers(10000, 4, 6);
+  Study study{name,
+              sentence,
+              {{"small", "fig1-small.toml", {{both, small}}}, {"paper", "fig1.toml", {{both, paper}}}}};
+  if (!all) return study;
+  const Axis baseline{"method", {"sgd"}};
+  study.scales[0].grids.push_back({baseline});
+  study.scales[0].grids.push_back({others, {"power", {small.values[1], small.values[4]}}});
+  study.scales[1].grids.push_back({baseline});
+  study.scales[1].grids.push_back({others, paper});
+  return study;
+}
+
 /// This project's own methods against the paper's, all of them tuned alike.
 Study beyond() {
   const Axis methods{"method",
@@ -100,22 +116,6 @@ Study all_channels() {
   return {"channels",
           "MNIST: accuracy over all channels of docs/channels.md at P = 0.1, 1, 10",
           {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
-}
-
-/// Language models: LASER and Z-SGD over the powers, and for Figure 1 the others beside them.
-Study language(const char* name, const char* sentence, bool all) {
-  const Axis both{"method", {"laser", "zsgd"}}, others{"method", {"sketch", "randomk", "signum"}};
-  const Axis small = powers(10000.0 / 144 / 16, 4, 6), paper = powers(10000, 4, 6);
-  Study study{name,
-              sentence,
-              {{"small", "fig1-small.toml", {{both, small}}}, {"paper", "fig1.toml", {{both, paper}}}}};
-  if (!all) return study;
-  const Axis baseline{"method", {"sgd"}};
-  study.scales[0].grids.push_back({baseline});
-  study.scales[0].grids.push_back({others, {"power", {small.values[1], small.values[4]}}});
-  study.scales[1].grids.push_back({baseline});
-  study.scales[1].grids.push_back({others, paper});
-  return study;
 }
 
 }  // namespace

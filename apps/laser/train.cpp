@@ -94,7 +94,10 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
   if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
   if (!arguments.quiet && leads)
-    std::cerr << memory_legend(memory_budget(experiment, *make_task(data, task_options(experiment)))) << '\n';
+    std::cerr << memory_legend(
+                     memory_budget(experiment, *make_task(data, task_options(experiment, processes.get())),
+                                   processes == nullptr ? experiment.workers : processes->local_workers()))
+              << '\n';
   ProgressLine progress(experiment.method, arguments.quiet || !leads);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };

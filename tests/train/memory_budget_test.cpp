@@ -33,14 +33,14 @@ class Shape final : public Task {
 TEST(MemoryBudget, OfThePapersModelIsCountedAndRefusedWhereItCannotFit) {
   const Shape shape;
   const double d = 123980544, matrices = d - 25 * 768;
-  const auto items = memory_budget(resolve({{"task", "wikitext103"}}), shape);
+  const auto items = memory_budget(resolve({{"task", "wikitext103"}}), shape, 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "error memory"), 4 * matrices * 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "gradients"), 4 * d * 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "optimizer"), 2 * d * 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "factors"), 6 * (818432 - 25 * 768) * 4);
-  const auto half = memory_budget(resolve({{"task", "wikitext103"}, {"memory", "bfloat16"}}), shape);
+  const auto half = memory_budget(resolve({{"task", "wikitext103"}, {"memory", "bfloat16"}}), shape, 4);
   EXPECT_DOUBLE_EQ(bytes_of(half, "error memory"), 4 * matrices * 2);
-  const auto plain = memory_budget(resolve({{"task", "wikitext103"}, {"method", "zsgd"}}), shape);
+  const auto plain = memory_budget(resolve({{"task", "wikitext103"}, {"method", "zsgd"}}), shape, 4);
   EXPECT_DOUBLE_EQ(bytes_of(plain, "error memory"), 0);
   EXPECT_NE(memory_legend(items).find("error memory        1.98 GB      4 workers"), std::string::npos)
       << memory_legend(items);

@@ -35,8 +35,8 @@ std::optional<double> number_in(const std::string& path) {
 
 }  // namespace
 
-std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task) {
-  const auto d = static_cast<double>(task.layout().size), k = static_cast<double>(e.workers);
+std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std::int64_t workers) {
+  const auto d = static_cast<double>(task.layout().size), k = static_cast<double>(workers);
   const auto compressor = make_compressor(e.algorithm.compressor);
   double compressed = 0, factors = 0;
   for (const auto& layer : task.layout().layers) {
@@ -57,9 +57,9 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task) {
   if (e.algorithm.feedback != "none") {
     const bool half = e.algorithm.memory == "bfloat16";
     add("error memory", k * compressed * (half ? 2 : kFloat),
-        fmt::format("{} workers{}", e.workers, half ? ", bfloat16" : ""));
+        fmt::format("{} workers{}", workers, half ? ", bfloat16" : ""));
   }
-  add("gradients", k * d * kFloat, fmt::format("{} workers", e.workers));
+  add("gradients", k * d * kFloat, fmt::format("{} workers", workers));
   add("model", task.working_bytes(), "activations and logits, estimated");
   std::ranges::stable_sort(items, {}, &MemoryItem::bytes);
   return items;

@@ -22,8 +22,8 @@ struct MemoryItem {
   std::string sentence;
 };
 
-/// Everything that counts, the largest last.
-std::vector<MemoryItem> memory_budget(const Experiment& experiment, const Task& task);
+/// Everything that counts in a process with `workers` of the workers, the largest last.
+std::vector<MemoryItem> memory_budget(const Experiment& experiment, const Task& task, std::int64_t workers);
 
 /// Sum of all items, bytes.
 double total_bytes(const std::vector<MemoryItem>& items);

@@ -156,16 +156,18 @@ RunSummary train(const Experiment& e, Task& task, const RunControl& control) {
   return summary;
 }
 
-void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs) {
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs,
+                std::int64_t local_workers) {
   make_compressor(experiment.algorithm.compressor)->check(task.layout());
-  check_memory(memory_budget(experiment, task), runs, available_memory());
+  const auto here = local_workers > 0 ? local_workers : experiment.workers;
+  check_memory(memory_budget(experiment, task, here), runs, available_memory());
 }
 
 RunSummary train_into(const std::string& folder, const Experiment& experiment, std::shared_ptr<TaskData> data,
                       const RunControl& control, const std::string& command, const RunFiles& files,
                       Collective* processes) {
   const auto task = make_task(std::move(data), task_options(experiment, processes));
-  check_fits(experiment, *task);
+  check_fits(experiment, *task, 1, processes == nullptr ? 0 : processes->local_workers());
   Training training(experiment, *task, processes);
   const bool leads = processes == nullptr || processes->leads();
   // Whether any process says so.

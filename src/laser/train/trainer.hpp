@@ -44,9 +44,10 @@ TaskOptions task_options(const Experiment& experiment, const Collective* process
 RunSummary train(const Experiment& experiment, Task& task, const RunControl& control);
 
 /// Throws Error (configuration) where the experiment does not fit the model of its task (a rank too high for
-/// every tensor), or `runs` of it at a time do not fit into the memory that is free: known before anything is
-/// written.
-void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs = 1);
+/// every tensor), or `runs` of it at a time, with all workers or `local_workers` of them in this process, do
+/// not fit into the memory that is free: known before anything is written.
+void check_fits(const Experiment& experiment, const Task& task, std::int64_t runs = 1,
+                std::int64_t local_workers = 0);
 
 /// Trains into a run folder: configuration, versions, a line an epoch, summary - also when the run fails, is
 /// interrupted, or diverges - and checkpoints, from which `files.resume` goes on bit for bit. Throws what

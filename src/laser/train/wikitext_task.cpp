@@ -116,7 +116,7 @@ class WikiTextTask final : public Task {
 
   [[nodiscard]] double working_bytes() const override {
     if (!device_.is_cpu()) return 0;
-    const auto at_once = std::min<std::int64_t>(options_.workers, at::get_num_threads());
+    const auto at_once = std::min<std::int64_t>(local_workers(options_), at::get_num_threads());
     return static_cast<double>(at_once) *
            network_.activation_bytes(options_.batch_size, options_.language.context);
   }

@@ -5,6 +5,7 @@
 #include "laser/aggregate/presence.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
+#include "laser/train/task.hpp"
 
 namespace laser {
 namespace {
@@ -65,6 +66,14 @@ void validate_workers(const Experiment& e) {
     fail(ExitCode::kConfiguration,
          "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",
          e.downlink.mode);
+  }
+  const bool text = model_of(e.task) == ModelKind::kLanguage;
+  if (text && (e.shards.kind != "iid" || !e.shards.shares.empty() || e.shards.held_out != 0)) {
+    fail(ExitCode::kConfiguration,
+         "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding, shard_shares "
+         "and "
+         "validation out",
+         e.task);
   }
   if (e.downlink.mode == "separate" && e.task != "mnist") {
     fail(ExitCode::kConfiguration,
