@@ -16,8 +16,9 @@ void bind_channels(py::module_& module) {
   module.def("superpose", [](const std::string& name, const std::vector<double>& norms, double energy,
                              std::uint64_t seed, std::int64_t round) {
     const auto channel = make_channel(name);
-    const auto link = channel->draw(seed, round, static_cast<std::int64_t>(norms.size()));
-    const auto result = channel->superpose(link, norms, energy);
+    const StreamKey key{seed, Purpose::kFading, static_cast<std::uint32_t>(round)};
+    const auto link = channel->draw(key, std::vector<char>(norms.size(), 1));
+    const auto result = channel->superpose(link, norms, std::vector<double>(norms.size(), energy));
     py::dict scales;
     scales["amplitude"] = result.amplitude;
     scales["gain"] = result.gain;

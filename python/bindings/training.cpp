@@ -36,7 +36,7 @@ class BoundTraining {
   void load_state(const NamedTensors& state) { training_.load_state(state); }
   [[nodiscard]] std::int64_t rounds() const { return training_.rounds(); }
   [[nodiscard]] std::int64_t rounds_done() const { return training_.rounds_done(); }
-  [[nodiscard]] double accuracy() const { return training_.accuracy(); }
+  [[nodiscard]] double accuracy() const { return training_.summary().final_accuracy; }
   [[nodiscard]] std::vector<std::pair<std::string, Shape>> shapes() const {
     std::vector<std::pair<std::string, Shape>> result;
     for (const auto& layer : task_->layout().layers) result.emplace_back(layer.name, layer.shape);

@@ -43,7 +43,7 @@ TEST(Experiment, AMethodIsARowThatSettingsOverride) {
 
 TEST(Experiment, AMethodOfOurOwnBringsItsServerAndSettingsOverrideIt) {
   const auto e = resolve({{"method", "zsgd_momentum"}});
-  EXPECT_EQ(e.momentum, 0);
+  EXPECT_EQ(e.optimizer.momentum, 0);
   EXPECT_DOUBLE_EQ(e.learning_rate, 0.1);
   EXPECT_DOUBLE_EQ(e.algorithm.worker_momentum, 0.99);
   EXPECT_DOUBLE_EQ(resolve({{"method", "laser_matched"}, {"learning_rate", "0.2"}}).learning_rate, 0.2);

@@ -133,6 +133,7 @@ TEST_F(Language, WorkersLearnFromTheWindowsOfTheirAddress) {
   auto bank = at::full({3, subject->layout().size}, 7.0f);
   std::vector<double> losses(3);
   subject->gradients(parameters, 6, bank, losses);
+  use_threads(1);  // as each worker is computed
   const auto network = model(300, 0.3);
   for (std::int64_t worker = 0; worker < 3; ++worker) {
     TokenBatches batches;
@@ -212,6 +213,7 @@ TEST_F(Language, ASmallVocabularyKeepsTheMostFrequentTokens) {
   }
   batches.dropout = {1, Purpose::kDropout, 0, 0, 2};
   auto expected = at::zeros({subject->layout().size});
+  use_threads(1);  // as each worker is computed
   model(5, 0.2).gradient(parameters, batches, expected);
   EXPECT_TRUE(at::equal(bank[2], expected));
 }

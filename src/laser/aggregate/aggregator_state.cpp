@@ -48,7 +48,8 @@ NamedTensors Aggregator::state() {
 }
 
 bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
-  return name == "momentum" || name.starts_with("memory/") || (name.starts_with("pending/") && tensor.dim() == 3);
+  return name == "momentum" || name.starts_with("memory/") ||
+         (name.starts_with("pending/") && tensor.dim() == 3);
 }
 
 void Aggregator::load_state(const NamedTensors& state) {

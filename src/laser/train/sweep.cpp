@@ -99,13 +99,15 @@ class DataCache {
 /// The shared state of a sweep under way.
 class Sweep {
  public:
-  Sweep(const std::vector<Job>& jobs, const SweepOptions& options, SweepJournal& journal)
-      : jobs_(jobs), options_(options), journal_(journal), done_(jobs.size(), 0.0) {}
+  Sweep(const std::vector<Job>& jobs, const SweepOptions& options)
+      : jobs_(jobs), options_(options), done_(jobs.size(), 0.0) {}
 
   SweepResult run(std::int64_t parallel) {
     for (const auto& job : jobs_)
       check_fits(job.experiment, *make_task(data_.get(job.experiment), task_options(job.experiment)),
                  parallel);
+    journal_.emplace(options_.folder, grid(),
+                     start());  // nothing is written before all jobs are known to fit
     std::vector<std::thread> threads;
     for (std::int64_t i = 0; i < parallel; ++i) threads.emplace_back([this] { work(); });
     for (auto& thread : threads) thread.join();
@@ -117,6 +119,17 @@ class Sweep {
   }
 
  private:
+  [[nodiscard]] std::map<std::string, std::string> grid() const {
+    std::map<std::string, std::string> hashes;
+    for (const auto& job : jobs_) hashes[job.name] = experiment_hash(job.experiment);
+    return hashes;
+  }
+
+  [[nodiscard]] SweepJournal::Start start() const {
+    if (options_.extend) return SweepJournal::Start::kExtend;
+    return options_.resume ? SweepJournal::Start::kResume : SweepJournal::Start::kNew;
+  }
+
   void work() {
     try {
       for (auto j = next_++; j < jobs_.size() && !stopping(); j = next_++) run_job(j);
@@ -143,7 +156,7 @@ class Sweep {
       files.resume = can_go_on(folder);
       if (!files.resume) clear_unfinished(folder);
     }
-    journal_.note(job.name, files.resume ? "resumed" : "started");
+    journal_->note(job.name, files.resume ? "resumed" : "started");
     use_threads(std::max<std::int64_t>(job.experiment.threads, 1));
     RunControl control;
     control.stop = [this] { return stopping(); };
@@ -153,10 +166,10 @@ class Sweep {
     try {
       const auto summary = train_into(folder.string(), job.experiment, data_.get(job.experiment), control,
                                       options_.command, files);
-      journal_.note(job.name, summary.status);
+      journal_->note(job.name, summary.status);
       if (summary.status == "completed") finish(j, false, "");
     } catch (const Error& error) {
-      journal_.note(job.name, "failed", error.what());
+      journal_->note(job.name, "failed", error.what());
       if (error.code() != ExitCode::kNonFinite) throw;
       finish(j, false, error.what());
       if (options_.fail_fast) failed_ = true;
@@ -184,7 +197,7 @@ class Sweep {
 
   const std::vector<Job>& jobs_;
   const SweepOptions& options_;
-  SweepJournal& journal_;
+  std::optional<SweepJournal> journal_;
   DataCache data_;
   std::mutex mutex_;
   std::atomic<std::size_t> next_{0};
@@ -255,12 +268,6 @@ std::vector<Job> make_jobs(const Settings& base, const std::vector<std::vector<A
 }
 
 SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options) {
-  std::map<std::string, std::string> grid;
-  for (const auto& job : jobs) grid[job.name] = experiment_hash(job.experiment);
-  const auto start = options.extend   ? SweepJournal::Start::kExtend
-                     : options.resume ? SweepJournal::Start::kResume
-                                      : SweepJournal::Start::kNew;
-  SweepJournal journal(options.folder, grid, start);
   std::int64_t parallel = options.parallel;
   if (parallel == 0) {
     std::int64_t threads = 1;
@@ -268,7 +275,7 @@ SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options)
     parallel =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / threads);
   }
-  return Sweep(jobs, options, journal).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
+  return Sweep(jobs, options).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
 }
 
 }  // namespace laser

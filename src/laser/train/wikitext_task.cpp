@@ -62,6 +62,9 @@ class WikiTextTask final : public Task {
       train_ = selected_[0];
       validation_ = selected_[1];
     }
+    // A text shorter than a window is known before anything is written.
+    for (const auto& text : {train_, validation_})
+      (void)random_batch(text, {options.seed, Purpose::kWindows});
   }
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
