@@ -59,7 +59,7 @@ def draw_ratios(plt, bench: dict):
         axes.grid(axis="x", color="#E3E7EB", linewidth=0.8)
     top = max([2.0, *(row["floor_ratio"] for row in rows)])
     ticks = [t for t in (1, 1.3, 1.6, 2, 3, 5, 10, 20, 50, 100) if t <= top * 1.05]
-    left.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    left.set_xticks(ticks, [f"{t:g}" for t in ticks], fontsize=7.5)
     left.set_xlabel("our time / floor (the same bytes touched once)")
     right.set_xlabel("their time / ours")
     most = max([20.0, *(row["peer_ratio"] or 0 for row in rows)])
@@ -69,7 +69,7 @@ def draw_ratios(plt, bench: dict):
         axes.minorticks_off()
     handles = [Line2D([], [], color=PEER, marker="s", linestyle="none", label="plain LibTorch operations, torch.randn"),
                Line2D([], [], color=HOOK, marker="D", linestyle="none", label="PyTorch's powerSGD_hook")]
-    right.legend(handles=handles, loc="lower right", frameon=False, fontsize=8.5)
+    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False, fontsize=8.5)
     return figure
 
 
