@@ -82,7 +82,7 @@ Study ranks() {
 /// Language models: LASER and Z-SGD over the powers, and for Figure 1 the others beside them.
 Study language(const char* name, const char* sentence, bool all) {
   const Axis both{"method", {"laser", "zsgd"}}, others{"method", {"sketch", "randomk", "signum"}};
-  const Axis small = powers(10000.0 / 144 / 16, 4, 6), paper = powers(10000, 4, 6);
+  const Axis small = powers(4, 4, 6), paper = powers(10000, 4, 6);
   Study study{name,
               sentence,
               {{"small", "fig1-small.toml", {{both, small}}}, {"paper", "fig1.toml", {{both, paper}}}}};
