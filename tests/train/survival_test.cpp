@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "../data/small_language.hpp"
 #include "../data/synthetic_images.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/checkpoint.hpp"
@@ -54,6 +55,25 @@ Trial residual() {
                {"epochs", "4"},
                {"power", "100"}}),
       20};
+}
+
+/// A GPT-2 of width 8 with dropout, two mini-batches a worker and round.
+Trial language() {
+  static const SmallLanguage folder;
+  const auto experiment = resolve({{"task", "wikitext2"},
+                                   {"data_dir", folder.path().string()},
+                                   {"layers", "2"},
+                                   {"width", "8"},
+                                   {"heads", "2"},
+                                   {"context", "16"},
+                                   {"vocabulary", "300"},
+                                   {"batch_size", "3"},
+                                   {"accumulation", "2"},
+                                   {"rank", "1"},
+                                   {"epochs", "9"},
+                                   {"epoch_rounds", "6"},
+                                   {"evaluation_batches", "2"}});
+  return {load_task_data(task_options(experiment)), experiment, 50};
 }
 
 /// Trains until the trial's last round, from the checkpoint in the folder where there is one.
@@ -151,6 +171,8 @@ void expect_survives(const Trial& trial, int kills) {
 TEST(Survival, OfALinearModel) { expect_survives(linear(), 10); }
 
 TEST(Survival, OfAResNet) { expect_survives(residual(), 10); }
+
+TEST(Survival, OfALanguageModel) { expect_survives(language(), 6); }
 
 // Each part of the state in turn keeps what it was at the start: the end must differ, or the comparison above
 // could not see a part that the checkpoint forgets.
