@@ -38,6 +38,7 @@ TEST(MemoryBudget, OfThePapersModelIsCountedAndRefusedWhereItCannotFit) {
   EXPECT_DOUBLE_EQ(bytes_of(items, "gradients"), 4 * d * 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "optimizer"), 2 * d * 4);
   EXPECT_DOUBLE_EQ(bytes_of(items, "factors"), 6 * (818432 - 25 * 768) * 4);
+  EXPECT_DOUBLE_EQ(bytes_of(items, "diagnosis"), 2 * d * 8);
   const auto half = memory_budget(resolve({{"task", "wikitext103"}, {"memory", "bfloat16"}}), shape, 4);
   EXPECT_DOUBLE_EQ(bytes_of(half, "error memory"), 4 * matrices * 2);
   const auto plain = memory_budget(resolve({{"task", "wikitext103"}, {"method", "zsgd"}}), shape, 4);
@@ -51,7 +52,7 @@ TEST(MemoryBudget, OfThePapersModelIsCountedAndRefusedWhereItCannotFit) {
   EXPECT_THROW(check_memory(items, 2, 2 * sum - 1), Error) << "two runs at a time";
   try {
     check_memory(items, 1, 4e9);
-    FAIL() << "6.5 GB fitted into 4";
+    FAIL() << "8.4 GB fitted into 4";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kConfiguration);
     EXPECT_NE(std::string(error.what()).find("error memory 1.98 GB"), std::string::npos) << error.what();

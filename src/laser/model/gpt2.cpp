@@ -237,10 +237,10 @@ void Gpt2::gradients(const at::Tensor& parameters, std::span<const TokenBatches>
 double Gpt2::activation_bytes(std::int64_t n, std::int64_t length) const {
   const auto tokens = static_cast<double>(n * length), width = static_cast<double>(size_.width);
   const double number = options_.bfloat16 ? 3 : 4;  // bytes; sums stay float
-  // Of a block are kept: inputs of its layers (1 + 1 + 1 + 4 widths), queries, keys and values, sums,
-  // normalised rows and GELU's input, and with dropout the attention weights before and after.
-  const double scores = options_.dropout > 0 ? 3.0 * static_cast<double>(options_.heads * length) : 0;
-  const double block = tokens * (19 * width + scores) * number;
+  // Of a block are kept: its input and middle (2 widths), both normalised (2), queries, keys and values (3),
+  // what attention gives (2), GELU's input and output (8), and with dropout the attention weights.
+  const double scores = options_.dropout > 0 ? static_cast<double>(options_.heads * length) : 0;
+  const double block = tokens * (17 * width + scores) * number;
   const auto blocks = static_cast<double>(size_.layers);
   const double kept = options_.recompute_blocks ? blocks * tokens * width * 4 + block : blocks * block;
   const double rows = std::min(tokens, static_cast<double>(kHeadRows));
