@@ -111,7 +111,10 @@ def spread_positions(wanted: list[float], gap: float) -> list[float]:
 
 def label_lines(axes, ends: list[tuple[float, str, dict]], font_size: float) -> None:
     """Writes each series' name at the right of its last point, in its colour, pushed apart where they'd overlap."""
-    low, high = axes.get_ylim()
+    limits = axes.get_ylim()
+    along, back = (math.log, math.exp) if axes.get_yscale() == "log" else (float, float)
+    low, high = map(along, limits)
+    ends = [(along(y), label, series) for y, label, series in ends]
     height = axes.get_window_extent().height * 72 / axes.figure.dpi
     font_size = min(font_size, height / (1.25 * len(ends)))
     gap = (high - low) * font_size * 1.25 / height
@@ -123,10 +126,22 @@ def label_lines(axes, ends: list[tuple[float, str, dict]], font_size: float) -> 
     beside = axes.get_yaxis_transform()
     for (y, label, series), place in zip(ends, places):
         color = series["style"]["color"]
-        axes.plot([1.005, 1.03], [y, place], transform=beside, color=color, linewidth=0.8, clip_on=False)
-        axes.text(1.037, place, label, transform=beside, va="center", fontsize=font_size, color=color,
+        axes.plot([1.005, 1.03], [back(y), back(place)], transform=beside, color=color, linewidth=0.8, clip_on=False)
+        axes.text(1.037, back(place), label, transform=beside, va="center", fontsize=font_size, color=color,
                   fontweight="bold" if series.get("method") == "laser" else "normal")
-    axes.set_ylim(low, high)
+    axes.set_ylim(*limits)
+
+
+def metric_axis(axes, summary: dict) -> None:
+    """Perplexities, which fall, on a logarithmic axis with plain numbers."""
+    if summary.get("higher_is_better", True):
+        return
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def noiseless_of(entries: list[dict]) -> list[dict]:
@@ -177,6 +192,7 @@ def draw_over_power(plt, summary: dict):
     for row in noiseless_of(summary["rows"]):
         axes.axhline(number(row["mean"]), color=STYLES["sgd"]["color"], linestyle=(0, (6, 3)), linewidth=1.2, zorder=1)
         ends.append((number(row["mean"]), label_of(row), {"style": STYLES["sgd"]}))
+    metric_axis(axes, summary)
     power_axis(axes, powers)
     axes.set_xlabel(POWER_LABEL)
     axes.set_ylabel(summary["label"])
@@ -193,7 +209,7 @@ def draw_over_power(plt, summary: dict):
     return figure
 
 
-def epoch_limits(curves: list[dict]) -> tuple[float, float] | None:
+def epoch_limits(curves: list[dict], logarithmic: bool = False) -> tuple[float, float] | None:
     """Range of the curves after the first tenth of the epochs: the first steps would flatten everything else."""
     values = []
     for curve in curves:
@@ -201,6 +217,8 @@ def epoch_limits(curves: list[dict]) -> tuple[float, float] | None:
         values += [number(v) for v in curve["mean"][start:] if v is not None]
     if not values:
         return None
+    if logarithmic:
+        return min(values) / 1.08, max(values) * 1.08
     margin = max(0.05 * (max(values) - min(values)), 0.1)
     return min(values) - margin, max(values) + margin
 
@@ -219,7 +237,7 @@ def draw_over_epochs(plt, summary: dict):
     lines = math.ceil(len(panels) / columns)
     figure, grid = plt.subplots(lines, columns, figsize=(max(3.3 * columns, 5.0), 3.1 * lines + 0.8), sharex=True,
                                 sharey=True, squeeze=False, layout="constrained")
-    limits = epoch_limits(curves)
+    limits = epoch_limits(curves, not summary.get("higher_is_better", True))
     series = series_of(curves)
     for axes in grid.flat[len(panels):]:
         axes.set_visible(False)
@@ -236,6 +254,7 @@ def draw_over_epochs(plt, summary: dict):
         if power is not None:
             axes.set_title(f"P = {power:g}", fontsize=11, loc="left", fontweight="bold")
         plain(axes)
+        metric_axis(axes, summary)
         axes.set_xlim(left=0)
         if limits:
             axes.set_ylim(*limits)

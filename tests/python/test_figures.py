@@ -1,6 +1,7 @@
 """The figures of a report: drawn from a small summary.json by the script itself, as `laser report` runs it."""
 
 import copy
+import importlib.util
 import json
 import os
 import subprocess
@@ -153,6 +154,20 @@ class Parts(unittest.TestCase):
     def test_series_keep_the_order_of_the_file(self):
         labels = [series["label"] for series in figures.series_of(SUMMARY["rows"])]
         self.assertEqual(labels, ["LASER", "ZSGD", "MINE"])
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "no matplotlib")
+    def test_perplexities_are_on_a_logarithmic_axis(self):
+        import matplotlib.pyplot as plt
+
+        for higher, scale in [(True, "linear"), (False, "log")]:
+            summary = dict(SUMMARY, higher_is_better=higher, quantity="perplexity")
+            for draw in (figures.draw_over_power, figures.draw_over_epochs):
+                figure = draw(plt, summary)
+                self.assertEqual({axes.get_yscale() for axes in figure.axes if axes.lines}, {scale})
+                plt.close(figure)
+        low, high = figures.epoch_limits([{"mean": [50.0, 30.0]}], True)
+        self.assertGreater(low, 0)
+        self.assertLess(low, 30)
 
     def test_epoch_limits_ignore_the_first_steps(self):
         low, high = figures.epoch_limits([{"mean": [10.0] + [80.0] * 9 + [90.0] * 10}])
