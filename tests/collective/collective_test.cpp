@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 #include "../contract/laws.hpp"
@@ -58,6 +59,32 @@ TEST(Collective, AloneEverythingIsTheIdentity) {
   EXPECT_TRUE(at::equal(local_rows(solo, rows), rows));
   EXPECT_EQ(largest(solo, 2.5), 2.5);
   EXPECT_EQ(from_leader(solo, {4, 5}), (std::vector<double>{4, 5}));
+}
+
+// Messages of more than 2^22 numbers stay with their process: their sums are added up instead.
+TEST(Collective, LargeMessagesActAsOneToo) {
+  Layout layout;
+  layout.add("large", {1200, 1200});
+  layout.add("small", {5, 4});
+  const auto algorithm = contract::algorithm_of({.name = "identity"});
+  const auto gradients = contract::random_gradients(3, layout.size, 0, at::kFloat);
+  Solo solo(3);
+  auto expected = at::zeros({layout.size});
+  const auto report = Aggregator(layout, algorithm, 1, solo).round(0, 10.0, gradients, expected);
+  std::array<at::Tensor, 3> estimates;
+  std::array<RoundReport, 3> reports;
+  in_three([&](Collective& collective, std::int64_t rank) {
+    auto estimate = at::zeros({layout.size});
+    reports[static_cast<std::size_t>(rank)] =
+        Aggregator(layout, algorithm, 1, collective).round(0, 10.0, gradients.narrow(0, rank, 1), estimate);
+    estimates[static_cast<std::size_t>(rank)] = estimate;
+  });
+  for (std::size_t rank = 0; rank < 3; ++rank) {
+    EXPECT_LT(contract::relative_difference(estimates[rank], expected), 1e-6);
+    const auto small = [](const at::Tensor& estimate) { return estimate.narrow(0, 1200 * 1200, 20); };
+    EXPECT_TRUE(at::equal(small(estimates[rank]), small(expected)));
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(reports[rank].energy[i], report.energy[i], 1e-9);
+  }
 }
 
 }  // namespace

@@ -259,15 +259,18 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
 }
 
 void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass) {
+  gather_symbols(sendings);
   for_each_sending(sendings, [&](Sending& sending) { transmit(round, sending); });
   std::vector<at::Tensor> sums;  // in a fixed order in every process
   for (auto& sending : sendings) {
     if (sending.air.empty()) round.silent[sending.tensor] = 1;
+    const auto first = static_cast<std::size_t>(sending.gathered ? collective_.first_worker() : 0);
     for (auto& air : sending.air) {
-      sums.push_back(air.sum);
-      for (std::size_t i = 0; i < air.energy.size(); ++i) round.report.energy[i] += air.energy[i];
+      if (!sending.gathered) sums.push_back(air.sum);
+      for (std::size_t i = 0; i < round.report.energy.size(); ++i)
+        round.report.energy[i] += air.energy[first + i];
     }
-    sums.insert(sums.end(), sending.exact.begin(), sending.exact.end());
+    if (!sending.gathered) sums.insert(sums.end(), sending.exact.begin(), sending.exact.end());
   }
   collective_.sum(sums);
   std::vector<Decoded> decoded(tensors_.size());
@@ -315,15 +318,16 @@ void Aggregator::transmit(const Round& round, Sending& sending) {
   const bool powered = std::any_of(sending.group_energies.begin(), sending.group_energies.end(),
                                    [](double energy) { return energy > 0; });
   if (unheard && (!powered || !round.link(sending.tensor).heard())) return;
+  const auto& known = sending.gathered ? sending.norms : sending.local_norms;
+  const auto first_worker = sending.gathered ? 0 : collective_.first_worker();
   std::size_t first = 0;
   for (const auto& block : sending.message.blocks) {
     const auto count = static_cast<std::size_t>(block.size(1));
     const auto scales = std::span(sending.scales).subspan(first, count);
-    const auto local = columns_of(sending.local_norms, groups, first, count);
-    sending.air.push_back(superpose_symbols(block, scales, local, collective_.first_worker(), mode_));
+    const auto norms = columns_of(known, groups, first, count);
+    sending.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_));
     if (round.diagnosed || receiver_ == "mmse_genie") {
-      sending.exact.push_back(
-          superpose_symbols(block, scales, local, collective_.first_worker(), ChannelMode::kFast).sum);
+      sending.exact.push_back(superpose_symbols(block, scales, norms, first_worker, ChannelMode::kFast).sum);
     }
     first += count;
   }

@@ -71,6 +71,7 @@ class Aggregator {
   struct Sending {  // one tensor in one pass
     std::size_t tensor = 0;
     Message message;
+    bool gathered = false;               // the blocks hold the symbols of all k workers, not of the K here
     std::int64_t groups = 0;             // over all blocks
     std::int64_t symbols = 0;            // over all blocks
     std::vector<double> norms;           // [k, groups]
@@ -88,6 +89,7 @@ class Aggregator {
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
   void exchange(Round& round, std::vector<Sending>& sendings, int pass);
+  void gather_symbols(std::vector<Sending>& sendings);
   void transmit(const Round& round, Sending& sending);
   void receive(const Round& round, Sending& sending, int pass);
   void gather_norms(std::vector<Sending>& sendings, const Round& round);
