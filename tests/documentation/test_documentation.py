@@ -37,6 +37,7 @@ COVERED = [
     (r"cmake --install build/release --prefix \w+$", "install"),
     (r"cmake -S examples/cpp_project -B BUILD -DCMAKE_PREFIX_PATH=PREFIX$", "install"),
     (r"cmake --build BUILD && BUILD/noisy_mean$", "install"),
+    (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
     (r"build/python/bin/python bench/(ddp_buckets|ddp_hook)\.py$", None),  # minutes; read only
     (r"scripts/(coverage\.sh|mutants\.py)\b", None),  # half an hour and more; read only
     (r"(apt-get install|man) ", None),
@@ -76,6 +77,8 @@ class Commands(unittest.TestCase):
         (self.folder / "build" / "release").symlink_to(BUILD)
         (self.folder / "laser").symlink_to(COMMAND)
         (self.folder / "images.bin").write_bytes(b"images")
+        (self.folder / "runs" / "run").mkdir(parents=True)
+        (self.folder / "runs" / "run" / "config.toml").write_text("rank = 2\n")
         self.environment["LASER_DATA_DIR"] = str(self.folder / "no-data")
 
     def tearDown(self):
@@ -99,9 +102,9 @@ class Commands(unittest.TestCase):
                 self.run_one(command, text)
 
     def run_one(self, command, text):
-        covered = next((test for pattern, test in COVERED if re.match(pattern, text)), 0)
+        covered = next((test for pattern, test in COVERED if re.match(pattern, command.text)), 0)
         if covered != 0:
-            return self.check_covered(text, covered)
+            return self.check_covered(re.sub(r"-m laser\.(\w+)", r"python/laser/\1.py", command.text), covered)
         if re.search(r"[<>]|\$\(|&&", text):
             return self.start("bash", "-ec", text)
         words = [word for word in text.split() if not re.fullmatch(r"[A-Z_]+=\S*", word)] if text[0].isupper() else text.split()
@@ -177,9 +180,9 @@ class Commands(unittest.TestCase):
             self.start(python, *arguments[:-1], self.folder)
 
     def check_covered(self, text, test):
-        for word in re.findall(r"(?<!\S)(?:bench|examples|scripts)/\S+", text):
+        for word in re.findall(r"(?<!\S)(?:bench|examples|scripts|python/laser)/\S+", text):
             self.assertTrue((SOURCE / word).exists(), word)
-            for flag in re.findall(r"(?<=\s)--[a-z-]+", text.split(word)[1]):
+            for flag in re.findall(r"(?<=[\s\[])--[a-z-]+", text.split(word)[1]):
                 self.assertIn(flag, (SOURCE / word).read_text())
         if test:
             self.assertRegex(re.sub(r"\$\{\w+\}", "examples", self.lists), rf"NAME {test}\b|{test.split('_')[-1]}\b")
