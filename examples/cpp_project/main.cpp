@@ -68,15 +68,14 @@ void print_method(const char* method, double power, std::vector<float>& gradient
   std::vector<float> numbers(exact.size());
   auto estimate = at::from_blob(numbers.data(), {layout.size}, at::kFloat);
   std::vector<double> sum(exact.size());
-  laser::RoundReport report;
-  double most = 0;
+  double most = 0, symbols = 0;
   for (std::int64_t round = 0; round < kRounds; ++round) {
-    report = aggregator.round(round, power, sent, estimate);
+    const auto report = aggregator.round(round, power, sent, estimate);
     most = std::fmax(most, report.budget_use);
+    symbols += static_cast<double>(report.symbols) / kRounds;
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += numbers[i];
   }
-  std::printf("%-6s %8g %14.4f %16lld %12.4f\n", method, power, relative_error(sum, exact),
-              static_cast<long long>(report.symbols), most);
+  std::printf("%-6s %8g %14.4f %15.0f %12.4f\n", method, power, relative_error(sum, exact), symbols, most);
 }
 
 }  // namespace

@@ -122,7 +122,8 @@ class Zsh(Shell):
         terminal = Terminal(self.folder, "zsh", "-f", "-i")
         try:
             terminal.type("PS1='> '; autoload -U compinit; compinit -u -D; . ./laser.zsh; echo rea''dy\n", "ready")
-            for typed, shown in [("laser train met\tzsgd_ma\t", "method=zsgd_matched"), ("laser reprod\tfig7\t", "reproduce fig7"),
+            for typed, shown in [("laser train met\tzsgd_ma\t", "method=zsgd_matched"),
+                                 ("laser reprod\tfig7\t", "reproduce fig7"),
                                  ("laser sweep method=laser,zsgd_mo\t", "method=laser,zsgd_momentum"),
                                  ("laser train ow\t", "own.toml")]:
                 self.assertIn(shown, terminal.type(typed, re.escape(shown)))

@@ -7,12 +7,11 @@ a comment. What follows a `$ ` line in its block is its output.
 import dataclasses
 import pathlib
 import re
-import shlex
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ["./laser", "laser", "make", "pip", "apt-get", "sudo", "torchrun", "mpirun", "python", "python3", "cmake", "ctest",
-            "ninja", "git", "sha256sum", "man", "eval", "bash", "cd", "export", "curl", "wget", "docker", "./", "scripts/",
-            "build/", "BUILD/"]
+PROGRAMS = ["./laser", "laser", "make", "pip", "apt-get", "sudo", "torchrun", "mpirun", "python", "python3", "cmake",
+            "ctest", "ninja", "git", "sha256sum", "man", "eval", "bash", "cd", "export", "curl", "wget", "docker", "./",
+            "scripts/", "build/", "BUILD/"]
 
 
 @dataclasses.dataclass
@@ -20,18 +19,6 @@ class Command:
     text: str
     where: str  # "docs/data.md:3"
     output: list[str]  # the lines that are shown below it
-
-    @property
-    def words(self):
-        """Without variables in front."""
-        words = shlex.split(self.text)
-        while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
-            words.pop(0)
-        return words
-
-    @property
-    def variables(self):
-        return dict(word.split("=", 1) for word in shlex.split(self.text)[:len(shlex.split(self.text)) - len(self.words)])
 
 
 def is_command(text):
@@ -72,8 +59,9 @@ def commands_of_block(first, lines, name):
     while number < len(lines):
         line, where = lines[number], f"{name}:{first + number}"
         shown = line.startswith("$ ")
-        if not shown and not is_command(line):
-            if found and found[-1].output is not None:
+        has_output = bool(found) and found[-1].output is not None
+        if not shown and (has_output or not is_command(line)):
+            if has_output:
                 found[-1].output.append(line)
             number += 1
             continue

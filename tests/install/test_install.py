@@ -1,6 +1,6 @@
 """`cmake --install` into an empty folder, and a project outside the tree (examples/cpp_project) that uses what is there.
 
-LASER_BUILD is the build folder, LASER_CMAKE the cmake that made it. Installing compiles nothing: what is not built is missed.
+LASER_BUILD is the build folder, LASER_CMAKE the cmake that made it. Installing compiles nothing.
 """
 import json
 import os
@@ -29,10 +29,16 @@ class Install(unittest.TestCase):
 
     @classmethod
     def start(cls, *words, **options):
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=500, check=False, **options)
+        words = [str(word) for word in words]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=500, check=False, **options)
         if done.returncode != 0:
-            raise AssertionError(f"{' '.join(map(str, words))}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+            raise AssertionError(f"{' '.join(words)}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         return done.stdout
+
+    def rows_of(self, text):
+        found = re.findall(r"^ *(laser|zsgd) +(\S+) +(\S+) +(\d+) +(\S+)$", text, re.M)
+        return {(method, float(power)): [float(error), int(symbols), float(used)]
+                for method, power, error, symbols, used in found}
 
     def test_a_project_of_ones_own(self):
         project, build = self.folder / "project", self.folder / "build"
@@ -45,11 +51,14 @@ class Install(unittest.TestCase):
         self.assertIn("-std=gnu++20", command.replace("-std=c++20", "-std=gnu++20"))
         self.start(CMAKE, "--build", build)
         printed = self.start(build / "noisy_mean")
-        rows = {(method, float(power)): [float(error), int(symbols), float(used)] for method, power, error, symbols, used in
-                re.findall(r"^(laser|zsgd) +(\S+) +(\S+) +(\d+) +(\S+)$", printed, re.M)}
+        rows = self.rows_of(printed)
         self.assertEqual(len(rows), 8, printed)
+        shown = self.rows_of((SOURCE / "docs" / "installing.md").read_text())
+        self.assertEqual(shown.keys(), rows.keys())
+        for row, (error, *_) in rows.items():
+            self.assertAlmostEqual(shown[row][0] / error, 1, delta=0.02, msg=f"docs/installing.md: {row}")
         for (method, _), (_, symbols, used) in rows.items():
-            self.assertEqual(symbols, 64 * 96 if method == "zsgd" else 2 * 64)  # the last round sends the factor with 64 rows
+            self.assertEqual(symbols, 64 * 96 if method == "zsgd" else (2 * 64 + 2 * 96) / 2)  # one factor a round
             self.assertLessEqual(used, 1 + 1e-6)
         for method in "laser", "zsgd":
             errors = [rows[method, power][0] for power in (10.0, 100.0, 1000.0, 10000.0)]
