@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Plants small defects ("mutants") in the channel, power and compression code, one at a time, and counts how many the tests notice.
+"""Plants small defects ("mutants") in the channel, power and compression code, one at a time, and counts how many the tests
+notice.
 
     scripts/mutants.py                          # 100 mutants of all files
     scripts/mutants.py --sample 20 --seed 2     # others, and fewer
@@ -8,8 +9,8 @@
 
 A mutant swaps an operator (+ - * /, < <=, == !=, && ||), changes a number, or deletes a statement. It is compiled beside the
 tree, never in it, and linked into the test programs of its folder in front of the library, which build/release must hold
-(scripts/build.sh with their names, or make test). It is killed where one of them fails, crashes or takes ten times as long as
-without it. Mutants that do not compile are not counted; those that change nothing, as a number in a limit that is never
+(scripts/build.sh with their names, or make test). It is killed where one of them fails, crashes or takes ten times as long
+as without it. Mutants that do not compile are not counted; those that change nothing, as a number in a limit that is never
 reached, live on. Ends with "killed N of M".
 """
 import argparse
@@ -145,7 +146,7 @@ class Judge:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sample", type=int, default=100, help="so many mutants, the same for one seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="files whose path contains this")

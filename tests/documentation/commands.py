@@ -1,8 +1,8 @@
 """The commands that the documentation shows: found in its Markdown, and what each becomes in the test.
 
 A command is a line of an indented or fenced block (not of Python) that begins with `$ ` or with a program of PROGRAMS, or
-a piece of inline code that begins with such a program and has arguments. A line that ends in a backslash goes on; ` #` starts
-a comment. What follows a `$ ` line in its block is its output.
+a piece of inline code that begins with such a program and has arguments. A line that ends in a backslash goes on; ` #`
+starts a comment. What follows a `$ ` line in its block is its output.
 """
 import dataclasses
 import pathlib
