@@ -30,7 +30,7 @@ BUILD = ROOT / "build" / "release"
 TESTS = {
     "power": ["power_schedule_test", "power_allocation_test", "power_factor_split_test"],
     "channel": ["channel_superposition_test", "channel_channels_test", "contract_channel_laws_test"],
-    "compress": ["known_answers", "aggregate_aggregator_test", "contract_compressor_laws_test"],
+    "compress": ["known_answers", "compress_top_k_projection_test", "aggregate_aggregator_test", "contract_compressor_laws_test"],
 }
 SWAPS = [(" + ", " - "), (" - ", " + "), (" * ", " / "), (" / ", " * "), (" < ", " <= "), (" <= ", " < "), (" > ", " >= "),
          (" >= ", " > "), (" == ", " != "), (" != ", " == "), (" && ", " || "), (" || ", " && "), (" += ", " -= "),
