@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 # shellcheck disable=SC1091
 . build/setup.env
-export LASER_PYTHON
+export LASER_PYTHON OMP_WAIT_POLICY=passive
 folder=build/coverage
 cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DTORCH_DIR="$TORCH_DIR" -DLASER_PYTHON=OFF \
   -DCMAKE_CXX_FLAGS="--coverage -O0 -g0 -fprofile-update=atomic -fprofile-abs-path" >build/coverage.log 2>&1 ||

@@ -15,6 +15,7 @@ reached, live on. Ends with "killed N of M".
 """
 import argparse
 import json
+import os
 import pathlib
 import random
 import re
@@ -146,6 +147,7 @@ class Judge:
 
 
 def main():
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # as in scripts/test.sh
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sample", type=int, default=100, help="so many mutants, the same for one seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
