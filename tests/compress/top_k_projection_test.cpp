@@ -81,6 +81,11 @@ TEST_F(TopKProjection, SendsTheMatrixTimesTheLargestEntries) {
   const auto message = normal(kSize, 1).view({1, 12, 20});
   open("pinv", message);
   ASSERT_EQ(matrix().sizes(), (std::vector<std::int64_t>{kProjections, kSize}));
+  // Which numbers they are is a promise: runs of other versions use the same matrix.
+  auto numbers = at::empty({kSize, kProjections}, at::kDouble);
+  fill_normal(std::span(numbers.data_ptr<double>(), kSize * kProjections),
+              {5, Purpose::kProjection, 0, 3, 0});
+  EXPECT_LT(distance(matrix().t() * std::sqrt(kProjections), numbers), 1e-12);
   // Entries N(0, 1/s): over 28,800 of them the mean square is within 5 standard errors (4 %) of 1/s.
   EXPECT_NEAR(matrix().pow(2).mean().item<double>() * kProjections, 1, 0.042);
   auto largest = at::zeros({kSize}, at::kDouble);
