@@ -51,7 +51,7 @@ class Names(unittest.TestCase):
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
                              "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3",
-                             "fig4", "fig5", "fig7"],
+                             "fig4", "fig5", "fig6", "fig7"],
             ("tune",): ["--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
                         "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],

@@ -53,6 +53,7 @@ Trial residual() {
                {"batch_size", "2"},
                {"rank", "1"},
                {"epochs", "4"},
+               {"spectrum_rank", "2"},
                {"power", "100"}}),
       20};
 }
@@ -202,8 +203,8 @@ TEST(Survival, ARestoreThatLeavesAPartOutIsCaught) {
     const auto early = at(1, nullptr), middle = at(8, nullptr), end = at(trial.rounds, nullptr);
     LASER_CHECK(equal(at(trial.rounds, &middle), end));  // with all parts it is the same
     for (const std::string part :
-         {"parameters", "optimizer/", "average/", "statistics_average/", "aggregator/memory/",
-          "aggregator/shared/", "task/", "progress/round", "progress/epoch/"}) {
+         {"parameters", "optimizer/", "average/", "statistics_average/", "gradient_average/",
+          "aggregator/memory/", "aggregator/shared/", "task/", "progress/round", "progress/epoch/"}) {
       auto state = middle;
       int parts = 0;
       for (auto& [name, tensor] : state) {

@@ -85,6 +85,12 @@ class FieldReader {
     for (const Json& element : checked(key, &Json::is_array, "an array"))
       value.push_back(number(key, element));
   }
+  // May be missing: most runs have none.
+  void read(const char* key, std::map<std::string, double>& value) const {
+    if (!json_.contains(key)) return;
+    for (const auto& [name, element] : checked(key, &Json::is_object, "an object").items())
+      value[name] = number(key, element);
+  }
   void read(const char* key, std::map<std::string, std::string>& value) const {
     for (const auto& [name, element] : checked(key, &Json::is_object, "an object").items()) {
       if (!element.is_string()) wrong(key, "an object of texts");
@@ -137,6 +143,7 @@ void visit_epoch(Record& record, Visit&& visit) {
   visit("memory_ratio", record.memory_ratio);
   visit("lambda", record.lambda);
   visit("delta", record.delta);
+  visit("spectrum", record.spectrum);
 }
 
 template <class Summary, class Visit>
@@ -170,6 +177,9 @@ struct FieldWriter {
   }
   void operator()(const char* key, const std::optional<double>& value) const {
     if (value) json[key] = *value;
+  }
+  void operator()(const char* key, const std::map<std::string, double>& value) const {
+    if (!value.empty()) json[key] = value;
   }
   // Without this an empty map would be written as null.
   void operator()(const char* key, const std::map<std::string, std::string>& value) const {

@@ -38,7 +38,8 @@ struct Experiment {
   OptimizerOptions optimizer{.weight_decay = 1e-4};
   std::string message_scale = "grad";  // grad | learning_rate: s of M = e + s g (spec 2.3)
   double ema_decay = 0.99;
-  bool decay_norms = false;  // weight decay on normalisation as well
+  std::int64_t spectrum_rank = 0;  // singular values counted in the records (spec 5, E7); 0: no spectra
+  bool decay_norms = false;        // weight decay on normalisation as well
 
   std::string schedule = "constant";  // constant | multistep | one_cycle (spec 5)
   std::vector<double> milestones;     // multistep: epochs
