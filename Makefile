@@ -1,6 +1,6 @@
 # The front door: a menu without logic. Everything is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run test check build bench known-answers docs clean
+.PHONY: help run test check build known-answers docs clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -11,7 +11,7 @@ run: build       ## set up, build, and re-make the paper's Table 4 on the bundle
 test:            ## set up, build, and run the tests
 	@scripts/test.sh
 
-check:           ## formatting, include rule, documentation (quick)
+check:           ## formatting, include rule (quick)
 	@scripts/check.sh
 
 build:           ## set up and build the command; ./laser starts it
@@ -22,6 +22,10 @@ known-answers:   ## run the test vectors of FILE=cases.json
 	@scripts/setup.sh
 	@scripts/build.sh known_answers
 	@build/release/bin/known_answers $(FILE)
+
+docs: build      ## write docs/reference.md and docs/laser.1 from the lists of the command
+	@build/release/bin/laser help --markdown >docs/reference.md
+	@build/release/bin/laser help --manual >docs/laser.1
 
 clean:           ## remove what was built (not the virtual environment)
 	@rm -rf build

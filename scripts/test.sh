@@ -7,6 +7,8 @@ scripts/setup.sh && scripts/build.sh || exit 1
 # shellcheck disable=SC1091
 . build/setup.env
 export LASER_PYTHON
+# Tests run beside one another: threads that spin while they wait (OpenMP's default) take the cores from those that work.
+export OMP_WAIT_POLICY=passive
 if [ -n "${LABEL:-}" ]; then choice=(-L "^$LABEL\$"); else choice=(-LE '^slow$'); fi
 ctest --test-dir build/release -j "$(nproc)" --output-on-failure --no-tests=error \
   --output-junit junit.xml --test-output-size-passed 10000000 "${choice[@]}" >build/test.log 2>&1

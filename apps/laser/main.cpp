@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/versions.hpp"
@@ -29,6 +30,8 @@ int run(int argc, char** argv) {
   laser::add_bench(app, line);
   laser::add_data(app, line);
   laser::add_doctor(app, line);
+  laser::add_help(app);
+  laser::add_completion(app);
   if (laser::started_by_mpi() && argc > 1 && std::string(argv[1]) != "train") {
     laser::fail(laser::ExitCode::kUsage, "under mpirun only 'laser train' runs, not 'laser {}'", argv[1]);
   }

@@ -258,7 +258,7 @@ void add_theory_command(CLI::App& app) {
   m->needs(n);
   n->needs(m);
 
-  auto* volume = add(*theory, a, "volume", "Data volume per iteration (ValueTable 5)", volume_table);
+  auto* volume = add(*theory, a, "volume", "Data volume per iteration (Table 5)", volume_table);
   volume->add_option("--model", a->model, "mnist_linear, resnet18_cifar10, resnet18_cifar100 or gpt2")
       ->required();
   add_rank(volume, *a);

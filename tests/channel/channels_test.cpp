@@ -254,7 +254,7 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryChannel, testing::ValuesIn([] {
                            for (const auto& entry : channels()) names.push_back(entry.name);
                            return names;
                          }()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& instance) { return instance.param; });
 
 TEST_P(EveryChannel, BothModesAgreeAndNobodySpendsMoreThanItsOwnBudget) {
   const auto channel = make_channel(GetParam());

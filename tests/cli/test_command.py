@@ -46,7 +46,8 @@ class Names(unittest.TestCase):
 
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
-            (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory"],
+            (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
+                 "bench", "help", "completion"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
@@ -58,6 +59,8 @@ class Names(unittest.TestCase):
             ("data",): ["list", "fetch", "verify"],
             ("data", "fetch"): ["--data-dir", "--mirror", "--quiet"],
             ("data", "verify"): ["--data-dir"],
+            ("help",): ["--markdown", "--manual"],
+            ("completion",): ["bash", "zsh"],
             ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan"],
         }
         for command, names in promised.items():
@@ -84,8 +87,16 @@ class Names(unittest.TestCase):
             "data_dir", "verify_data"]
         self.assertEqual([], [key for key in promised if key not in keys])
 
-    def test_version(self):
-        self.assertRegex(laser("--version").stdout, r"^laser 0\.1\.0 \(\w+\)$")
+    def test_version_has_one_source(self):
+        """The number of the CMake project is what the command, the Python package, the citation and the changelog say."""
+        def found(pattern, *path):
+            return re.search(pattern, SOURCE.joinpath(*path).read_text(), re.M)[1]
+
+        version = found(r"^project\(laser VERSION ([\d.]+) ", "CMakeLists.txt")
+        self.assertRegex(laser("--version").stdout, rf"^laser {re.escape(version)} \(\w+\)$")
+        self.assertEqual(found(r'^version = "([\d.]+)"$', "pyproject.toml"), version)
+        self.assertEqual(found(r"^version: ([\d.]+)$", "CITATION.cff"), version)
+        self.assertEqual(found(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", "CHANGELOG.md"), version)
 
     def test_doctor_names_what_matters(self):
         done = laser("doctor")

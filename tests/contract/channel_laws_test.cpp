@@ -46,7 +46,9 @@ INSTANTIATE_TEST_SUITE_P(Registry, ChannelLaws, testing::ValuesIn([] {
                            }
                            return cases;
                          }()),
-                         [](const auto& info) { return info.param.channel + "_" + info.param.method; });
+                         [](const auto& instance) {
+                           return instance.param.channel + "_" + instance.param.method;
+                         });
 
 TEST_P(ChannelLaws, NoWorkerSendsMoreThanItsOwnBudget) {
   for (const char* mode : {"fast", "physical"}) {

@@ -1,0 +1,1 @@
+laser_test(compress/top_k_projection_test TORCH LINK laser_compress)

@@ -1,0 +1,11 @@
+# Every command of the documentation, and the pages that the command writes about itself (test_documentation.py says how).
+if(TARGET laser_command)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  find_program(LASER_DOCUMENTATION_PYTHON NAMES python3 HINTS ${TORCH_DIR}/../../../../bin NO_DEFAULT_PATH)
+  foreach(group Commands Pages Generated)
+    add_test(NAME documentation.${group} COMMAND ${Python3_EXECUTABLE} -m unittest test_documentation.${group}
+             WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
+    set_tests_properties(documentation.${group} PROPERTIES LABELS python TIMEOUT 600
+      ENVIRONMENT "LASER_COMMAND=$<TARGET_FILE:laser_command>;LASER_TEST_PYTHON=${LASER_DOCUMENTATION_PYTHON}")
+  endforeach()
+endif()

@@ -1,0 +1,7 @@
+# The installed package, used by a project outside the tree. It needs all libraries and the command, as `make test` builds them.
+if(TARGET laser_command)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME install COMMAND ${Python3_EXECUTABLE} -m unittest -v test_install WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
+  set_tests_properties(install PROPERTIES LABELS python TIMEOUT 900
+    ENVIRONMENT "LASER_BUILD=${CMAKE_BINARY_DIR};LASER_CMAKE=${CMAKE_COMMAND}")
+endif()
