@@ -153,6 +153,28 @@ class FailingCalls(UnderFaults):
         print(f"failing calls: {len(points)} tried, {survived} survived, {refused} refused and went on to the same result")
 
 
+    def test_a_sweep_goes_on_after_a_full_disk(self):
+        sweep = [COMMAND, "sweep", *SETTINGS, "seed=1,2", "--jobs", "1", "--out", str(self.folder)]
+        environment = {**os.environ, "LD_PRELOAD": SHIM, "LASER_FAULT_FOLDER": str(self.folder),
+                       "LASER_FAULT_CALL": "write", "LASER_FAULT_KIND": "ENOSPC", "LASER_FAULT_LOG": str(self.log)}
+        self.log.unlink(missing_ok=True)
+        run(sweep, env={**environment, "LASER_FAULT_NUMBER": "0"})
+        count = int(self.log.read_text().split()[0])
+        whole = {path.parent.name: json.loads(path.read_text())["weights_hash"]
+                 for path in self.folder.glob("*/summary.json")}
+        self.assertEqual(len(whole), 2)
+        for number in [count // 2] if POINTS < 100 else range(1, count + 1):
+            with self.subTest(number):
+                shutil.rmtree(self.folder)
+                done = run(sweep, env={**environment, "LASER_FAULT_NUMBER": str(number)})
+                self.assertEqual(done.returncode, 6, done.stderr)
+                done = run([*sweep, "--resume"] if (self.folder / "sweep.json").exists() else sweep)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                found = {path.parent.name: json.loads(path.read_text()) for path in self.folder.glob("*/summary.json")}
+                self.assertEqual({name: each["weights_hash"] for name, each in found.items()}, whole)
+                self.assertEqual({each["status"] for each in found.values()}, {"completed"})
+
+
 class FullDisk(UnderFaults):
     def test_a_limit_on_files_exits_6_and_names_path_and_bytes(self):
         checkpoint = (self.place / "whole" / "weights.safetensors").stat().st_size
