@@ -128,7 +128,7 @@ class BadInput(InFolder):
         ]:
             self.expect(3, text, "train", *settings, "--quiet", "--out", out)
             self.assertFalse(out.exists(), "nothing is written before the configuration is known to be good")
-        self.expect(3, "cannot read the configuration .*missing.toml", "train", self.folder / "missing.toml")
+        self.expect(3, "cannot read .*missing.toml: No such file", "train", self.folder / "missing.toml")
         broken = self.folder / "broken.toml"
         broken.write_text("rank = 2\npower = = 3\n")
         self.expect(3, r"broken\.toml line 2", "train", broken)

@@ -18,6 +18,9 @@
 
 namespace laser {
 
+/// Largest file of a run folder that is read.
+inline constexpr std::uintmax_t kMaxRecordBytes = std::uintmax_t{64} << 20;
+
 /// One line of metrics.jsonl: the state after an epoch. Accuracies are percentages, energies are in units of
 /// the noise variance, per worker and round.
 struct EpochRecord {

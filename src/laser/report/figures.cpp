@@ -10,7 +10,8 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/atomic_file.hpp"
+#include "laser/core/system_call.hpp"
 
 // POSIX leaves its declaration to the program.
 extern char** environ;

@@ -13,6 +13,7 @@
 #include "laser/train/downlink.hpp"
 #include "laser/train/language_options.hpp"
 #include "laser/train/optimizer.hpp"
+#include "laser/train/settings.hpp"
 
 namespace laser {
 
@@ -63,12 +64,6 @@ struct Experiment {
 
 /// Binds every option of `experiment` to the list.
 void describe(OptionList& options, Experiment& experiment);
-
-/// A configuration as given: (key, text) pairs, later ones win.
-using Settings = std::vector<std::pair<std::string, std::string>>;
-
-/// Reads a flat TOML file. Throws Error (configuration) with file, line and reason.
-Settings read_settings(const std::string& path);
 
 /// Splits "key=value". Throws Error (usage) if there is no '='.
 std::pair<std::string, std::string> parse_assignment(const std::string& text);

@@ -201,6 +201,8 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
   const auto whole = [&](const std::string& name, std::int64_t& number) {
     auto value = static_cast<double>(number);  // exact below 2^53
     visit(name, value);
+    if (!(value >= 0 && value < 9007199254740992.0))
+      fail(ExitCode::kData, "the saved state's 'progress/{}' is {}, not a number of times", name, value);
     number = static_cast<std::int64_t>(value);
   };
   whole("round", round_);
@@ -259,7 +261,8 @@ void Training::load_state(const NamedTensors& state) {
   const auto load = [&](const std::string& prefix, auto& part, const std::vector<std::string>& tensors,
                         at::IntArrayRef sizes) {
     for (const auto& tensor : tensors) {
-      if (round_ > 0) (void)find(prefix + "/" + tensor, sizes, at::kFloat);
+      const auto name = prefix + "/" + tensor;
+      if (round_ > 0 || state.contains(name)) (void)find(name, sizes, at::kFloat);
     }
     part.load_state(tensors_below(state, prefix));
   };
