@@ -94,7 +94,7 @@ class FieldReader {
   // May be missing: most runs have none.
   void read(const char* key, std::map<std::string, double>& value) const {
     if (!json_.contains(key)) return;
-    for (const auto& [name, element] : checked(key, &Json::is_object, "an object").items())
+    for (const auto& [name, element] : checked(key, &Parsed::is_object, "an object").items())
       value[name] = number(key, element);
   }
   void read(const char* key, std::map<std::string, std::string>& value) const {
