@@ -11,10 +11,10 @@
 
 #include "commands.hpp"
 #include "laser/bench/cases.hpp"
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/kernels/normal.hpp"
-#include "laser/record/atomic_file.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/table.hpp"
 #include "laser/train/versions.hpp"

@@ -48,7 +48,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   laser::install_signal_handlers();
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (!std::cout.flush())
+      laser::fail(laser::ExitCode::kIo, "the output can't be written: is the disk full?");
+    return code;
   } catch (const laser::Error& error) {
     std::cerr << "laser: " << error.what() << '\n';
     return static_cast<int>(error.code());

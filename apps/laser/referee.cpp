@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <iostream>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/record/atomic_file.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/tuned.hpp"

@@ -3,12 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
+#include <filesystem>
 #include <memory>
 
 #include "laser/core/error.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
+#include "laser/record/safetensors.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/theory/volume.hpp"
@@ -25,42 +26,16 @@ struct PlanArguments {
   bool json = false;
 };
 
-constexpr std::uint64_t kLargestHeader = 100'000'000;  // the limit of the safetensors format
-
-// Names and shapes from the header of a safetensors file, in the order of the data; the data are not read.
+// Names and shapes of a safetensors file, in the order of the data; the data are not read.
 Layout read_safetensors_shapes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
+  if (!std::filesystem::exists(path))
     fail(ExitCode::kData, "can't read {}. HINT: pass a model name or the path of a .safetensors file", path);
-  unsigned char prefix[8] = {};
-  file.read(reinterpret_cast<char*>(prefix), sizeof prefix);
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | prefix[i];
-  if (!file || length > kLargestHeader)
-    fail(ExitCode::kData, "{} is no safetensors file: its header is damaged", path);
-  std::string header(length, '\0');
-  file.read(header.data(), static_cast<std::streamsize>(length));
-  if (!file) fail(ExitCode::kData, "{} is truncated: it ends within its header", path);
-
-  struct Entry {
-    std::uint64_t start;
-    std::string name;
-    Shape shape;
-  };
-  std::vector<Entry> entries;
-  try {
-    const auto document = nlohmann::json::parse(header);
-    for (const auto& [name, tensor] : document.items()) {
-      if (name == "__metadata__") continue;
-      entries.push_back(
-          {tensor.at("data_offsets").at(0).get<std::uint64_t>(), name, tensor.at("shape").get<Shape>()});
-    }
-  } catch (const nlohmann::json::exception& error) {
-    fail(ExitCode::kData, "{} is no safetensors file: {}", path, error.what());
-  }
-  std::ranges::sort(entries, {}, &Entry::start);
+  const SafetensorsFile file(path);
+  std::vector<const StoredTensors::value_type*> order;
+  for (const auto& tensor : file.tensors()) order.push_back(&tensor);
+  std::ranges::stable_sort(order, {}, [](const auto* tensor) { return tensor->second.bytes.data(); });
   Layout layout;
-  for (const auto& entry : entries) layout.add(entry.name, entry.shape);
+  for (const auto* tensor : order) layout.add(tensor->first, tensor->second.shape);
   return layout;
 }
 

@@ -7,9 +7,9 @@
 #include <iterator>
 #include <limits>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/record/atomic_file.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"

@@ -2,8 +2,9 @@
 
     python figures.py SUMMARY_JSON FOLDER
 
-writes QUANTITY_over_power and QUANTITY_over_epochs, each as SVG and PNG, into FOLDER. It computes nothing: means,
-spreads and the paper's values are taken from the file. Equal files give equal figures, byte for byte in SVG.
+writes QUANTITY_over_power, QUANTITY_over_epochs and, where there is something to draw, QUANTITY_beside_paper and
+gradient_spectra, each as SVG and PNG, into FOLDER. It computes nothing: means, spreads and the paper's values are taken from the file. Equal files give
+equal figures, byte for byte in SVG.
 """
 
 from __future__ import annotations
@@ -307,8 +308,12 @@ def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
 
 def draw(summary: dict, folder: Path) -> list[Path]:
     """Draws every figure that the summary has data for and returns the files written."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from paper_figures import draw_beside_paper, draw_spectra
+
     quantity = summary.get("quantity", "accuracy")
-    drawings = {f"{quantity}_over_power": draw_over_power, f"{quantity}_over_epochs": draw_over_epochs}
+    drawings = {f"{quantity}_over_power": draw_over_power, f"{quantity}_beside_paper": draw_beside_paper,
+                f"{quantity}_over_epochs": draw_over_epochs, "gradient_spectra": draw_spectra}
     return draw_all(drawings, summary, folder)
 
 

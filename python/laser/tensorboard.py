@@ -17,8 +17,8 @@ from pathlib import Path
 
 from laser.runs import Run, load_run
 
-QUANTITIES = ("train_loss", "test_loss", "test_accuracy", "ema_accuracy", "learning_rate", "power", "budget_use",
-              "symbols", "memory_ratio", "lambda", "delta")
+QUANTITIES = ("train_loss", "test_loss", "test_accuracy", "ema_accuracy", "perplexity", "learning_rate", "power",
+              "budget_use", "symbols", "memory_ratio", "lambda", "delta")
 
 
 def _crc_table() -> list[int]:
@@ -78,6 +78,7 @@ def events_of(run: Run) -> bytes:
     content = version_event(0.0)
     for record in run.epochs:
         values = {name: float(record[name]) for name in QUANTITIES if isinstance(record.get(name), (int, float))}
+        values.update({f"spectrum/{tensor}": float(share) for tensor, share in record.get("spectrum", {}).items()})
         content += scalar_event(float(record["epoch"]), int(record["round"]), values)
     return content
 

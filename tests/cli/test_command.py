@@ -52,7 +52,7 @@ class Names(unittest.TestCase):
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
                              "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3",
-                             "fig4", "fig5", "fig7"],
+                             "fig4", "fig5", "fig6", "fig7"],
             ("tune",): ["--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
                         "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],
@@ -128,7 +128,7 @@ class BadInput(InFolder):
         ]:
             self.expect(3, text, "train", *settings, "--quiet", "--out", out)
             self.assertFalse(out.exists(), "nothing is written before the configuration is known to be good")
-        self.expect(3, "cannot read the configuration .*missing.toml", "train", self.folder / "missing.toml")
+        self.expect(3, "cannot read .*missing.toml: No such file", "train", self.folder / "missing.toml")
         broken = self.folder / "broken.toml"
         broken.write_text("rank = 2\npower = = 3\n")
         self.expect(3, r"broken\.toml line 2", "train", broken)

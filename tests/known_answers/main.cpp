@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string_view>
 
+#include "cases.hpp"
 #include "compare.hpp"
 #include "laser/core/error.hpp"
 #include "scalar_kinds.hpp"
@@ -26,37 +26,6 @@ KindTable all_kinds() {
   kinds.merge(tensor_kinds());
 #endif
   return kinds;
-}
-
-Json read_cases(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) fail(ExitCode::kData, "can't read {}. HINT: pass the path of a file of known answers", path);
-  Json document;
-  try {
-    document = Json::parse(file);
-  } catch (const Json::exception& error) {
-    fail(ExitCode::kData, "{} is not valid JSON: {}", path, error.what());
-  }
-  if (!document.is_object() || !document.contains("cases") || !document["cases"].is_array() ||
-      document["cases"].empty()) {
-    fail(ExitCode::kData, "{} has no list of cases. HINT: the format is {{\"cases\": [{{name, kind, ...}}]}}",
-         path);
-  }
-  return document["cases"];
-}
-
-// Runs one case; returns what is wrong with it.
-std::vector<Mismatch> run_case(const Json& test_case, const KindTable& kinds) {
-  try {
-    const auto kind = test_case.at("kind").get<std::string>();
-    const auto function = kinds.find(kind);
-    if (function == kinds.end()) return {{"kind", fmt::format("unknown kind '{}'", kind), "a known kind"}};
-    const auto& expected = test_case.at("expected");
-    if (!expected.is_object() || expected.empty()) return {{"expected", "nothing to compare", "an object"}};
-    return compare(function->second(test_case.at("inputs")), expected, read_tolerance(test_case));
-  } catch (const std::exception& error) {
-    return {{"(error)", error.what(), "a result"}};
-  }
 }
 
 void print_failure(const std::string& name, const std::vector<Mismatch>& mismatches) {

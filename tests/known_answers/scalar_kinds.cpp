@@ -28,7 +28,8 @@ using Integers = std::vector<std::int64_t>;
 // An integer that may be written as 4 or 4.0; anything else is refused instead of rounded.
 std::int64_t as_integer(const Json& value) {
   const double real = value.get<double>();
-  if (real != std::floor(real)) fail(ExitCode::kData, "{} is not an integer", real);
+  if (real != std::floor(real) || std::abs(real) > 1e9)
+    fail(ExitCode::kData, "{} is not an integer up to 10^9", real);
   return static_cast<std::int64_t>(real);
 }
 
@@ -102,6 +103,7 @@ Json policy(const Json& inputs) {
     if (inputs.contains(key)) custom = reals(inputs, key);
   }
   const auto periods = integer(inputs, "T", static_cast<std::int64_t>(custom.size()));
+  if (periods > 1'000'000) fail(ExitCode::kData, "T = {} is more than a case may have", periods);
   const auto budgets = power_schedule(kind, periods, real(inputs, "P"), custom);
   Reals chosen;
   if (inputs.contains("t")) {

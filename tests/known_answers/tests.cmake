@@ -1,7 +1,8 @@
 # The runner of files in the format of spec 9 (make known-answers), and its own tests. The tensor kinds need
 # the compressors and so Torch; without them the runner still serves the formulas, and calls the others unknown.
 set(known_answers_dir ${CMAKE_CURRENT_LIST_DIR})
-add_executable(known_answers ${known_answers_dir}/main.cpp ${known_answers_dir}/compare.cpp
+add_executable(known_answers ${known_answers_dir}/main.cpp ${known_answers_dir}/cases.cpp
+  ${known_answers_dir}/compare.cpp
   ${known_answers_dir}/scalar_kinds.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/learning_rate.cpp)
 target_link_libraries(known_answers PRIVATE laser_flags laser_theory laser_power laser_core

@@ -109,6 +109,35 @@ class Script(unittest.TestCase):
         result, _ = self.draw(summary)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_the_paper_s_figure_beside_ours(self):
+        summary = copy.deepcopy(SUMMARY)
+        summary["power_factor"] = 16
+        summary["paper_figure"] = {"source": "Figure 2", "x": "power", "curves": [
+            {"method": "laser", "label": "LASER", "power": None, "x": [250, 500], "y": [88, 89]}]}
+        result, out = self.draw(summary)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("accuracy_beside_paper.svg", [path.name for path in out.iterdir()])
+        for entry in summary["rows"][:2]:
+            entry["axes"], entry["rank"] = {"rank": "2"}, 2
+        summary["rows"].append(dict(row("laser", 1, 91), axes={"rank": "4"}, rank=4))
+        summary["paper_figure"] = {"source": "Figure 5", "x": "rank", "curves": [
+            {"method": "laser", "label": "LASER", "power": 250, "x": [1, 2, 4], "y": [70, 80, 90]}]}
+        result, out = self.draw(summary, "rank")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("accuracy_beside_paper.svg", [path.name for path in out.iterdir()])
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_spectra(self):
+        summary = copy.deepcopy(SUMMARY)
+        summary["spectra"] = [
+            {"label": "SGD", "tensor": "layer1.0.conv1", "rank": 2, "epochs": [1, 2], "mean": [0.5, 0.6], "std": [None, 0.1],
+             "paper": {"epochs": [1, 150], "share": [0.87, 0.81]}},
+            {"label": "SGD", "tensor": "linear", "rank": 2, "epochs": [1, 2], "mean": [0.5, 0.9], "std": [None, None]}]
+        result, out = self.draw(summary)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("gradient_spectra.png", [path.name for path in out.iterdir()])
+
     def test_wrong_input_is_one_line_and_exit_4(self):
         broken = self.folder / "broken.json"
         for text in ("{", "[]", '{"schema": 2, "rows": []}', '{"schema": 1}'):

@@ -25,6 +25,7 @@ EpochRecord record_of(const std::vector<double>& values) {
   EpochRecord record = example_epoch(3, values[0]);
   record.energy = values;
   record.lambda = values.back();
+  record.spectrum = {{"layer1.weight", values[0]}, {"a \"name\"", values.back()}};
   return record;
 }
 
@@ -35,6 +36,8 @@ void expect_round_trip(const std::vector<double>& values) {
     EXPECT_TRUE(same_bits(back.energy[i], values[i])) << values[i];
   ASSERT_TRUE(back.lambda.has_value());
   EXPECT_TRUE(same_bits(*back.lambda, values.back()));
+  ASSERT_EQ(back.spectrum.size(), 2u);
+  EXPECT_TRUE(same_bits(back.spectrum.at("a \"name\""), values.back()));
   EXPECT_TRUE(same_bits(back.ema_accuracy, values[0]));
 }
 

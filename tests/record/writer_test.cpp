@@ -6,7 +6,7 @@
 
 #include <csignal>
 
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/atomic_file.hpp"
 #include "laser/record/reader.hpp"
 #include "temporary_folder.hpp"
 

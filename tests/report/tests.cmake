@@ -3,6 +3,7 @@ laser_test(report/paper_curves_test LINK laser_report nlohmann_json::nlohmann_js
 laser_test(report/power_needed_test LINK laser_report)
 laser_test(report/best_rate_test LINK laser_report)
 laser_test(report/report_test LINK laser_report)
+laser_test(report/spectra_test LINK laser_report)
 laser_test(report/table_test LINK laser_report)
 laser_test(report/tuned_test LINK laser_report nlohmann_json::nlohmann_json)
 laser_test(report/write_report_test LINK laser_report)
@@ -13,7 +14,7 @@ find_program(LASER_FIGURES_PYTHON NAMES python3)
 target_compile_definitions(report_write_report_test PRIVATE LASER_TEST_PYTHON="${LASER_FIGURES_PYTHON}")
 add_test(NAME python_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
-set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 120)
+set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 300)
 add_test(NAME python_bench_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_bench_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_bench_figures PROPERTIES LABELS python TIMEOUT 120)

@@ -38,7 +38,10 @@ TEST(WriteReport, WithoutPythonEverythingElseIsWritten) {
     const std::string text = write_report(example_runs(), folder / "out", {interpreter, kScript});
     EXPECT_EQ(names_in(folder / "out"),
               (std::vector<std::string>{"report.html", "summary.json", "table.md"}));
-    EXPECT_TRUE(contains(text, "Figures not drawn (accuracy_over_power, accuracy_over_epochs): ")) << text;
+    EXPECT_TRUE(contains(text,
+                         "Figures not drawn (accuracy_over_power, accuracy_beside_paper, "
+                         "accuracy_over_epochs, gradient_spectra): "))
+        << text;
     EXPECT_TRUE(contains(text, "-m pip install matplotlib, then ")) << text;
     EXPECT_FALSE(contains(read_file(folder / "out/report.html"), "<svg"));
   }

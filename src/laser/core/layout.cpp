@@ -16,11 +16,15 @@ void Layout::add(const std::string& name, const Shape& shape) {
       fail(ExitCode::kConfiguration, "tensor '{}' has the shape [{}]: every dimension must be positive", name,
            fmt::join(shape, ", "));
     }
-    layer.size *= dimension;
+    if (__builtin_mul_overflow(layer.size, dimension, &layer.size)) {
+      fail(ExitCode::kConfiguration, "tensor '{}' has the shape [{}]: more numbers than can be counted", name,
+           fmt::join(shape, ", "));
+    }
   }
   layer.rows = shape.empty() ? 1 : shape.front();
   layer.columns = layer.size / layer.rows;
-  size += layer.size;
+  if (__builtin_add_overflow(size, layer.size, &size))
+    fail(ExitCode::kConfiguration, "with tensor '{}' there are more numbers than can be counted", name);
   layers.push_back(std::move(layer));
 }
 

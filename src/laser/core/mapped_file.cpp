@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "laser/core/error.hpp"
+#include "laser/core/system_call.hpp"
 
 namespace laser {
 
@@ -17,20 +17,19 @@ MappedFile::MappedFile(const std::string& path) {
   const auto refuse = [&](const std::string& reason) {
     fail(ExitCode::kData, "cannot read {}: {}", path, reason);
   };
-  const auto system_text = [] { return std::generic_category().message(errno); };
   // Without O_NONBLOCK a pipe of that name would wait for a writer.
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) refuse(system_text());
+  const int descriptor = uninterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); });
+  if (descriptor < 0) refuse(system_reason(errno));
   struct stat status {};
   std::string reason;
-  if (fstat(descriptor, &status) != 0) reason = system_text();
+  if (fstat(descriptor, &status) != 0) reason = system_reason(errno);
   if (reason.empty() && !S_ISREG(status.st_mode))
     reason = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a plain file";
   const auto size = static_cast<std::size_t>(status.st_size);
   if (reason.empty() && size > 0) {  // an empty file can't be mapped
     void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (address == MAP_FAILED) {
-      reason = system_text();
+      reason = system_reason(errno);
     } else {
       bytes_ = {static_cast<const std::byte*>(address), size};
     }

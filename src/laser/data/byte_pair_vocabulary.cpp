@@ -16,7 +16,7 @@ namespace laser {
 namespace {
 
 constexpr std::size_t kMostTokens = 65536;
-constexpr std::size_t kMostBytes = 64u << 20;  // of a file; GPT-2's have 1 MB and 0.5 MB
+constexpr std::size_t kMostBytes = 8u << 20;  // of a file; GPT-2's have 1 MB and 0.5 MB
 constexpr const char* kHint =
     "HINT: take encoder.json and vocab.bpe from the same source, as `laser data fetch gpt2` does";
 

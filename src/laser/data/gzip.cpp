@@ -2,27 +2,17 @@
 
 #include <zlib.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-
 #include "laser/core/error.hpp"
+#include "laser/core/input_file.hpp"
 
 namespace laser {
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file || std::filesystem::is_directory(path)) {
-    fail(ExitCode::kData, "cannot read {}: {}", path.string(),
-         std::filesystem::is_directory(path) ? "it is a folder" : std::strerror(errno));
-  }
-  const auto size = static_cast<std::size_t>(file.tellg());
-  if (size > limit)
-    fail(ExitCode::kData, "{} has {} bytes, more than the {} expected", path.string(), size, limit);
-  std::vector<std::byte> bytes(size);
-  file.seekg(0);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  if (!file) fail(ExitCode::kData, "cannot read {} to its end", path.string());
+  InputFile file(path.string());
+  if (file.size() > limit)
+    fail(ExitCode::kData, "{} has {} bytes, more than the {} expected", path.string(), file.size(), limit);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
+  file.read(bytes);
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "laser/core/sparse_rows.hpp"
@@ -34,6 +35,16 @@ struct Mnist {
   GreyImages train;
   GreyImages test;
 };
+
+/// An IDX .gz file and the SHA-256 that it must have (empty: any).
+struct IdxFile {
+  std::filesystem::path path;
+  std::string sha256;
+};
+
+/// Reads `count` images of 28 x 28 and their labels. Throws Error (data) if a file is missing, damaged, of
+/// another size, or not the one whose SHA-256 is given.
+GreyImages load_grey_images(const IdxFile& images, const IdxFile& labels, std::uint32_t count);
 
 /// Reads the four files from `folder`. Throws Error (data) if one is missing, damaged, of another size, or
 /// (with `verify`) not the file whose SHA-256 is known.

@@ -1,19 +1,16 @@
 #include "laser/data/token_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <system_error>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/data/unicode.hpp"
@@ -73,49 +70,6 @@ std::string_view checked_text(const MappedFile& file, const std::string& path) {
   return text;
 }
 
-/// A file beside its place, put there by `commit`.
-class NewFile {
- public:
-  explicit NewFile(const fs::path& path) : path_(path.string()), temporary_(path_ + ".XXXXXX") {
-    descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
-    check(descriptor_ >= 0);
-    check(fchmod(descriptor_, 0644) == 0);
-  }
-  ~NewFile() {
-    if (descriptor_ < 0) return;
-    close(descriptor_);
-    unlink(temporary_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  template <class T>
-  void write(std::span<const T> values, std::size_t at) {
-    auto bytes = std::as_bytes(values);
-    while (!bytes.empty()) {
-      const auto written = pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(at));
-      if (written < 0 && errno == EINTR) continue;
-      check(written > 0);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-      at += static_cast<std::size_t>(written);
-    }
-  }
-  void commit() {
-    check(fsync(descriptor_) == 0);
-    check(rename(temporary_.c_str(), path_.c_str()) == 0);
-    close(descriptor_);
-    descriptor_ = -1;
-  }
-
- private:
-  void check(bool succeeded) const {
-    if (!succeeded) fail(ExitCode::kIo, "cannot write {}: {}", path_, std::generic_category().message(errno));
-  }
-  std::string path_;
-  std::string temporary_;
-  int descriptor_ = -1;
-};
-
 void write_tokens(std::string_view text, const std::string& text_hash, const fs::path& path,
                   const BytePairEncoder& encoder) {
   const auto& vocabulary = encoder.vocabulary();
@@ -123,16 +77,17 @@ void write_tokens(std::string_view text, const std::string& text_hash, const fs:
   header.vocabulary_size = static_cast<std::uint32_t>(vocabulary.tokens.size());
   header.vocabulary = digest_of(vocabulary.hash);
   header.text = digest_of(text_hash);
-  NewFile file(path);
+  AtomicFile file(path.string(), 0);
+  file.write(std::as_bytes(std::span(&header, 1)));
   while (!text.empty()) {
     const auto cut = cut_before(text, kChunk);
     const auto tokens = encoder.encode(text.substr(0, cut));
-    file.write<Token>(tokens, sizeof(Header) + sizeof(Token) * header.count);
+    file.write(std::as_bytes(std::span(tokens)));
     header.count += tokens.size();
     header.checksum = checksum_of(header.checksum, tokens);
     text.remove_prefix(cut);
   }
-  file.write<Header>({&header, 1}, 0);
+  file.write_at_start(std::as_bytes(std::span(&header, 1)));
   file.commit();
 }
 

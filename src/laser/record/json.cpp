@@ -10,7 +10,8 @@
 namespace laser {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // writing: in the order of the fields
+using Parsed = nlohmann::json;        // reading: found in logarithmic time, however many keys a file has
 
 constexpr int kSchema = 1;
 
@@ -44,19 +45,24 @@ void check_depth(std::string_view text, const JsonSource& source) {
   }
 }
 
-Json parse_object(std::string_view text, const JsonSource& source) {
+Parsed parse_object(std::string_view text, const JsonSource& source, std::size_t most_bytes = kMaxJsonBytes,
+                    const Parsed::parser_callback_t& callback = nullptr) {
+  if (text.size() > most_bytes) {
+    fail(ExitCode::kData, "{}:{}: {} bytes of JSON; a record has at most {}", source.file, source.first_line,
+         text.size(), most_bytes);
+  }
   check_depth(text, source);
   try {
-    Json json = Json::parse(text);
+    auto json = Parsed::parse(text, callback);
     if (!json.is_object()) fail(ExitCode::kData, "{}:{}: not a JSON object", source.file, source.first_line);
     return json;
-  } catch (const Json::parse_error& error) {
+  } catch (const Parsed::parse_error& error) {
     // The library counts the byte after the one it could not read.
     const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
     const bool cut = offset >= text.size();
     fail(ExitCode::kData, "{}:{}: {}. HINT: the file is damaged; run this configuration again", source.file,
          line_of(text, offset, source), cut ? "JSON ends too early" : "not valid JSON");
-  } catch (const Json::out_of_range&) {
+  } catch (const Parsed::out_of_range&) {
     fail(ExitCode::kData, "{}:{}: a number is out of range", source.file, source.first_line);
   }
 }
@@ -64,29 +70,35 @@ Json parse_object(std::string_view text, const JsonSource& source) {
 // Reads typed fields of one object; every failure names file, line (of the key) and key.
 class FieldReader {
  public:
-  FieldReader(const Json& json, std::string_view text, const JsonSource& source)
+  FieldReader(const Parsed& json, std::string_view text, const JsonSource& source)
       : json_(json), text_(text), source_(source) {}
 
-  void read(const char* key, std::string& value) const { value = checked(key, &Json::is_string, "a text"); }
+  void read(const char* key, std::string& value) const { value = checked(key, &Parsed::is_string, "a text"); }
   void read(const char* key, std::int64_t& value) const {
-    const Json& field = checked(key, &Json::is_number_integer, "an integer");
+    const Parsed& field = checked(key, &Parsed::is_number_integer, "an integer");
     const std::int64_t number = field.get<std::int64_t>();
     if (number < 0) wrong(key, "an integer that is not negative");
     value = number;
   }
   void read(const char* key, std::uint64_t& value) const {
-    value = checked(key, &Json::is_number_unsigned, "an integer that is not negative");
+    value = checked(key, &Parsed::is_number_unsigned, "an integer that is not negative");
   }
   void read(const char* key, double& value) const { value = number(key, find(key)); }
   void read(const char* key, std::optional<double>& value) const {
     if (json_.contains(key)) value = number(key, json_[key]);
   }
   void read(const char* key, std::vector<double>& value) const {
-    for (const Json& element : checked(key, &Json::is_array, "an array"))
+    for (const Parsed& element : checked(key, &Parsed::is_array, "an array"))
       value.push_back(number(key, element));
   }
+  // May be missing: most runs have none.
+  void read(const char* key, std::map<std::string, double>& value) const {
+    if (!json_.contains(key)) return;
+    for (const auto& [name, element] : checked(key, &Parsed::is_object, "an object").items())
+      value[name] = number(key, element);
+  }
   void read(const char* key, std::map<std::string, std::string>& value) const {
-    for (const auto& [name, element] : checked(key, &Json::is_object, "an object").items()) {
+    for (const auto& [name, element] : checked(key, &Parsed::is_object, "an object").items()) {
       if (!element.is_string()) wrong(key, "an object of texts");
       value[name] = element.get<std::string>();
     }
@@ -98,23 +110,24 @@ class FieldReader {
     fail(ExitCode::kData, "{}:{}: '{}' is not {}", source_.file, line_of(text_, offset, source_), key,
          expected);
   }
-  const Json& find(const char* key) const {
+  const Parsed& find(const char* key) const {
     const auto field = json_.find(key);
     if (field == json_.end()) fail(ExitCode::kData, "{}:{}: no '{}'", source_.file, source_.first_line, key);
     return *field;
   }
-  const Json& checked(const char* key, bool (Json::*is_type)() const noexcept, const char* expected) const {
-    const Json& field = find(key);
+  const Parsed& checked(const char* key, bool (Parsed::*is_type)() const noexcept,
+                        const char* expected) const {
+    const Parsed& field = find(key);
     if (!(field.*is_type)()) wrong(key, expected);
     return field;
   }
-  double number(const char* key, const Json& field) const {
+  double number(const char* key, const Parsed& field) const {
     if (field.is_null()) return std::numeric_limits<double>::quiet_NaN();
     if (!field.is_number()) wrong(key, "a number");
     return field.get<double>();
   }
 
-  const Json& json_;
+  const Parsed& json_;
   std::string_view text_;
   const JsonSource& source_;
 };
@@ -137,6 +150,7 @@ void visit_epoch(Record& record, Visit&& visit) {
   visit("memory_ratio", record.memory_ratio);
   visit("lambda", record.lambda);
   visit("delta", record.delta);
+  visit("spectrum", record.spectrum);
 }
 
 template <class Summary, class Visit>
@@ -171,6 +185,9 @@ struct FieldWriter {
   void operator()(const char* key, const std::optional<double>& value) const {
     if (value) json[key] = *value;
   }
+  void operator()(const char* key, const std::map<std::string, double>& value) const {
+    if (!value.empty()) json[key] = value;
+  }
   // Without this an empty map would be written as null.
   void operator()(const char* key, const std::map<std::string, std::string>& value) const {
     json[key] = Json::object();
@@ -200,7 +217,7 @@ std::string to_json(const std::map<std::string, std::string>& texts) {
 }
 
 EpochRecord parse_epoch(std::string_view text, const JsonSource& source) {
-  const Json json = parse_object(text, source);
+  const auto json = parse_object(text, source);
   const FieldReader reader(json, text, source);
   EpochRecord record;
   visit_epoch(record, [&](const char* key, auto& value) { reader.read(key, value); });
@@ -208,7 +225,7 @@ EpochRecord parse_epoch(std::string_view text, const JsonSource& source) {
 }
 
 RunSummary parse_summary(std::string_view text, const JsonSource& source) {
-  const Json json = parse_object(text, source);
+  const auto json = parse_object(text, source);
   const FieldReader reader(json, text, source);
   std::int64_t schema = 0;
   reader.read("schema", schema);
@@ -222,13 +239,23 @@ RunSummary parse_summary(std::string_view text, const JsonSource& source) {
 }
 
 std::map<std::string, std::string> parse_texts(std::string_view text, const JsonSource& source) {
-  const Json json = parse_object(text, source);
   std::map<std::string, std::string> texts;
-  for (const auto& [name, value] : json.items()) {
-    if (!value.is_string())
-      fail(ExitCode::kData, "{}:{}: '{}' is not a text", source.file, source.first_line, name);
-    texts[name] = value.get<std::string>();
-  }
+  std::string name;
+  const auto refuse = [&](std::string_view what) {
+    fail(ExitCode::kData, "{}:{}: '{}' {}", source.file, source.first_line, name, what);
+  };
+  // Every text is taken as it is read and no tree is kept: a sweep may have many runs.
+  const auto take = [&](int depth, Parsed::parse_event_t event, Parsed& value) {
+    using Event = Parsed::parse_event_t;
+    if (event == Event::key) name = value.get<std::string>();
+    if (depth == 0 || event == Event::key) return depth == 0;
+    if (event == Event::object_end || event == Event::array_end) return true;
+    if (event != Event::value || !value.is_string()) refuse("is not a text");
+    if (texts.size() == kMaxJsonTexts) refuse(fmt::format("follows {} others, too many", kMaxJsonTexts));
+    if (!texts.emplace(name, std::move(value.get_ref<std::string&>())).second) refuse("comes twice");
+    return false;
+  };
+  (void)parse_object(text, source, kMaxRecordBytes, take);
   return texts;
 }
 

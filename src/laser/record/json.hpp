@@ -5,6 +5,7 @@
 // Not a general JSON interface.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,10 @@ namespace laser {
 
 /// Deepest nesting of arrays and objects that is parsed; records need two.
 inline constexpr int kMaxJsonDepth = 32;
+/// Longest record that is parsed, in bytes: what a hostile one can unfold to stays below 64 MB.
+inline constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 20;
+/// Most texts that an object of texts may hold.
+inline constexpr std::size_t kMaxJsonTexts = 100'000;
 
 /// One line of metrics.jsonl, without the newline.
 std::string to_json_line(const EpochRecord& record);

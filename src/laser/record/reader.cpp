@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "laser/core/error.hpp"
+#include "laser/core/input_file.hpp"
 #include "laser/record/json.hpp"
 
 namespace laser {
@@ -32,11 +32,7 @@ std::string read_text(const fs::path& path) {
   if (!error && size > kMaxRecordBytes) {
     fail(ExitCode::kData, "{}: {} bytes; a record has at most {}", path.string(), size, kMaxRecordBytes);
   }
-  std::ifstream stream(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(error ? 0 : size), '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (error || !stream) fail(ExitCode::kData, "{}: can't be read", path.string());
-  return text;
+  return InputFile(path.string()).text(kMaxRecordBytes);
 }
 
 // The last line has no newline: the write was cut short. Removes it and says which line it was, or 0.

@@ -10,9 +10,6 @@
 
 namespace laser {
 
-/// Largest file of a run folder that is read.
-inline constexpr std::uintmax_t kMaxRecordBytes = std::uintmax_t{64} << 20;
-
 /// Reads one run folder. A run without summary.json gets the status "unfinished"; a cut last line of the
 /// metrics of a run that did not complete is dropped with a warning. Throws Error (data) naming file and line
 /// for anything else that is missing or damaged.

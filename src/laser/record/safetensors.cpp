@@ -5,9 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/sha256.hpp"
-#include "laser/record/atomic_file.hpp"
 #include "laser/record/safetensors_header.hpp"
 
 namespace laser {

@@ -18,6 +18,9 @@
 
 namespace laser {
 
+/// Largest file of a run folder that is read.
+inline constexpr std::uintmax_t kMaxRecordBytes = std::uintmax_t{64} << 20;
+
 /// One line of metrics.jsonl: the state after an epoch. Accuracies are percentages, energies are in units of
 /// the noise variance, per worker and round.
 struct EpochRecord {
@@ -38,6 +41,8 @@ struct EpochRecord {
       memory_ratio;              // mean over workers of ||e_i|| / ||g_i||; absent without error feedback
   std::optional<double> lambda;  // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;   // 1 - ||M - C(M)||^2 / ||M||^2, the compression quality
+  std::map<std::string, double>
+      spectrum;  // by tensor: share of the gradient's energy in its largest singular values, where asked for
 };
 
 /// summary.json.

@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/system_call.hpp"
 #include "laser/record/json.hpp"
 
 namespace laser {
@@ -31,7 +32,8 @@ RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_tex
     if (std::filesystem::exists(folder + name, ignored)) fail_holds_a_run(folder);
   }
   // O_EXCL: of two runs that start at once in one folder, exactly one goes on.
-  metrics_ = open(metrics_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+  metrics_ = uninterrupted(
+      [&] { return open(metrics_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644); });
   if (metrics_ < 0 && errno == EEXIST) fail_holds_a_run(folder);
   if (metrics_ < 0) {
     fail(ExitCode::kIo, "{}: can't write: {}. HINT: choose another --out", metrics_path_,
@@ -50,16 +52,19 @@ RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_tex
 
 RunWriter::RunWriter(const std::string& folder, std::int64_t metrics_bytes)
     : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
-  metrics_ = open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  metrics_ = uninterrupted([&] { return open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC); });
   if (metrics_ < 0 && errno == ENOENT) {
     fail(ExitCode::kData, "{} holds no run: {} is missing", folder, metrics_path_);
   }
   if (metrics_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", metrics_path_, system_reason(errno));
   const off_t size = lseek(metrics_, 0, SEEK_END);
-  if (size >= metrics_bytes && ftruncate(metrics_, metrics_bytes) == 0) return;
+  const auto cut_back = [&] {
+    return uninterrupted([&] { return ftruncate(metrics_, metrics_bytes); }) == 0;
+  };
+  if (metrics_bytes >= 0 && size >= metrics_bytes && cut_back()) return;
   const int error_number = errno;
   close(metrics_);
-  if (size < metrics_bytes) {
+  if (size < metrics_bytes || metrics_bytes < 0) {
     fail(ExitCode::kData, "{} has {} bytes, the checkpoint was made at {}: lines were lost", metrics_path_,
          size, metrics_bytes);
   }
@@ -77,7 +82,7 @@ void RunWriter::append(const EpochRecord& record) {
   if (before >= 0 && write_all(metrics_, line)) return;
   const int error_number = errno;
   // Take the part that was written back, so that the file still ends with a whole line.
-  const bool restored = before >= 0 && ftruncate(metrics_, before) == 0;
+  const bool restored = before >= 0 && uninterrupted([&] { return ftruncate(metrics_, before); }) == 0;
   fail(ExitCode::kIo, "{}: can't write {} bytes: {}{}", metrics_path_, line.size(),
        system_reason(error_number), restored ? "" : " (the last line may be cut)");
 }
@@ -85,14 +90,16 @@ void RunWriter::append(const EpochRecord& record) {
 std::int64_t RunWriter::synchronise() {
   LASER_CHECK(metrics_ >= 0);
   const off_t size = lseek(metrics_, 0, SEEK_END);
-  if (size < 0 || fsync(metrics_) != 0) fail(ExitCode::kIo, "{}: {}", metrics_path_, system_reason(errno));
+  if (size < 0 || uninterrupted([&] { return fsync(metrics_); }) != 0) {
+    fail(ExitCode::kIo, "{}: can't write {} bytes: {}", metrics_path_, size, system_reason(errno));
+  }
   return size;
 }
 
 void RunWriter::finish(const RunSummary& summary) {
   LASER_CHECK(metrics_ >= 0);
   // summary.json promises that every epoch is on the disk.
-  if (fsync(metrics_) != 0) fail(ExitCode::kIo, "{}: {}", metrics_path_, system_reason(errno));
+  (void)synchronise();
   write_file_atomically(folder_ + "/summary.json", to_json(summary));
   close(metrics_);
   metrics_ = -1;

@@ -10,7 +10,8 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/atomic_file.hpp"
+#include "laser/core/system_call.hpp"
 
 // POSIX leaves its declaration to the program.
 extern char** environ;
@@ -78,14 +79,21 @@ std::string failure(const Outcome& outcome, const std::string& python) {
 }  // namespace
 
 std::vector<Figure> known_figures(const std::string& quantity) {
-  return {{quantity + "_over_power",
-           "Mean over the seeds at each power budget; the band is one sample standard deviation to each "
-           "side, open "
-           "markers are the paper's values, the dashed line is training without noise."},
-          {quantity + "_over_epochs",
-           "Mean over the seeds after each epoch, one panel for each power budget; the band is one sample "
-           "standard "
-           "deviation to each side, the dashed line is training without noise."}};
+  return {
+      {quantity + "_over_power",
+       "Mean over the seeds at each power budget; the band is one sample standard deviation to each "
+       "side, open "
+       "markers are the paper's values, the dashed line is training without noise."},
+      {quantity + "_beside_paper",
+       "Ours and the paper's own figure. Where its model is larger, its power is divided by the square of "
+       "the ratio of the widths, so that equal power per parameter stands at equal places."},
+      {quantity + "_over_epochs",
+       "Mean over the seeds after each epoch, one panel for each power budget; the band is one sample "
+       "standard "
+       "deviation to each side, the dashed line is training without noise."},
+      {"gradient_spectra",
+       "Share of the squared norm of each tensor's average gradient in its largest singular values after "
+       "each epoch; open markers are the paper's values of three tensors of its larger model."}};
 }
 
 DrawingResult draw_figures(const std::vector<Figure>& figures, const std::string& python,

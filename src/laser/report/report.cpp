@@ -234,6 +234,8 @@ Report build_report(std::span<const Run> runs) {
   report.tables = comparison_tables(report);
   if (rates) report.tables.push_back(*rates);
   add_power_needed(groups, report);
+  report.spectra = spectra_of(groups);
+  if (!report.spectra.empty()) report.tables.push_back(spectra_table(report.spectra));
   return report;
 }
 

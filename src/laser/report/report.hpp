@@ -15,6 +15,7 @@
 #include "laser/report/paper_curves.hpp"
 #include "laser/report/paper_values.hpp"
 #include "laser/report/power_table.hpp"
+#include "laser/report/spectra.hpp"
 #include "laser/report/table.hpp"
 
 namespace laser {
@@ -60,6 +61,7 @@ struct Report {
   Metric metric;
   std::vector<Row> rows;                      // by method, settings, power (noiseless last)
   std::vector<Curve> curves;                  // in the order of the rows
+  std::vector<Spectrum> spectra;              // of the gradients, where runs recorded them
   std::vector<Table> tables;                  // the comparison first
   std::vector<TargetNeed> needs;              // power for round values of the metric
   const PaperFigure* paper_figure = nullptr;  // that shows the same; static

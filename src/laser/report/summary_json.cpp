@@ -85,6 +85,14 @@ Json curve_json(const Curve& curve) {
   return json;
 }
 
+Json spectrum_json(const Spectrum& spectrum) {
+  Json json = {{"label", spectrum.label},   {"tensor", spectrum.tensor}, {"rank", spectrum.rank},
+               {"epochs", spectrum.epochs}, {"mean", spectrum.mean},     {"std", Json::array()}};
+  for (const auto& std : spectrum.std) json["std"].push_back(number_or_null(std));
+  if (!spectrum.paper.empty()) json["paper"] = {{"epochs", spectrum.paper_epochs}, {"share", spectrum.paper}};
+  return json;
+}
+
 Json run_json(const RunEntry& run) {
   const RunSummary& summary = run.summary;
   Json json = {{"folder", run.folder},
@@ -125,6 +133,10 @@ std::string to_json(const Report& report) {
       {"runs", Json::array()}};
   for (const Row& row : report.rows) json["rows"].push_back(row_json(report, row));
   for (const Curve& curve : report.curves) json["curves"].push_back(curve_json(curve));
+  if (!report.spectra.empty()) {
+    json["spectra"] = Json::array();
+    for (const Spectrum& spectrum : report.spectra) json["spectra"].push_back(spectrum_json(spectrum));
+  }
   for (const TargetNeed& need : report.needs) json["power_needed"].push_back(target_json(need));
   for (const auto& [key, value] : report.settings) json["settings"][key] = value;
   for (const auto& [key, value] : report.versions) json["versions"][key] = value;

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/atomic_file.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/html.hpp"
 #include "laser/report/report.hpp"

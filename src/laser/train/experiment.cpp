@@ -159,6 +159,9 @@ void describe(OptionList& list, Experiment& e) {
   list.group("training", [&e] { return !is_language_model(e.task); });
   list.add_real("ema_decay", e.ema_decay, 0, 0.999999, false, "",
                 "per round, of the averaged weights that the paper evaluates");
+  list.group("training", [&e] { return e.spectrum_rank > 0; });
+  list.add_integer("spectrum_rank", e.spectrum_rank, 0, 64, "",
+                   "record the share of the gradients' energy in that many singular values; 0: none");
 
   const auto network = [&e] { return model_of(e.task) != ModelKind::kOneLayer; };
   const auto residual = [&e] { return model_of(e.task) == ModelKind::kResidual; };

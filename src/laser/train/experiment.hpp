@@ -13,6 +13,7 @@
 #include "laser/train/downlink.hpp"
 #include "laser/train/language_options.hpp"
 #include "laser/train/optimizer.hpp"
+#include "laser/train/settings.hpp"
 
 namespace laser {
 
@@ -38,7 +39,8 @@ struct Experiment {
   OptimizerOptions optimizer{.weight_decay = 1e-4};
   std::string message_scale = "grad";  // grad | learning_rate: s of M = e + s g (spec 2.3)
   double ema_decay = 0.99;
-  bool decay_norms = false;  // weight decay on normalisation as well
+  std::int64_t spectrum_rank = 0;  // singular values counted in the records (spec 5, E7); 0: no spectra
+  bool decay_norms = false;        // weight decay on normalisation as well
 
   std::string schedule = "constant";  // constant | multistep | one_cycle (spec 5)
   std::vector<double> milestones;     // multistep: epochs
@@ -62,12 +64,6 @@ struct Experiment {
 
 /// Binds every option of `experiment` to the list.
 void describe(OptionList& options, Experiment& experiment);
-
-/// A configuration as given: (key, text) pairs, later ones win.
-using Settings = std::vector<std::pair<std::string, std::string>>;
-
-/// Reads a flat TOML file. Throws Error (configuration) with file, line and reason.
-Settings read_settings(const std::string& path);
 
 /// Splits "key=value". Throws Error (usage) if there is no '='.
 std::pair<std::string, std::string> parse_assignment(const std::string& text);

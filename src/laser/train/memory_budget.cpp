@@ -59,6 +59,7 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
     add("error memory", k * compressed * (half ? 2 : kFloat),
         fmt::format("{} workers{}", workers, half ? ", bfloat16" : ""));
   }
+  if (e.spectrum_rank > 0) add("spectrum", d * kFloat, "the average gradient");
   add("diagnosis", 2 * d * sizeof(double), "at the end of an epoch; freed memory is kept");
   add("gradients", k * d * kFloat, fmt::format("{} workers", workers));
   add("model", task.working_bytes(), "activations and logits, estimated");

@@ -92,11 +92,14 @@ class AdamW final : public Optimizer {
     steps_ = 0;
     if (!state.contains("mean")) return;
     const auto steps = state.find("steps");
-    if (steps == state.end() || steps->second.numel() != 1)
+    if (!state.contains("square") || steps == state.end() || steps->second.numel() != 1)
       fail(ExitCode::kData, "the saved state has no number of the optimizer's steps");
     mean_ = state.at("mean");
     square_ = state.at("square");
-    steps_ = static_cast<std::int64_t>(steps->second.item<double>());
+    const double count = steps->second.item<double>();
+    if (!(count >= 0 && count < 9007199254740992.0))
+      fail(ExitCode::kData, "the saved state has {} of the optimizer's steps", count);
+    steps_ = static_cast<std::int64_t>(count);
   }
 
  private:
@@ -161,8 +164,11 @@ NamedTensors WeightAverage::state() const {
 
 void WeightAverage::load_state(const NamedTensors& state) {
   if (!state.contains("sum")) return;
+  const auto remaining = state.find("remaining");
+  if (remaining == state.end() || remaining->second.numel() != 1)
+    fail(ExitCode::kData, "the saved state has no weight of an average");
   sum_ = state.at("sum");
-  remaining_ = state.at("remaining").item<double>();
+  remaining_ = remaining->second.item<double>();
 }
 
 }  // namespace laser

@@ -9,11 +9,11 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/input_file.hpp"
+#include "laser/core/system_call.hpp"
 #include "laser/record/json.hpp"
 
 namespace laser {
@@ -48,15 +48,19 @@ std::string names(const std::map<std::string, std::string>& jobs,
 
 }  // namespace
 
+std::map<std::string, std::string> read_grid(const std::string& path) {
+  return parse_texts(InputFile(path).text(kMaxRecordBytes), {path});
+}
+
 SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string, std::string>& jobs,
                            Start start)
     : path_(folder + "/journal.jsonl") {
   create_folders(folder);
   const auto lock = folder + "/.lock";
-  lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  lock_ = uninterrupted([&] { return open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
   if (lock_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", lock, system_reason(errno));
   try {
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    if (uninterrupted([&] { return flock(lock_, LOCK_EX | LOCK_NB); }) != 0) {
       fail(ExitCode::kIo, "another process works on {}. HINT: wait for it, or choose another --out", folder);
     }
     const auto grid_path = folder + "/sweep.json";
@@ -69,9 +73,7 @@ SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string
     }
     auto known = jobs;
     if (exists) {
-      std::ifstream stream(grid_path, std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-      const auto before = parse_texts(text, {grid_path});
+      const auto before = read_grid(grid_path);
       if (start == Start::kResume && before != jobs) {
         const auto added = names(jobs, before), removed = names(before, jobs);
         fail(ExitCode::kConfiguration,
@@ -83,7 +85,8 @@ SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string
       known.insert(before.begin(), before.end());
     }
     write_file_atomically(grid_path, to_json(known));
-    journal_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    journal_ =
+        uninterrupted([&] { return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644); });
     if (journal_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", path_, system_reason(errno));
   } catch (...) {
     close(lock_);
@@ -100,8 +103,9 @@ void SweepJournal::note(const std::string& job, const std::string& event, const 
   auto line = to_json({{"time", now_text()}, {"job", job}, {"event", event}, {"reason", reason}});
   std::erase(line, '\n');
   const std::scoped_lock lock(mutex_);
-  if (!write_all(journal_, line + "\n")) {
-    fail(ExitCode::kIo, "{}: can't write: {}", path_, system_reason(errno));
+  line += '\n';
+  if (!write_all(journal_, line)) {
+    fail(ExitCode::kIo, "{}: can't write {} bytes: {}", path_, line.size(), system_reason(errno));
   }
 }
 

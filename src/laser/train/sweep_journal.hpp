@@ -13,6 +13,9 @@
 
 namespace laser {
 
+/// The runs of a sweep, name -> hash, from its sweep.json. Throws Error (data) naming what is wrong with it.
+std::map<std::string, std::string> read_grid(const std::string& path);
+
 class SweepJournal {
  public:
   enum class Start {

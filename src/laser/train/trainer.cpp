@@ -219,10 +219,14 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     if (completed && leads) saver.remove_checkpoint();
     return summary;
   } catch (const Error& error) {
+    // Only a run that diverged is at its end: what the user can mend (a full disk) leaves one that goes on.
     auto summary = training.summary();
-    summary.status = "failed";
+    summary.status = error.code() == ExitCode::kNonFinite ? "failed" : "interrupted";
     summary.reason = error.what();
-    finish(summary);
+    try {
+      finish(summary);
+    } catch (const Error&) {  // the first error says more
+    }
     throw;
   }
 }

@@ -14,10 +14,12 @@
 #include "laser/power/schedule.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/learning_rate.hpp"
+#include "laser/train/spectrum.hpp"
 
 namespace laser {
 namespace {
 
+constexpr double kGradientDecay = 0.99;  // of the averaged gradient whose spectrum is recorded (spec 5, E7)
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // no accuracy
 
 std::vector<double> budgets(const Experiment& e, std::int64_t rounds, std::int64_t rounds_per_epoch) {
@@ -70,6 +72,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),
       statistics_average_(experiment.ema_decay),
+      gradient_average_(kGradientDecay),
       parameters_(task.initial_parameters()),
       gradients_(at::zeros({collective_.local_workers(), task.layout().size}, parameters_.options())),
       estimate_(at::zeros_like(parameters_)),
@@ -108,6 +111,7 @@ std::optional<EpochRecord> Training::advance() {
     optimizer_->step(parameters_, estimate_, rate);
     downlink_.broadcast(round_, before, parameters_);
   }
+  if (experiment_.spectrum_rank > 0) gradient_average_.update(estimate_);
   if (task_.averages()) average_.update(parameters_);
   if (const auto statistics = task_.statistics(); statistics.defined())
     statistics_average_.update(statistics);
@@ -157,6 +161,8 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   record.lambda = report.lambda;
   record.delta = report.delta;
   const auto count = static_cast<double>(sums_.rounds);
+  if (experiment_.spectrum_rank > 0)
+    record.spectrum = energy_shares(task_.layout(), gradient_average_.value(), experiment_.spectrum_rank);
   record.train_loss = sums_.loss / count;
   record.symbols = sums_.symbols / count;
   record.budget_use = sums_.budget_use;
@@ -195,6 +201,8 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
   const auto whole = [&](const std::string& name, std::int64_t& number) {
     auto value = static_cast<double>(number);  // exact below 2^53
     visit(name, value);
+    if (!(value >= 0 && value < 9007199254740992.0))
+      fail(ExitCode::kData, "the saved state's 'progress/{}' is {}, not a number of times", name, value);
     number = static_cast<std::int64_t>(value);
   };
   whole("round", round_);
@@ -217,6 +225,7 @@ NamedTensors Training::state() {
   add_tensors(state, "downlink", downlink_.state());
   add_tensors(state, "average", average_.state());
   add_tensors(state, "statistics_average", statistics_average_.state());
+  add_tensors(state, "gradient_average", gradient_average_.state());
   for (const auto& [name, tensor] : aggregator_.state()) {
     state["aggregator/" + name] = Aggregator::has_rows(name, tensor) ? gather(collective_, tensor) : tensor;
   }
@@ -252,7 +261,8 @@ void Training::load_state(const NamedTensors& state) {
   const auto load = [&](const std::string& prefix, auto& part, const std::vector<std::string>& tensors,
                         at::IntArrayRef sizes) {
     for (const auto& tensor : tensors) {
-      if (round_ > 0) (void)find(prefix + "/" + tensor, sizes, at::kFloat);
+      const auto name = prefix + "/" + tensor;
+      if (round_ > 0 || state.contains(name)) (void)find(name, sizes, at::kFloat);
     }
     part.load_state(tensors_below(state, prefix));
   };
@@ -260,6 +270,8 @@ void Training::load_state(const NamedTensors& state) {
   downlink_.load_state(tensors_below(state, "downlink"), parameters_.size(0));
   using Names = std::vector<std::string>;
   load("average", average_, task_.averages() ? Names{"sum"} : Names{}, parameters_.sizes());
+  load("gradient_average", gradient_average_, experiment_.spectrum_rank > 0 ? Names{"sum"} : Names{},
+       parameters_.sizes());
   const auto statistics = task_.statistics();
   load("statistics_average", statistics_average_, statistics.defined() ? Names{"sum"} : Names{},
        statistics.defined() ? statistics.sizes() : at::IntArrayRef());

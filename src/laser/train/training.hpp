@@ -82,12 +82,13 @@ class Training {
   Downlink downlink_;
   WeightAverage average_;
   WeightAverage statistics_average_;
-  at::Tensor parameters_;       // [d]
-  at::Tensor gradients_;        // [K, d]
-  at::Tensor estimate_;         // [d]
-  std::vector<double> losses_;  // [K]
-  std::int64_t round_ = 0;      // done
-  Sums sums_;                   // of the epoch under way
+  WeightAverage gradient_average_;  // of the estimates, where spectra are recorded
+  at::Tensor parameters_;           // [d]
+  at::Tensor gradients_;            // [K, d]
+  at::Tensor estimate_;             // [d]
+  std::vector<double> losses_;      // [K]
+  std::int64_t round_ = 0;          // done
+  Sums sums_;                       // of the epoch under way
   RunSummary summary_;
   double symbols_ = 0;  // of all whole epochs
 };

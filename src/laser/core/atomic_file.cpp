@@ -1,15 +1,16 @@
-#include "laser/record/atomic_file.hpp"
+#include "laser/core/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "laser/core/error.hpp"
+#include "laser/core/system_call.hpp"
 
 namespace laser {
 namespace {
@@ -18,9 +19,10 @@ namespace {
 void sync_folder_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const std::string folder = parent.empty() ? "." : parent;
-  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor =
+      uninterrupted([&] { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (descriptor < 0) fail(ExitCode::kIo, "{}: {}", folder, system_reason(errno));
-  const int result = fsync(descriptor);
+  const int result = uninterrupted([&] { return fsync(descriptor); });
   const int error_number = errno;
   close(descriptor);
   // EINVAL: a file system that can't sync folders; the file itself is safe.
@@ -30,13 +32,12 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-std::string system_reason(int error_number) { return std::generic_category().message(error_number); }
-
 bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
+    if (written == 0) errno = ENOSPC;  // no progress and no reason
+    if (written <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
@@ -54,8 +55,9 @@ AtomicFile::AtomicFile(std::string path, std::uint64_t bytes)
     : path_(std::move(path)),
       temporary_(path_ + ".tmp-" + std::to_string(getpid())),
       bytes_(bytes),
-      descriptor_(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-  if (descriptor_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", path_, system_reason(errno));
+      descriptor_(uninterrupted(
+          [&] { return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); })) {
+  check(descriptor_ >= 0);
 }
 
 AtomicFile::~AtomicFile() {
@@ -68,13 +70,21 @@ void AtomicFile::check(bool succeeded) const {
 }
 
 void AtomicFile::write(std::span<const std::byte> piece) {
+  position_ += piece.size();
+  bytes_ = std::max(bytes_, position_);
   check(write_all(descriptor_, {reinterpret_cast<const char*>(piece.data()), piece.size()}));
 }
 
+void AtomicFile::write_at_start(std::span<const std::byte> piece) {
+  check(lseek(descriptor_, 0, SEEK_SET) == 0);
+  check(write_all(descriptor_, {reinterpret_cast<const char*>(piece.data()), piece.size()}));
+  check(lseek(descriptor_, 0, SEEK_END) >= 0);
+}
+
 void AtomicFile::commit() {
-  check(fsync(descriptor_) == 0);
-  check(close(std::exchange(descriptor_, -1)) == 0);
-  check(rename(temporary_.c_str(), path_.c_str()) == 0);
+  check(uninterrupted([&] { return fsync(descriptor_); }) == 0);
+  check(close(std::exchange(descriptor_, -1)) == 0 || errno == EINTR);
+  check(uninterrupted([&] { return rename(temporary_.c_str(), path_.c_str()); }) == 0);
   temporary_.clear();
   sync_folder_of(path_);
 }

@@ -16,7 +16,8 @@ namespace laser {
 /// changes and nothing stays behind.
 class AtomicFile {
  public:
-  /// Opens a temporary file beside `path`; `bytes` is how many will be written, for the texts of errors.
+  /// Opens a temporary file beside `path`; `bytes` is how many will be written, for the texts of errors (0:
+  /// those so far).
   /// Throws Error (I/O) with the path and the system's reason.
   AtomicFile(std::string path, std::uint64_t bytes);
   ~AtomicFile();
@@ -26,6 +27,9 @@ class AtomicFile {
   /// Writes the next piece. Throws Error (I/O) with path, bytes and the system's reason, as when the disk is
   /// full.
   void write(std::span<const std::byte> piece);
+  /// Writes over the first bytes, which were written before: a header that is known at the end only. Throws
+  /// like `write`.
+  void write_at_start(std::span<const std::byte> piece);
   /// fsync, rename to `path`, fsync of the folder; call it once. Throws Error (I/O) like `write`.
   void commit();
 
@@ -34,6 +38,7 @@ class AtomicFile {
   std::string path_;
   std::string temporary_;
   std::uint64_t bytes_;
+  std::uint64_t position_ = 0;  // bytes written so far
   int descriptor_;
 };
 
@@ -49,8 +54,5 @@ void create_folders(const std::string& folder);
 /// Writes all of `text` to an open file, through interruptions and partial writes; false with errno set on
 /// failure.
 bool write_all(int descriptor, std::string_view text);
-
-/// The system's text for an errno value.
-std::string system_reason(int error_number);
 
 }  // namespace laser
