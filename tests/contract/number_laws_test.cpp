@@ -144,15 +144,22 @@ TEST_P(NumberLaws, WhatIsFiniteStaysFinite) {
   for (const auto& [what, exact] : edge_gradients(layout)) {
     for (const auto& types : kTypes) {
       for (const char* channel : {"awgn", "noiseless"}) {
+        try {
+          validate(algorithm(channel, types));
+        } catch (const Error&) {  // not every compressor has a memory of this type
+          continue;
+        }
         Solo solo(kWorkers);
         Aggregator aggregator(layout, algorithm(channel, types), 1, solo, types.gradients);
         const auto gradients = exact.to(types.gradients);
         const auto said = fmt::format("{} {} {}", what, types.name, channel);
-        for (std::int64_t t = 0; t < kRounds; ++t) {
+        const auto linear = make_compressor(GetParam().options)->traits().linear;
+        // At the end of float32 the memory and another gradient add up to more than it can hold.
+        const std::int64_t rounds = what.ends_with("e+38") ? 1 : kRounds;
+        for (std::int64_t t = 0; t < rounds; ++t) {
           auto estimate = at::full({layout.size}, 7, gradients.options());
           try {
-            // A memory that grows from round to round may leave the type's range: then it is new gradients'
-            // turn.
+            // The last round has nothing but what the memory kept.
             aggregator.round(t, channel[0] == 'n' ? INFINITY : kPower, t < 2 ? gradients : gradients * 0.0,
                              estimate, true);
           } catch (const Error& error) {
@@ -160,7 +167,7 @@ TEST_P(NumberLaws, WhatIsFiniteStaysFinite) {
             break;
           }
           EXPECT_TRUE(at::isfinite(estimate).all().item<bool>()) << said << " in round " << t;
-          if (what.ends_with("zero") && channel[0] == 'n') {
+          if (linear && what.ends_with("zero") && channel[0] == 'n') {
             EXPECT_EQ(estimate.abs().max().item<double>(), 0.0) << said;
           }
         }

@@ -22,7 +22,7 @@ class HostileFiles : public testing::TestWithParam<std::size_t> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Readers, HostileFiles, testing::Range(std::size_t{0}, targets().size()),
-                         [](const auto& info) { return targets()[info.param].name; });
+                         [](const auto& reader) { return targets()[reader.param].name; });
 
 TEST_P(HostileFiles, RightOnesAreRead) {
   const Workplace workplace;

@@ -72,7 +72,7 @@ TEST(AtomicFile, FailedRenameLeavesNoTemporaryFile) {
 TEST(AtomicFile, MissingFolderIsNamed) {
   const Error error = error_of([] { write_file_atomically("/nonexistent/a.txt", "text"); });
   EXPECT_EQ(error.code(), ExitCode::kIo);
-  EXPECT_STREQ(error.what(), "/nonexistent/a.txt: can't write: No such file or directory");
+  EXPECT_STREQ(error.what(), "/nonexistent/a.txt: can't write 4 bytes: No such file or directory");
 }
 
 TEST(RunWriter, WritesARunThatReadsBack) {

@@ -67,13 +67,17 @@ class OneShotLowRank final : public Compressor {
 
  private:
   /// M^T P^ [K, r, n] without reading M again: with P = P^ R, R upper triangular, it is (M^T P) R^-1. Where R
-  /// is so ill-conditioned that this would lose digits, or a column of P^ replaced, M is read again.
+  /// is so ill-conditioned that this would lose digits, or a column of P^ replaced, or where M^T P, of the
+  /// square of M's size, leaves the range of its type, M is read again.
   static at::Tensor right_factor(const at::Tensor& basis, const Factors& products,
                                  const at::Tensor& message) {
     const auto wide = at::bmm(basis, products.left.transpose(1, 2)).to(at::kDouble);  // R [K, r, r]
     const auto diagonal = wide.diagonal(0, 1, 2).abs();
     const auto fine = diagonal.amin(1) > 1e-3 * diagonal.amax(1);  // [K]; false where R is not finite
-    if (!fine.all().item<bool>()) return project_each(basis, message);
+    const auto peak = products.right.abs().amax({1, 2});           // [K]
+    const auto in_range = peak > 1e-30;                            // above the denormal numbers
+    const bool usable = at::isfinite(peak).logical_and(in_range).logical_and(fine).all().item<bool>();
+    if (!usable) return project_each(basis, message);
     const auto type = products.right.scalar_type();
     return at::linalg_solve_triangular(wide.triu().transpose(1, 2), products.right.to(at::kDouble), false)
         .contiguous()

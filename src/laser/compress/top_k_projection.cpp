@@ -131,8 +131,13 @@ class TopKProjection final : public Compressor {
     const double energy = y.to(at::kDouble).pow(2).sum().item<double>();
     const double variance = std::max(0.0, energy - s * noise * noise) / d;  // E ||A x||^2 = ||x||^2
     if (variance == 0) return at::zeros({transposed.size(0)}, y.options());
+    // Both scaled by one power of two, which changes no bit but keeps squares of huge and tiny numbers in
+    // range.
+    int exponent = 0;
+    const double scaled = std::frexp(variance, &exponent), floor = std::ldexp(noise * noise, -exponent);
+    if (floor > 1e30) return at::zeros({transposed.size(0)}, y.options());
     const auto& vectors = constants.at("vectors");
-    const auto weights = variance / (variance * constants.at("values") + noise * noise);
+    const auto weights = scaled / (scaled * constants.at("values") + floor);
     return at::mv(transposed, at::mv(vectors, at::mv(vectors.t(), y) * weights));
   }
 

@@ -48,7 +48,7 @@ struct EpochRecord {
 /// summary.json.
 struct RunSummary {
   std::string status;           // completed | interrupted | failed
-  std::string reason;           // why it failed; empty otherwise
+  std::string reason;           // the error that ended it; empty otherwise
   std::string method;           // sgd zsgd signum randomk sketch adsgd laser, or a name of the user's
   std::string task;             // mnist ...
   std::optional<double> power;  // average budget; absent for a noiseless channel
