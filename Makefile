@@ -1,6 +1,6 @@
 # The front door: a menu without logic. Everything is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run test check build known-answers docs clean
+.PHONY: help run test test-slow check build known-answers docs clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -10,6 +10,9 @@ run: build       ## set up, build, and re-make the paper's Table 4 on the bundle
 
 test:            ## set up, build, and run the tests
 	@scripts/test.sh
+
+test-slow:       ## set up, build, and run the slow tests (an hour)
+	@LABEL=slow scripts/test.sh
 
 check:           ## formatting, include rule (quick)
 	@scripts/check.sh
