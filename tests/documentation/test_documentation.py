@@ -9,6 +9,7 @@ them). What becomes of a command:
     laser theory verify                  with --quick
     laser bench                          asked for a case that there is not: its flags are read, and --only fits some case
     laser data fetch                     without a network: it must get as far as that
+    ctest                                with -N: it must find tests
     make                                 with -n; known-answers runs its program
     lines with > or $(...)               run by bash
     COVERED                              run by the test that stands there; files and flags must exist
@@ -39,7 +40,7 @@ COVERED = [
     (r"(cmake --build BUILD|BUILD/noisy_mean)$", "install"),
     (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
     (r"build/python/bin/python bench/(ddp_buckets|ddp_hook)\.py$", None),  # minutes; read only
-    (r"scripts/(coverage\.sh|mutants\.py)\b", None),  # half an hour and more; read only
+    (r"scripts/(coverage\.sh|mutants\.py|fuzz\.sh)\b", None),  # half an hour and more; read only
     (r"(apt-get install|man) ", None),
 ]
 PLACEHOLDERS = {"DIR": "runs/dir", "RUN": "runs/run", "NAME": "mnist", "METHOD...": "laser zsgd", "TASK": "mnist",
@@ -118,6 +119,9 @@ class Commands(unittest.TestCase):
             return self.check_make(text, arguments)
         if program == "python3":
             return self.run_figures(arguments)
+        if program == "ctest":
+            listed = self.start(program, "-N", *arguments).stdout
+            return self.assertRegex(listed, r"Total Tests: [1-9]", listed)
         if program.startswith("build/release/tests/"):
             return self.assertIn("  ", self.start(program, "--gtest_list_tests", *arguments).stdout)
         self.fail("there is no rule for this command: add one here")
