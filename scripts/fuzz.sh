@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# libFuzzer on one reader of files, or on all one after the other: scripts/fuzz.sh [TARGET|all] [SECONDS]. Needs clang.
+# libFuzzer on one reader of files, or on all one after the other: scripts/fuzz.sh [TARGET|all] [SECONDS]. Needs clang
+# and its runtime (Debian: clang, libclang-rt-14-dev).
 # What it finds stays in build/fuzz/found; the corpus in build/fuzz/corpus grows from small right files.
 set -euo pipefail
 cd "$(dirname "$0")/.."

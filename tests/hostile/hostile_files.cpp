@@ -220,6 +220,13 @@ void add_toml(Collection& all) {
     all.add("toml", "a key with 100,000 dots of " + key, repeated(key + ".", 100'000) + "a = 1");
     all.add("toml", "a table with 100,000 dots of " + key, "[" + repeated(key + ".", 100'000) + "a]");
   }
+  // Letters of the blocks that the parser's tables end in, bare and after strings that are made to look open.
+  for (const std::string letter : {"\xEF\xBB\xB7", "\xE0\xBF\xBF", "\xF0\x90\x80\x80"}) {
+    for (const std::string before : {"", "owa", "rank = 'a\"' ", "a = \"\\\"\" ",
+                                     "x = {a = \"\"\"b\"\"\"\", ", "x = 0\"", "x = \"\"\"\", "}) {
+      all.add("toml", before + "a bare " + letter, before + letter + " = 1\n");
+    }
+  }
   all.add("toml", "many dotted keys in one another",
           "a = " + repeated("[{" + repeated("a.", 60) + "a =\n", 127) + "1" + repeated("}]", 127));
   all.add("toml", "a key twice", "a = 1\na = 2\n");

@@ -187,7 +187,7 @@ std::vector<Target> make_targets() {
   using B = const std::string&;
   const std::string toml =
       "# a run\nmethod = \"laser\"\npower = 10.0\nepochs = 2\nmilestones = [1, 2.5]\nverify_data = true\n"
-      "data_dir = '''/data'''\nlearning_rate = 1e-2\n";
+      "data_dir = '/d\xC3\xA4ta'\nlearning_rate = 1e-2\n";
   return {
       {"toml", {toml}, [](P place, B bytes) { (void)read_settings(place.put("a.toml", bytes)); }},
       {"idx_images", {idx_images()}, [](P place, B bytes) { read_idx_pair(place, bytes, idx_labels()); }},

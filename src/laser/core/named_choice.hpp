@@ -1,9 +1,7 @@
 // Choices that users make by name: a table of (name, value) pairs read in both directions.
 #pragma once
 
-#include <fmt/ranges.h>
-
-#include <ranges>
+#include <string>
 #include <string_view>
 
 #include "laser/core/error.hpp"
@@ -23,11 +21,12 @@ template <class Table, class Value>
 /// The value called `name`. Throws Error (configuration) that says what is unknown and lists the names.
 template <class Table>
 [[nodiscard]] auto parse_choice(const Table& table, std::string_view what, std::string_view name) {
+  std::string names;
   for (const auto& [known, value] : table) {
     if (known == name) return value;
+    names += (names.empty() ? "" : ", ") + std::string(known);
   }
-  fail(ExitCode::kConfiguration, "unknown {} '{}': choose one of {}", what, name,
-       fmt::join(table | std::views::keys, ", "));
+  fail(ExitCode::kConfiguration, "unknown {} '{}': choose one of {}", what, name, names);
 }
 
 }  // namespace laser

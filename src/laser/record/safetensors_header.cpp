@@ -195,7 +195,8 @@ void check_places(HeaderReader& reader, std::span<const std::byte> data) {
             [](auto* a, auto* b) { return *a->second.offsets < *b->second.offsets; });
   std::uint64_t end = 0;
   for (const auto* item : order) {
-    const auto& [name, entry] = *item;
+    const auto& name = item->first;
+    const auto& entry = item->second;
     const auto first = (*entry.offsets)[0], last = (*entry.offsets)[1];
     const auto refuse = [&](const std::string& reason) {
       reader.refuse(fmt::format("{} {}", shown_name(name), reason));

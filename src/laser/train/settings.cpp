@@ -16,28 +16,44 @@ namespace {
 constexpr std::uintmax_t kLargestFile = 1 << 20;
 constexpr int kMostDots = 64;  // of a dotted key
 
-// Before parsing: every dot of a key nests a table, and freeing a million nested tables exhausts the stack. A
-// key with a comma in quotes could hide dots from the count, so a line with quotes may have few dots at all.
-void check_dots(std::string_view text, const std::string& path) {
-  int line = 1, chain = 0, dots = 0;
-  bool quotes = false, comment = false;
-  for (const char c : text) {
+// Before parsing, what the parser itself does not survive: every dot of a key nests a table, and freeing a
+// million nested tables exhausts the stack; a letter beyond ASCII in a bare key can be one that its tables do
+// not know. Neither is needed here, nor are strings in triple quotes, which could hide where a string ends.
+void check_plain(std::string_view text, const std::string& path) {
+  int line = 1, dots = 0;
+  char quote = 0;      // that the string under way began with
+  char before = '\n';  // last letter outside of strings and comments, but for blanks
+  bool comment = false;
+  const auto refuse = [&](const std::string& reason) {
+    fail(ExitCode::kConfiguration, "{} line {}: {}", path, line, reason);
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (c == '\n') {
       ++line;
-      chain = dots = 0;
-      quotes = comment = false;
-    } else if (c == '.') {
-      chain += comment ? 0 : 1;
-      ++dots;
+      dots = quote = 0;
+      comment = false;
+    } else if (comment) {
+      continue;
+    } else if (quote != 0) {
+      if (c == '\\' && quote == '"') ++i;
+      if (c != quote) continue;
+      quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+      if (text.substr(i, 3) == std::string(3, c)) refuse("strings in triple quotes are not used here");
+      if (std::string_view("=,[{.\n").find(before) == std::string_view::npos)
+        refuse("a quote in a wrong place");
+    } else if (c == '#') {
+      comment = true;
     } else if (c == ',') {
-      chain = 0;
+      dots = 0;
+    } else if (c == '.') {
+      if (++dots > kMostDots) refuse(fmt::format("more than {} dots: keys are plain here", kMostDots));
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      refuse("a letter beyond ASCII stands outside of quotes and comments");
     }
-    comment = comment || c == '#';
-    quotes = quotes || c == '"' || c == '\'';
-    if (chain > kMostDots || (quotes && dots > kMostDots)) {
-      fail(ExitCode::kConfiguration, "{} line {}: more than {} dots: keys are plain here", path, line,
-           kMostDots);
-    }
+    if (quote == 0 && !comment && c != ' ' && c != '\t' && c != '\r') before = c;
   }
 }
 
@@ -59,10 +75,13 @@ std::string text_of(const std::string& where, const toml::node& node) {
 
 Settings read_settings(const std::string& path) {
   const auto content = InputFile(path, ExitCode::kConfiguration).text(kLargestFile);
-  check_dots(content, path);
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  const auto skipped = content.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  const auto text = std::string_view(content).substr(skipped);
+  check_plain(text, path);
   Settings settings;
   try {
-    const auto table = toml::parse(content, path);
+    const auto table = toml::parse(text, path);
     for (const auto& [key, node] : table) {
       const auto where = fmt::format("{} line {}", path, node.source().begin.line);
       settings.emplace_back(std::string(key.str()), text_of(where, node));
