@@ -100,6 +100,7 @@ def draw_spectra(plt, summary: dict):
     """Energy share over the epochs: the tensors of the paper's Figure 6 with its values, all others pale behind them.
     None where no run recorded spectra."""
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     from figures import STYLES, band, label_lines, number, plain
 
@@ -129,13 +130,17 @@ def draw_spectra(plt, summary: dict):
     last = max(spectrum["epochs"][-1] for spectrum in spectra)
     if any(spectrum.get("paper") and spectrum["paper"]["epochs"][-1] > 2 * last for spectrum in spectra):
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("Epoch")
     axes.set_ylabel(f"Energy in the {spectra[0]['rank']} largest singular values")
     plain(axes)
     label_lines(axes, ends, 10)
-    handles = [Line2D([], [], color="#555555", linewidth=2.0, label="this code"),
-               Line2D([], [], color="#C9D0D6", linewidth=1.0, label="other tensors")]
+    handles = [Line2D([], [], color="#555555", linewidth=2.0, label="this code")]
+    if len(known) < len(spectra):
+        handles.append(Line2D([], [], color="#C9D0D6", linewidth=1.0, label="other tensors"))
     if any(spectrum.get("paper") for spectrum in spectra):
         handles.append(Line2D([], [], color="#555555", marker="o", fillstyle="none", linestyle=(0, (1.5, 2)),
                               label="paper (8 values, width 64)"))
