@@ -62,6 +62,21 @@ std::string at_epoch(const std::vector<std::int64_t>& epochs, const std::vector<
              : fmt::format("{:.3f}", values[static_cast<std::size_t>(found - epochs.begin())]);
 }
 
+/// " The paper ..., by epoch: ..." of every tensor that its figure has, once.
+std::string paper_values(const std::vector<Spectrum>& spectra) {
+  std::string text;
+  std::set<std::string> told;
+  for (const auto& spectrum : spectra) {
+    if (spectrum.paper.empty() || !told.insert(spectrum.tensor).second) continue;
+    text += (text.empty() ? "" : "; ") + spectrum.tensor;
+    for (std::size_t i = 0; i < spectrum.paper.size(); ++i) {
+      text += fmt::format("{}{:.2f} ({})", i == 0 ? " " : ", ", spectrum.paper[i], spectrum.paper_epochs[i]);
+    }
+  }
+  return text.empty() ? ""
+                      : " The paper's Figure 6 (8 values, width 64; in brackets the epoch): " + text + ".";
+}
+
 }  // namespace
 
 std::vector<Spectrum> spectra_of(const std::vector<Group>& groups) {
@@ -105,7 +120,7 @@ Table spectra_table(const std::vector<Spectrum>& spectra) {
   table.caption = fmt::format(
       "Share of the squared norm of each tensor's average gradient, seen as a matrix, in its {} largest "
       "singular "
-      "values, after an epoch (paper: in 8, at its epochs; Figure 6).",
+      "values, after an epoch.",
       spectra.front().rank);
   table.header = {"Tensor"};
   const auto shown = shown_epochs(epochs);
@@ -114,13 +129,8 @@ Table spectra_table(const std::vector<Spectrum>& spectra) {
     TableLine line{labels.size() > 1 ? spectrum.label + ", " + spectrum.tensor : spectrum.tensor, {}};
     for (const auto epoch : shown) line.cells.push_back({at_epoch(spectrum.epochs, spectrum.mean, epoch)});
     table.lines.push_back(std::move(line));
-    if (spectrum.paper.empty()) continue;
-    std::string values;
-    for (std::size_t i = 0; i < spectrum.paper.size(); ++i) {
-      values += fmt::format("{}{:.2f} ({})", i == 0 ? "" : ", ", spectrum.paper[i], spectrum.paper_epochs[i]);
-    }
-    table.lines.push_back({"  paper (epoch)", {{values}}, true});
   }
+  table.caption += paper_values(spectra);
   return table;
 }
 
