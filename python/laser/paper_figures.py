@@ -68,7 +68,8 @@ def draw_beside_paper(plt, summary: dict):
     for axes, curves, title, divisor in zip(panels, (ours, theirs), titles, (1, factor if along == "power" else 1)):
         entries = [{"method": c["method"], "label": c["label"], "power": 0} for c in curves]
         styles = {one["label"]: one for one in series_of(entries)}
-        opacity = dict(zip(sorted({c["power"] or 0 for c in curves}), shades(len({c["power"] or 0 for c in curves}))))
+        powers = sorted({c["power"] or 0 for c in curves})
+        opacity = dict(zip(powers, shades(len(powers))))
         ends = []
         for curve in curves:
             style = styles[curve["label"]]
