@@ -6,6 +6,7 @@
 #include "help.hpp"
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/memory.hpp"
 #include "laser/train/versions.hpp"
 #include "signals.hpp"
 #include "theory.hpp"
@@ -46,6 +47,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  laser::keep_freed_memory();
   laser::install_signal_handlers();
   try {
     const int code = run(argc, argv);

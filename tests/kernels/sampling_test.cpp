@@ -35,7 +35,7 @@ TEST(FillWords, EqualsRandomWordOnEveryTarget) {
 
 TEST(SampleWithoutReplacement, EqualsSortingAllIndices) {
   std::uint32_t round = 0;
-  for (const std::int64_t population : {1, 2, 7, 100, 2048, 2049, 7840}) {
+  for (const std::int64_t population : {1, 2, 7, 100, 2048, 2049, 7840, 140000}) {
     for (const double share : {0.0, 0.01, 0.1, 0.2, 0.5, 0.8, 0.99, 1.0}) {
       const auto count = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(population)));
       const StreamKey key = stream(round++);
@@ -82,38 +82,31 @@ TEST(SampleWithoutReplacement, RefusesImpossibleCounts) {
   EXPECT_THROW(sample_without_replacement(stream(0), std::int64_t{1} << 31, 4), std::logic_error);
 }
 
-TEST(Sketch, BucketAndSignOfAWord) {
-  EXPECT_EQ(sketch_bucket(0, 10), 0u);
-  EXPECT_EQ(sketch_bucket(0xFFFFFFFFu, 10), 9u);
-  EXPECT_EQ(sketch_bucket(0x80000000u, 10), 5u);
-  EXPECT_EQ(sketch_sign(0xFFFFFFFEu), 1);
-  EXPECT_EQ(sketch_sign(1), -1);
-}
-
 template <class T>
-class SketchOf : public testing::Test {};
+class Coordinates : public testing::Test {};
 using Reals = testing::Types<float, double>;
-TYPED_TEST_SUITE(SketchOf, Reals);
+TYPED_TEST_SUITE(Coordinates, Reals);
 
-TYPED_TEST(SketchOf, SumsSignedEntriesAndReadsThemBack) {
+TYPED_TEST(Coordinates, AreTakenPutBackAndCleared) {
   using T = TypeParam;
-  constexpr std::size_t kSize = 1000, kBuckets = 37;
-  std::vector<std::uint32_t> words(kSize);
-  fill_words(words, stream(3));
-  std::vector<T> x(kSize), buckets(kBuckets, T{1}), expected(kBuckets, T{1}), back(kSize);
-  for (std::size_t j = 0; j < kSize; ++j) {
-    x[j] = static_cast<T>(j % 17) - T{8};
-    const auto bucket =
-        static_cast<std::size_t>(std::floor(static_cast<double>(words[j]) * 0x1p-32 * kBuckets));
-    expected[bucket] += words[j] % 2 == 1 ? -x[j] : x[j];
-  }
-  sketch(x.data(), kSize, words, std::span<T>(buckets));
-  EXPECT_EQ(buckets, expected);  // sums of small integers: exact
-  unsketch<T>(buckets, words, back.data());
-  for (std::size_t j = 0; j < kSize; ++j) {
-    const auto bucket =
-        static_cast<std::size_t>(std::floor(static_cast<double>(words[j]) * 0x1p-32 * kBuckets));
-    ASSERT_EQ(back[j], words[j] % 2 == 1 ? -expected[bucket] : expected[bucket]);
+  // Beyond a piece and beyond a run, and none at all.
+  for (const auto& [population, count] :
+       {std::pair{10, 0}, {10, 10}, {1, 1}, {5000, 999}, {200000, 40000}, {700000, 140001}}) {
+    const auto indices = sample_without_replacement(stream(7), population, count);
+    std::vector<T> x(static_cast<std::size_t>(population)), taken(indices.size()), back(x.size(), T{5});
+    std::iota(x.begin(), x.end(), T{1});
+    gather(x.data(), indices, taken.data());
+    std::vector<T> expected(x.size(), T{0}), cleared = x;
+    for (std::size_t j = 0; j < indices.size(); ++j) {
+      const auto at = static_cast<std::size_t>(indices[j]);
+      ASSERT_EQ(taken[j], x[at]) << population << ' ' << j;
+      expected[at] = x[at];
+      cleared[at] = 0;
+    }
+    scatter<T>(taken.data(), indices, back);
+    EXPECT_EQ(back, expected) << population;
+    clear_at(indices, x.data());
+    EXPECT_EQ(x, cleared) << population;
   }
 }
 

@@ -12,7 +12,7 @@
 #include "laser/collective/collective.hpp"
 #include "laser/compress/elementwise.hpp"
 #include "laser/core/error.hpp"
-#include "laser/kernels/sampling.hpp"
+#include "laser/kernels/sketching.hpp"
 
 namespace laser::known_answers {
 namespace {
@@ -302,23 +302,21 @@ Json sketch_randomk(const Json& inputs) {
   for (std::int64_t i = 0; i < workers; ++i) {
     const auto row = vectors[i].contiguous();
     const std::span<const double> values(row.data_ptr<double>(), static_cast<std::size_t>(d));
-    sketch<double>(values.data(), d, words, {buckets[i].data_ptr<double>(), b});
+    sketch<double>(values.data(), words, {buckets[i].data_ptr<double>(), b});
     top.push_back(largest_entries(values, inputs.at("topk").get<std::int64_t>()));
   }
   const auto mean = buckets.mean(0);
   auto decoded = at::empty({d}, at::kDouble);
   unsketch<double>({mean.data_ptr<double>(), b}, words, decoded.data_ptr<double>());
-  const auto indices = at::tensor(inputs.at("randk_indices").get<std::vector<std::int64_t>>(), at::kLong);
+  const auto indices = at::tensor(inputs.at("randk_indices").get<std::vector<std::int32_t>>(), at::kInt);
   const auto messages = vectors.unsqueeze(1);  // [k, 1, d]
   auto memory = vectors.clone().unsqueeze(2);  // [k, d, 1]
   clear_coordinates(memory, indices);
-  return {
-      {"sketch_norms", json_of(norms_of(buckets))},
-      {"sketch_mean", json_of(mean)},
-      {"sketch_decoded", json_of(decoded)},
-      {"randk_decoded", json_of(spread_coordinates(take_coordinates(messages, indices).mean(0), indices, d))},
-      {"randk_e0", json_of(memory[0].view({-1}))},
-      {"topk_indices", top}};
+  auto spread = at::empty({d}, at::kDouble);
+  spread_coordinates(take_coordinates(messages, indices).mean(0), indices, spread);
+  return {{"sketch_norms", json_of(norms_of(buckets))}, {"sketch_mean", json_of(mean)},
+          {"sketch_decoded", json_of(decoded)},         {"randk_decoded", json_of(spread)},
+          {"randk_e0", json_of(memory[0].view({-1}))},  {"topk_indices", top}};
 }
 
 }  // namespace

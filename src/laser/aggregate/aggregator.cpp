@@ -29,6 +29,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       feedback_(algorithm.feedback),
       receiver_(algorithm.receiver),
+      receiver_exponent_(algorithm.receiver_exponent),
       worker_momentum_(algorithm.worker_momentum),
       draws_per_tensor_(algorithm.fading_draw == "tensor" && channel_->fades()),
       participation_(algorithm.participation),
@@ -97,6 +98,7 @@ void Aggregator::open(Round& round, double scale) {
     const auto gradient = slice(round.inputs, l);
     auto& exchange = round.exchanges[l];
     exchange.layer = &layout_.layers[l];
+    exchange.place = slice(round.estimate, l);
     exchange.index = static_cast<std::uint32_t>(l);
     exchange.seed = seed_;
     exchange.round = round.index;
@@ -280,10 +282,10 @@ void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass
     receive(round, sending, pass);
     if (receiver_ == "matched") {
       const auto& link = round.link(l);
-      round.weights[l] = matched_weight(sending.noisy, sending.norms, link.active);
+      round.weights[l] = matched_weight(sending.noisy, sending.norms, link.active, receiver_exponent_);
     }
     decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, sending.noisy);
-    if (decoded[l].estimate.defined()) slice(round.estimate, l).copy_(decoded[l].estimate);
+    if (decoded[l].estimate.defined()) decoded[l].write(slice(round.estimate, l));
   });
   std::vector<ProductTensor> products;
   for (auto& sending : sendings) {
@@ -293,6 +295,7 @@ void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass
     if (result.factors.defined()) products.push_back({result.factors, slice(round.estimate, l)});
     if (round.diagnosed) {
       if (!round.clean.defined()) round.clean = at::zeros_like(round.estimate);
+      round.exchanges[l].place = at::Tensor();
       tensors_[l].compressor->decode(round.exchanges[l], pass, sending.clean).write(slice(round.clean, l));
     }
     tensors_[l].shared = std::move(result.shared);
@@ -325,7 +328,13 @@ void Aggregator::transmit(const Round& round, Sending& sending) {
     const auto count = static_cast<std::size_t>(block.size(1));
     const auto scales = std::span(sending.scales).subspan(first, count);
     const auto norms = columns_of(known, groups, first, count);
-    sending.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_));
+    // Of what is sent as it is, the sum is the estimate: it is formed where that belongs.
+    const auto& exchange = round.exchanges[sending.tensor];
+    at::Tensor place;
+    if (tensors_[sending.tensor].compressor->traits().exact &&
+        exchange.place.scalar_type() == block.scalar_type())
+      place = exchange.place.view({1, -1});
+    sending.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place));
     if (round.diagnosed || receiver_ == "mmse_genie") {
       sending.exact.push_back(superpose_symbols(block, scales, norms, first_worker, ChannelMode::kFast).sum);
     }

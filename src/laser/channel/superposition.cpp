@@ -81,7 +81,8 @@ void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, 
 }
 
 OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
-                        std::span<const double> norms, std::int64_t first, ChannelMode mode) {
+                        std::span<const double> norms, std::int64_t first, ChannelMode mode,
+                        at::Tensor place) {
   const auto workers = symbols.size(0);
   const auto count = groups.size();
   OnAir result{{}, std::vector<double>(static_cast<std::size_t>(workers), 0.0)};
@@ -108,6 +109,14 @@ OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition
     const auto weights = factor_tensor(symbols, groups, first,
                                        [](const Superposition& s, std::size_t i) { return s.weight(i); });
     result.sum = (symbols * weights).sum(0);
+  } else if (place.defined() && place.sizes() == symbols[0].sizes() &&
+             place.scalar_type() == symbols.scalar_type()) {
+    if (workers == 1) {
+      at::mul_out(place, symbols[0], at::scalar_tensor(weight, symbols.options()));
+    } else {
+      at::sum_out(place, symbols, 0).mul_(weight);
+    }
+    result.sum = place;
   } else {
     result.sum = workers == 1 ? symbols[0] * weight : symbols.sum(0).mul_(weight);
   }

@@ -42,9 +42,11 @@ struct OnAir {
 };
 
 /// Adds up the symbols [K, C, D] of the local workers, the first of which is worker `first` of k. `groups`
-/// [C] are the scales, `norms` [K, C] the local workers' group norms.
+/// [C] are the scales, `norms` [K, C] the local workers' group norms. The sum may be formed in `place` [C,
+/// D], if given.
 OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
-                        std::span<const double> norms, std::int64_t first, ChannelMode mode);
+                        std::span<const double> norms, std::int64_t first, ChannelMode mode,
+                        at::Tensor place = {});
 
 /// Turns the sum over all workers into the decoded block [C, D]: adds noise and scales back, in place.
 void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, ChannelMode mode,

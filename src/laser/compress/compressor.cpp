@@ -21,7 +21,7 @@ void Decoded::write(at::Tensor out) const {
   if (factors.defined()) {
     const ProductTensor product{factors, std::move(out)};
     write_products(std::span(&product, 1));
-  } else {
+  } else if (estimate.data_ptr() != out.data_ptr()) {  // else it was written in place
     out.copy_(estimate);
   }
 }

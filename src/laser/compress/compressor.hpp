@@ -58,6 +58,7 @@ struct Exchange {
   Factors products;                         // of the message, as asked for by projection()
   std::vector<double> norms;                // [K] ||M_i||, where whoever formed the message knows them
   NamedTensors scratch;                     // lives for this round
+  at::Tensor place;  // [m, n] contiguous, where decode may write its estimate; undefined: nowhere
   /// The stream for `purpose` at this round and tensor.
   [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {
     return {seed, purpose, static_cast<std::uint32_t>(round), index, unit};

@@ -1,11 +1,11 @@
 // Count-mean sketch (spec 4): C[c] = sum over the coordinates of bucket c, each with its sign. Coordinate j
 // reads back S(j) C[I(j)], without rescaling. Buckets and signs are hashed from the stream, fresh each round
-// and tensor.
+// and tensor (kernels/sketching.hpp).
 #include <ATen/ATen.h>
 
 #include "laser/compress/elementwise.hpp"
 #include "laser/core/tensor_span.hpp"
-#include "laser/kernels/sampling.hpp"
+#include "laser/kernels/sketching.hpp"
 
 namespace laser {
 namespace {
@@ -17,48 +17,42 @@ class CountSketch final : public Compressor {
   [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
 
   Message encode(Exchange& exchange, int) const override {
-    const auto size = exchange.layer->size;
-    const auto words = hash_words(exchange);
+    const auto size = exchange.layer->size, count = kept_coordinates(size, factor_);
     const auto flat = flat_symbols(exchange.message);
-    auto buckets = at::zeros({flat.size(0), 1, kept_coordinates(size, factor_)}, flat.options());
-    for (std::int64_t i = 0; i < flat.size(0); ++i) {
-      with_span(flat[i][0], [&](auto values) {
-        using T = element_of<decltype(values)>;
-        auto out = buckets[i][0];
-        sketch<T>(values.data(), size, words, {out.data_ptr<T>(), static_cast<std::size_t>(out.numel())});
-      });
-    }
+    LASER_CHECK(flat.size(2) == 1 || flat.stride(2) == 1);
+    auto buckets = at::empty({flat.size(0), 1, count}, flat.options());
+    with_span(buckets, [&](auto out) {
+      using T = element_of<decltype(out)>;
+      sketch_rows<T>(flat.data_ptr<T>(), static_cast<std::size_t>(flat.size(0)),
+                     static_cast<std::size_t>(flat.stride(0)), static_cast<std::size_t>(size),
+                     exchange.key(Purpose::kSketch), out);
+    });
     exchange.scratch["buckets"] = buckets;
     return {{buckets}, Message::Split::kByNorm, {}};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    const auto estimate = read_back(received[0].values.view({-1}), hash_words(exchange));
+    const auto estimate = room_for_estimate(exchange, received[0].values.options());
+    read_back(received[0].values.view({-1}), exchange, estimate);
     return {in_layer_shape(estimate, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
-    const auto words = hash_words(exchange);
     const auto& buckets = exchange.scratch.at("buckets");
+    const auto own = at::empty({exchange.layer->size}, buckets.options());
     for (std::int64_t i = 0; i < memory.size(0); ++i) {
-      memory[i].sub_(in_layer_shape(read_back(buckets[i][0], words), *exchange.layer));
+      read_back(buckets[i][0], exchange, own);
+      memory[i].sub_(in_layer_shape(own, *exchange.layer));
     }
   }
 
  private:
-  static std::vector<std::uint32_t> hash_words(const Exchange& exchange) {
-    std::vector<std::uint32_t> words(static_cast<std::size_t>(exchange.layer->size));
-    fill_words(words, exchange.key(Purpose::kSketch));
-    return words;
-  }
-
-  static at::Tensor read_back(const at::Tensor& buckets, std::span<const std::uint32_t> words) {
-    auto out = at::empty({static_cast<std::int64_t>(words.size())}, buckets.options());
-    with_span(buckets, [&](auto in) {
-      using T = element_of<decltype(in)>;
-      unsketch<T>(in, words, out.data_ptr<T>());
+  static void read_back(const at::Tensor& buckets, const Exchange& exchange, const at::Tensor& out) {
+    with_span(out, [&](auto to) {
+      using T = element_of<decltype(to)>;
+      const std::span<const T> from(buckets.data_ptr<T>(), static_cast<std::size_t>(buckets.numel()));
+      unsketch_row<T>(from, exchange.key(Purpose::kSketch), to);
     });
-    return out;
   }
 
   double factor_;

@@ -17,11 +17,14 @@ at::Tensor flat_symbols(const at::Tensor& message);
 /// A received group [1, d] in the shape of the tensor, [m, n].
 at::Tensor in_layer_shape(const at::Tensor& values, const Layer& layer);
 
-/// The symbols [K, 1, d] at `indices` [b]: [K, 1, b].
+/// Room for an estimate [d] of the type that `options` name: the exchange's place where there is one.
+at::Tensor room_for_estimate(const Exchange& exchange, const at::TensorOptions& options);
+
+/// The symbols [K, 1, d] at `indices` [b] (int32, ascending): [K, 1, b].
 at::Tensor take_coordinates(const at::Tensor& symbols, const at::Tensor& indices);
 
-/// The inverse at the server: [d] with `values` (b numbers) at `indices`, 0 elsewhere.
-at::Tensor spread_coordinates(const at::Tensor& values, const at::Tensor& indices, std::int64_t size);
+/// The inverse at the server: `values` (b numbers) at `indices` of `out` [d], 0 elsewhere.
+void spread_coordinates(const at::Tensor& values, const at::Tensor& indices, const at::Tensor& out);
 
 /// memory [K, m, n] is zeroed at the flat `indices` [b].
 void clear_coordinates(at::Tensor& memory, const at::Tensor& indices);

@@ -13,6 +13,12 @@ at::Tensor in_layer_shape(const at::Tensor& values, const Layer& layer) {
   return values.reshape({layer.rows, layer.columns});
 }
 
+at::Tensor room_for_estimate(const Exchange& exchange, const at::TensorOptions& options) {
+  const auto& place = exchange.place;
+  const bool fits = place.defined() && place.dtype() == options.dtype() && place.device() == options.device();
+  return fits ? place.view({-1}) : at::empty({exchange.layer->size}, options);
+}
+
 namespace {
 
 class Identity final : public Compressor {

@@ -13,11 +13,11 @@
 namespace laser {
 namespace {
 
-/// In one pass; plain LibTorch operations take four.
-at::Tensor signs_of(const at::Tensor& values) {
+/// In one pass; plain LibTorch operations take four. `signs` is contiguous and as large as `values`.
+void write_signs(const at::Tensor& values, const at::Tensor& signs) {
   constexpr std::size_t kPiece = 1 << 16;
   const auto flat = values.contiguous();
-  auto signs = at::empty(values.sizes(), values.options());
+  LASER_CHECK(signs.is_contiguous() && signs.numel() == flat.numel());
   with_span(flat, [&](auto from) {
     using T = std::remove_const_t<element_of<decltype(from)>>;
     auto* to = signs.data_ptr<T>();
@@ -30,7 +30,6 @@ at::Tensor signs_of(const at::Tensor& values) {
         },
         pieces > 1);
   });
-  return signs;
 }
 
 class Sign final : public Compressor {
@@ -39,7 +38,8 @@ class Sign final : public Compressor {
 
   Message encode(Exchange& exchange, int) const override {
     auto& signs = exchange.scratch["signs"];
-    signs = signs_of(exchange.message);
+    signs = at::empty(exchange.message.sizes(), exchange.message.options());
+    write_signs(exchange.message, signs);
     // The norm is known: no pass over the signs.
     const std::vector<double> norms(static_cast<std::size_t>(signs.size(0)),
                                     std::sqrt(static_cast<double>(exchange.layer->size)));
@@ -47,7 +47,9 @@ class Sign final : public Compressor {
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    return {in_layer_shape(signs_of(received[0].values), *exchange.layer), {}, *exchange.shared};
+    const auto estimate = room_for_estimate(exchange, received[0].values.options());
+    write_signs(received[0].values, estimate);
+    return {in_layer_shape(estimate, *exchange.layer), {}, *exchange.shared};
   }
 
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {

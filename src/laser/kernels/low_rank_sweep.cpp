@@ -138,7 +138,7 @@ class PieceSweep {
     const std::uint16_t* random[kRows];
     for (std::size_t r = 0; r < kRows; ++r) {
       const std::size_t at = (row + r) * m_.columns + c;
-      fill_words(std::span(words[r], tile.columns / 2 + 1), m_.rounding, at / 2);
+      fill_words(std::span(words[r], (at % 2 + tile.columns + 1) / 2), m_.rounding, at / 2);
       random[r] = reinterpret_cast<const std::uint16_t*>(words[r]) + at % 2;
     }
     round_tile(tile, Rows<Bfloat16>{m_.memory + row * m_.columns + c, m_.columns}, random);

@@ -7,41 +7,37 @@
 #include <numeric>
 
 #include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
+#include "laser/kernels/word_filter.hpp"
 
 namespace laser {
 namespace {
 
 constexpr std::int64_t kMaxPopulation = std::numeric_limits<std::int32_t>::max();
 
-/// Indices with small words: (word, index) packed so that comparing keys compares words first, then indices.
-struct Candidates {
-  std::vector<std::uint64_t> keys;      // of all words below the high threshold, in order of their index
-  std::vector<std::uint64_t> boundary;  // those of them that are not below the low threshold
+constexpr std::size_t kPiece = std::size_t{1} << 17;   // coordinates: a piece of work
+constexpr std::size_t kRun = 2048;                     // words that are in the first-level cache at a time
+constexpr std::size_t kSerial = std::size_t{1} << 15;  // numbers: less is not worth waking threads for
+
+/// A coordinate's word and the coordinate, so that comparing keys compares words first.
+using Key = std::uint64_t;
+
+/// What a piece of the coordinates holds.
+struct Tally {
+  std::size_t below = 0;      // words below the low threshold
+  std::vector<Key> boundary;  // those from it on that are below the high one, ascending by coordinate
 };
 
-Candidates collect(const StreamKey& key, std::int64_t population, std::uint64_t low, std::uint64_t high) {
-  constexpr std::int64_t kChunk = 2048;
-  std::array<std::uint32_t, kChunk> words;
-  Candidates found;
-  const double expected = static_cast<double>(high) * 0x1p-32 * static_cast<double>(population);
-  found.keys.resize(static_cast<std::size_t>(1.02 * expected) + 2 * kChunk);
-  std::size_t kept = 0;
-  for (std::int64_t first = 0; first < population; first += kChunk) {
-    const std::int64_t length = std::min(kChunk, population - first);
-    fill_words({words.data(), static_cast<std::size_t>(length)}, key, static_cast<std::uint64_t>(first));
-    if (found.keys.size() < kept + kChunk) found.keys.resize(2 * kept + kChunk);
-    // Written always, kept sometimes: no branch to mispredict.
-    for (std::int64_t i = 0; i < length; ++i) {
-      const std::uint64_t word = words[static_cast<std::size_t>(i)];
-      found.keys[kept] = (word << 32) | static_cast<std::uint64_t>(first + i);
-      kept += word < high ? 1 : 0;
-    }
+/// Calls use(first, words) for the words of a piece, a run at a time.
+template <class Use>
+void for_words(std::size_t piece, std::size_t population, const StreamKey& key, const Use& use) {
+  std::array<std::uint32_t, kRun> words;
+  const std::size_t end = std::min(population, (piece + 1) * kPiece);
+  for (std::size_t first = piece * kPiece; first < end; first += kRun) {
+    const std::span run(words.data(), std::min(kRun, end - first));
+    fill_words(run, key, first);
+    use(static_cast<std::uint32_t>(first), std::span<const std::uint32_t>(run));
   }
-  found.keys.resize(kept);
-  for (const std::uint64_t k : found.keys) {
-    if ((k >> 32) >= low) found.boundary.push_back(k);
-  }
-  return found;
 }
 
 /// share * 2^32, limited to [0, 2^32]; words below it are kept.
@@ -49,58 +45,132 @@ std::uint64_t word_threshold(double share) {
   return static_cast<std::uint64_t>(std::clamp(share, 0.0, 1.0) * 0x1p32);
 }
 
+constexpr std::size_t pieces_of(std::size_t count) { return (count + kPiece - 1) / kPiece; }
+
 }  // namespace
 
 std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::int64_t population,
                                                      std::int64_t count, double margin) {
   LASER_CHECK(population >= 0 && population <= kMaxPopulation && count >= 0 && count <= population &&
               margin >= 0);
-  std::vector<std::int32_t> chosen;
+  std::vector<std::int32_t> chosen(static_cast<std::size_t>(count));
   if (count == 0) return chosen;
-  const auto expected = static_cast<double>(count);
-  const auto total = static_cast<double>(population);
+  const auto all = static_cast<std::size_t>(population), wanted = chosen.size();
+  const bool parallel = all > kSerial;
+  const auto expected = static_cast<double>(count), total = static_cast<double>(population);
+  std::vector<Tally> tallies(pieces_of(all));
   // The count-th smallest word is near count / population; only words about there have to be put in order.
   // The margin grows until it holds that word; at the default 8 standard deviations the first pass
   // practically always does.
+  Key last = 0;
   for (double width = margin * (std::sqrt(expected) + 2);; width = 2 * width + 16) {
     const std::uint64_t low = word_threshold((expected - width) / total);
     const std::uint64_t high = word_threshold((expected + width) / total);
-    Candidates found = collect(key, population, low, high);
-    const auto certain = static_cast<std::int64_t>(found.keys.size() - found.boundary.size());
-    if (certain >= count || static_cast<std::int64_t>(found.keys.size()) < count) continue;
-    const auto last = found.boundary.begin() + (count - certain - 1);
-    std::nth_element(found.boundary.begin(), last, found.boundary.end());
-    chosen.reserve(static_cast<std::size_t>(count));
-    for (const std::uint64_t k : found.keys) {
-      if (k <= *last) chosen.push_back(static_cast<std::int32_t>(k & 0xFFFFFFFFu));
+    for_each_piece(
+        tallies.size(),
+        [&](std::size_t p) {
+          auto& tally = tallies[p];
+          tally = {};
+          for_words(p, all, key, [&](std::uint32_t first, std::span<const std::uint32_t> words) {
+            std::array<std::uint32_t, kRun> between;
+            const auto [below, found] = tally_words(words, low, high, between.data());
+            tally.below += below;
+            for (std::size_t j = 0; j < found; ++j)
+              tally.boundary.push_back(Key{words[between[j]]} << 32 | (first + between[j]));
+          });
+        },
+        parallel);
+    std::size_t certain = 0;
+    std::vector<Key> boundary;
+    for (const auto& tally : tallies) {
+      certain += tally.below;
+      boundary.insert(boundary.end(), tally.boundary.begin(), tally.boundary.end());
     }
-    return chosen;
+    if (certain >= wanted || certain + boundary.size() < wanted) continue;
+    const auto place = boundary.begin() + static_cast<std::ptrdiff_t>(wanted - certain - 1);
+    std::nth_element(boundary.begin(), place, boundary.end());
+    last = *place;
+    break;
   }
+  // How many each piece has is known now, and with it where they go.
+  std::vector<std::size_t> offsets;
+  std::size_t offset = 0;
+  for (const auto& tally : tallies) {
+    offsets.push_back(offset);
+    offset += tally.below + static_cast<std::size_t>(std::ranges::count_if(
+                                tally.boundary, [&](Key boundary) { return boundary <= last; }));
+  }
+  LASER_CHECK(offset == wanted);
+  for_each_piece(
+      tallies.size(),
+      [&](std::size_t p) {
+        auto* out = chosen.data() + offsets[p];
+        for_words(p, all, key, [&](std::uint32_t first, std::span<const std::uint32_t> words) {
+          std::array<std::uint32_t, kRun> kept;
+          // Words equal to the last one count up to its coordinate.
+          const auto limit = last >> 32;
+          const auto found = words_up_to(words, static_cast<std::uint32_t>(limit), kept.data());
+          for (std::size_t j = 0; j < found; ++j) {
+            const auto coordinate = first + kept[j];
+            if (words[kept[j]] == limit && coordinate > (last & 0xFFFFFFFFu)) continue;
+            *out++ = static_cast<std::int32_t>(coordinate);
+          }
+        });
+      },
+      parallel);
+  return chosen;
 }
 
 template <class T>
-void sketch(const T* x, std::int64_t size, std::span<const std::uint32_t> words, std::span<T> buckets) {
-  LASER_CHECK(static_cast<std::int64_t>(words.size()) == size && !buckets.empty() &&
-              buckets.size() <= static_cast<std::size_t>(kMaxPopulation));
-  const auto count = static_cast<std::uint32_t>(buckets.size());
-  for (std::size_t j = 0; j < words.size(); ++j) {
-    buckets[sketch_bucket(words[j], count)] += static_cast<T>(sketch_sign(words[j])) * x[j];
-  }
+void gather(const T* x, std::span<const std::int32_t> indices, T* out) {
+  for_each_piece(
+      pieces_of(indices.size()),
+      [&](std::size_t p) {
+        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
+        for (std::size_t j = p * kPiece; j < end; ++j) out[j] = x[indices[j]];
+      },
+      indices.size() > kSerial);
 }
 
 template <class T>
-void unsketch(std::span<const T> buckets, std::span<const std::uint32_t> words, T* out) {
-  LASER_CHECK(!buckets.empty() && buckets.size() <= static_cast<std::size_t>(kMaxPopulation));
-  const auto count = static_cast<std::uint32_t>(buckets.size());
-  for (std::size_t j = 0; j < words.size(); ++j) {
-    out[j] = static_cast<T>(sketch_sign(words[j])) * buckets[sketch_bucket(words[j], count)];
-  }
+void scatter(const T* values, std::span<const std::int32_t> indices, std::span<T> out) {
+  if (indices.empty()) return std::fill(out.begin(), out.end(), T{0});
+  for_each_piece(
+      pieces_of(indices.size()),
+      [&](std::size_t p) {
+        // The zeros up to a run's last number first, then its numbers, while these are in the cache.
+        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
+        std::size_t zeroed = p == 0 ? 0 : static_cast<std::size_t>(indices[p * kPiece]);
+        for (std::size_t first = p * kPiece; first < end; first += kRun) {
+          const std::size_t next = std::min(end, first + kRun);
+          const std::size_t to =
+              next == indices.size() ? out.size() : static_cast<std::size_t>(indices[next]);
+          std::fill(out.begin() + static_cast<std::ptrdiff_t>(zeroed),
+                    out.begin() + static_cast<std::ptrdiff_t>(to), T{0});
+          zeroed = to;
+          for (std::size_t j = first; j < next; ++j) out[static_cast<std::size_t>(indices[j])] = values[j];
+        }
+      },
+      indices.size() > kSerial);
 }
 
-template void sketch(const float*, std::int64_t, std::span<const std::uint32_t>, std::span<float>);
-template void sketch(const double*, std::int64_t, std::span<const std::uint32_t>, std::span<double>);
-template void unsketch(std::span<const float>, std::span<const std::uint32_t>, float*);
-template void unsketch(std::span<const double>, std::span<const std::uint32_t>, double*);
+template <class T>
+void clear_at(std::span<const std::int32_t> indices, T* out) {
+  for_each_piece(
+      pieces_of(indices.size()),
+      [&](std::size_t p) {
+        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
+        for (std::size_t j = p * kPiece; j < end; ++j) out[indices[j]] = T{0};
+      },
+      indices.size() > kSerial);
+}
+
+template void gather(const float*, std::span<const std::int32_t>, float*);
+template void gather(const double*, std::span<const std::int32_t>, double*);
+template void scatter(const float*, std::span<const std::int32_t>, std::span<float>);
+template void scatter(const double*, std::span<const std::int32_t>, std::span<double>);
+template void clear_at(std::span<const std::int32_t>, float*);
+template void clear_at(std::span<const std::int32_t>, double*);
 
 namespace reference {
 

@@ -1,8 +1,5 @@
-// Random words in bulk, random subsets and permutations, and the count-mean sketch.
-//
-// Random-K draws its coordinates with sample_without_replacement(); the sketch's buckets and signs are the
-// words of a stream. Everything is a function of its stream (core/random.hpp); nothing here draws normals
-// (normal.hpp does).
+// Random words in bulk, and random subsets: Random-K draws its coordinates with sample_without_replacement().
+// Everything is a function of its stream (core/random.hpp); nothing here draws normals (normal.hpp does).
 #pragma once
 
 #include <cstdint>
@@ -18,26 +15,22 @@ void fill_words(std::span<std::uint32_t> out, const StreamKey& key, std::uint64_
 
 /// `count` different indices below `population` (< 2^31), ascending, every subset equally likely: the indices
 /// whose words are the smallest, ties going to the lower index (spec 4, Random-K). Time O(population), memory
-/// O(count). `margin`, in standard deviations, only sets how many candidates a first pass keeps; the result
-/// does not depend on it.
+/// O(count), on all threads. `margin`, in standard deviations, only sets how many candidates a first pass
+/// keeps; the result does not depend on it.
 std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::int64_t population,
                                                      std::int64_t count, double margin = 8);
 
-/// Bucket of a coordinate with random word `word`, below `buckets` (< 2^31): its high bits.
-inline std::uint32_t sketch_bucket(std::uint32_t word, std::uint32_t buckets) {
-  return static_cast<std::uint32_t>((std::uint64_t{word} * buckets) >> 32);
-}
-
-/// Sign of a coordinate with random word `word`: -1 if its lowest bit is set, else +1.
-inline int sketch_sign(std::uint32_t word) { return 1 - 2 * static_cast<int>(word & 1u); }
-
-/// buckets[bucket(j)] += sign(j) x[j] for j = 0 .. size - 1 in this order (spec 4, sketch); words: [size].
+/// out[j] = x[indices[j]] for ascending indices; out: [indices.size()].
 template <class T>
-void sketch(const T* x, std::int64_t size, std::span<const std::uint32_t> words, std::span<T> buckets);
+void gather(const T* x, std::span<const std::int32_t> indices, T* out);
 
-/// out[j] = sign(j) buckets[bucket(j)] for every word (spec 4, sketch); out: [words.size()].
+/// The inverse: out[indices[j]] = values[j] for ascending indices, all other numbers 0.
 template <class T>
-void unsketch(std::span<const T> buckets, std::span<const std::uint32_t> words, T* out);
+void scatter(const T* values, std::span<const std::int32_t> indices, std::span<T> out);
+
+/// out[indices[j]] = 0.
+template <class T>
+void clear_at(std::span<const std::int32_t> indices, T* out);
 
 namespace reference {
 
