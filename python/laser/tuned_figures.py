@@ -22,6 +22,7 @@ OWN = {
     "laser_momentum": {"color": "#7A1117", "marker": "X"},
     "zsgd_matched": {"color": "#0B7A75", "marker": "P"},
     "zsgd_momentum": {"color": "#1F4E9E", "marker": "X"},
+    "zsgd_adaptive": {"color": "#6A3D9A", "marker": "*"},
 }
 
 

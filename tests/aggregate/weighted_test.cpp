@@ -126,6 +126,26 @@ TEST(WorkerMomentum, SendsTheAverageOfTheGradients) {
   EXPECT_LT(relative_difference(estimates[4], expected), 1e-12);
 }
 
+// The exponent tempers the weight: (1 + lambda)^-a, from nothing at all to the matched weight.
+TEST(Weighted, ExponentTempersTheWeight) {
+  const auto estimate_with = [](double exponent) {
+    auto algorithm = method("zsgd_adaptive");
+    algorithm.worker_momentum = 0;
+    algorithm.receiver_exponent = exponent;
+    Solo solo(kWorkers);
+    Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
+    return contract::run_rounds(aggregator, kWorkers, 0, 1, 10.0)[0];
+  };
+  const auto plain = estimate_with(0), matched = estimate_with(1), tempered = estimate_with(0.4);
+  for (const auto& layer : small_layout().layers) {
+    const auto part = [&layer](const at::Tensor& flat) { return flat.narrow(0, layer.offset, layer.size); };
+    const double weight = (part(matched).norm() / part(plain).norm()).item<double>();
+    EXPECT_LT(weight, 0.9) << "noise matters here";
+    EXPECT_LT(relative_difference(part(tempered), part(plain) * std::pow(weight, 0.4)), 1e-12) << layer.name;
+  }
+  EXPECT_EQ(method("zsgd_adaptive").receiver_exponent, 0.4);
+}
+
 TEST(Presence, CountsAreExactAndEveryWorkerIsAsLikely) {
   std::vector<int> counts(10, 0);
   for (std::uint32_t t = 0; t < 5000; ++t) {

@@ -48,6 +48,11 @@ TEST(Experiment, AMethodOfOurOwnBringsItsServerAndSettingsOverrideIt) {
   EXPECT_DOUBLE_EQ(e.algorithm.worker_momentum, 0.99);
   EXPECT_DOUBLE_EQ(resolve({{"method", "laser_matched"}, {"learning_rate", "0.2"}}).learning_rate, 0.2);
   EXPECT_EQ(resolve({{"method", "laser_matched"}}).algorithm.receiver, "matched");
+  // Younger than published runs: at its default it is no part of their hashes.
+  EXPECT_EQ(experiment_hash(resolve({{"method", "laser_matched"}, {"receiver_exponent", "1"}})),
+            experiment_hash(resolve({{"method", "laser_matched"}})));
+  EXPECT_NE(experiment_hash(resolve({{"method", "laser_matched"}, {"receiver_exponent", "0.5"}})),
+            experiment_hash(resolve({{"method", "laser_matched"}})));
 }
 
 TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
@@ -62,7 +67,7 @@ TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
   EXPECT_EQ(error_of({{"power", "nan"}}), "power = 'nan' is not a number");
   EXPECT_EQ(error_of({{"method", "lazer"}}),
             "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd, "
-            "laser_matched, zsgd_matched, zsgd_momentum, laser_momentum (did you mean "
+            "laser_matched, zsgd_matched, zsgd_momentum, zsgd_adaptive, laser_momentum (did you mean "
             "'laser'?)");
   EXPECT_NE(error_of({{"power_levels", "[1, 2]"}}).find("power_policy = 'constant'"), std::string::npos);
   EXPECT_NE(error_of({{"power_policy", "custom"}, {"power_levels", "[1, 2]"}}), "no error");

@@ -116,6 +116,7 @@ class Aggregator {
   ChannelMode mode_;
   std::string feedback_;
   std::string receiver_;
+  double receiver_exponent_;
   double worker_momentum_;
   bool draws_per_tensor_;
   double participation_;

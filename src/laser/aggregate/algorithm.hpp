@@ -19,6 +19,7 @@ struct Algorithm {
   std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   std::string receiver = "unbiased";     // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
+  double receiver_exponent = 1;          // a: the matched weight is w^a, w = 1/(1 + lambda)
   std::string channel = "awgn";          // a name of channel/
   std::string channel_mode = "fast";     // fast | physical (spec 1.2)
   FadingOptions fading;
@@ -42,6 +43,7 @@ struct Recipe {
   std::string receiver = "unbiased";
   double worker_momentum = 0;
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
+  double receiver_exponent = 1;
 };
 
 /// The paper's methods, in the order of its tables, and then this project's own (docs/beyond.md).

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace laser {
 
@@ -23,7 +24,7 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
 }
 
 double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
-                      std::span<const char> active) {
+                      std::span<const char> active, double exponent) {
   double noise = 0, signal = 0, count = 0;
   for (const auto& block : blocks) {
     for (const double sigma : block.noise_std)
@@ -35,7 +36,7 @@ double matched_weight(std::span<const Reception> blocks, std::span<const double>
     count += 1;
     for (const double norm : norms.subspan(i * groups, groups)) signal += norm * norm;
   }
-  return signal > 0 ? 1 / (1 + noise * count / signal) : 1.0;
+  return signal > 0 ? std::pow(1 + noise * count / signal, -exponent) : 1.0;
 }
 
 }  // namespace laser

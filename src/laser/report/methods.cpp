@@ -8,7 +8,7 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kMethods
     {"laser_momentum", "LASER, worker momentum"},
     {"zsgd_matched", "Z-SGD, matched"},
     {"zsgd_momentum", "Z-SGD, worker momentum"},
+    {"zsgd_adaptive", "Z-SGD, adaptive step"},
     {"sgd", "SGD"},
 }};
 

@@ -110,6 +110,9 @@ void describe(OptionList& list, Experiment& e) {
   list.add_choice(
       "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
       "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
+  list.group("round", [&a] { return a.receiver == "matched" && a.receiver_exponent != 1; });
+  list.add_real("receiver_exponent", a.receiver_exponent, 0, 1, false, "",
+                "a: the matched weight is (1 + noise / signal)^-a");
   list.group("round", [&a] { return a.worker_momentum != 0; });
   list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
                 "beta: a worker sends u <- beta u + (1 - beta) g, not g");
