@@ -53,6 +53,26 @@ TEST_P(CompressorLaws, OneWorkerUsesItsWholeBudget) {
   EXPECT_NEAR(report.energy[0], kPower, 1e-9 * kPower);
 }
 
+// A setting that changes what is sent must be told in the table: a run is called by the settings that it
+// uses.
+TEST_P(CompressorLaws, SettingsThatChangeTheSymbolsAreTold) {
+  const auto symbols_with = [](CompressorOptions options) {
+    Solo solo(1);
+    Aggregator aggregator(small_layout(), algorithm_of(options), 1, solo, at::kDouble);
+    auto estimate = at::zeros({aggregator.layout().size}, at::kDouble);
+    const auto gradients = random_gradients(1, aggregator.layout().size, 0);
+    return aggregator.round(0, kPower, gradients, estimate).symbols;
+  };
+  auto ranked = GetParam().options, factored = GetParam().options;
+  ranked.rank += 1;
+  factored.compression_factor /= 2;
+  const auto before = symbols_with(GetParam().options);
+  const std::pair<const char*, CompressorOptions> changes[] = {{"rank", ranked},
+                                                               {"compression_factor", factored}};
+  for (const auto& [setting, options] : changes)
+    EXPECT_EQ(symbols_with(options) != before, uses_setting(options.name, setting)) << setting;
+}
+
 TEST_P(CompressorLaws, PhysicalAndFastModeAgree) {
   at::Tensor estimates[2];
   for (int i = 0; i < 2; ++i) {

@@ -1,8 +1,11 @@
 // A run folder is written whole or the user is told; nothing that was there is lost.
 #include "laser/record/writer.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -43,6 +46,19 @@ TEST(AtomicFile, ReplacesAndLeavesNoTemporaryFile) {
   write_file_atomically(folder / "a.txt", "new");
   EXPECT_EQ(read_file(folder / "a.txt"), "new");
   EXPECT_EQ(names_in(folder.path()), Names{"a.txt"});
+}
+
+TEST(AtomicFile, RemovesWhatKilledWritersLeftBehind) {
+  const TemporaryFolder folder;
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);  // from here on no process has this number
+  const auto left = fmt::format("a.txt.tmp-{}", child), living = fmt::format("a.txt.tmp-{}", getppid()),
+             other = fmt::format("b.txt.tmp-{}", child);
+  for (const auto& name : {left, living, other, std::string("a.txt.tmp-x1"), std::string("a.txt.tmp-")})
+    write_file(folder / name, "half");
+  write_file_atomically(folder / "a.txt", "new");
+  EXPECT_EQ(names_in(folder.path()), (Names{"a.txt", "a.txt.tmp-", living, "a.txt.tmp-x1", other}));
 }
 
 TEST(AtomicFile, FullDiskKeepsTheOldFileAndLeavesNoTemporaryFile) {

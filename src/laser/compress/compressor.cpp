@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "laser/compress/elementwise.hpp"
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/error.hpp"
@@ -46,14 +48,29 @@ void subtract_product(at::Tensor& memory, const Factors& factors) {
 
 const std::vector<CompressorEntry>& compressors() {
   static const std::vector<CompressorEntry> table{
-      {"identity", "the gradient as it is (Z-SGD)", make_identity},
-      {"low_rank", "PowerSGD's thin factors P Q^T (LASER)", make_low_rank},
-      {"random_k", "random coordinates, the same at every worker (Random-K)", make_random_k},
-      {"count_sketch", "count-mean sketch of shared random buckets and signs (Sketching)", make_count_sketch},
-      {"sign", "signs, decoded by noisy majority vote (Signum)", make_sign},
-      {"top_k_projection", "Gaussian projection of the largest entries (A-DSGD)", make_top_k_projection},
+      {"identity", "the gradient as it is (Z-SGD)", make_identity, {}},
+      {"low_rank", "PowerSGD's thin factors P Q^T (LASER)", make_low_rank, {"rank"}},
+      {"random_k",
+       "random coordinates, the same at every worker (Random-K)",
+       make_random_k,
+       {"compression_factor"}},
+      {"count_sketch",
+       "count-mean sketch of shared random buckets and signs (Sketching)",
+       make_count_sketch,
+       {"compression_factor"}},
+      {"sign", "signs, decoded by noisy majority vote (Signum)", make_sign, {}},
+      {"top_k_projection",
+       "Gaussian projection of the largest entries (A-DSGD)",
+       make_top_k_projection,
+       {"compression_factor"}},
   };
   return table;
+}
+
+bool uses_setting(const std::string& name, const std::string& setting) {
+  return std::ranges::any_of(compressors(), [&](const CompressorEntry& entry) {
+    return entry.name == name && std::ranges::count(entry.settings, setting) > 0;
+  });
 }
 
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options) {

@@ -138,6 +138,7 @@ struct CompressorEntry {
   std::string name;
   std::string sentence;
   std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
+  std::vector<std::string> settings;  // `rank` and `compression_factor`, where it reads them
 };
 
 /// exchange.products for a message that is there already: what a round does on the way.
@@ -148,6 +149,9 @@ void subtract_product(at::Tensor& memory, const Factors& factors);
 
 /// All compressors.
 const std::vector<CompressorEntry>& compressors();
+
+/// Whether the compressor `name` reads the setting: only then is it a part of what a run is called by.
+bool uses_setting(const std::string& name, const std::string& setting);
 
 /// The compressor that `options.name` names. Throws Error (configuration) naming the known ones.
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <utility>
 
@@ -28,6 +30,25 @@ void sync_folder_of(const std::string& path) {
   // EINVAL: a file system that can't sync folders; the file itself is safe.
   if (result != 0 && error_number != EINVAL)
     fail(ExitCode::kIo, "{}: {}", folder, system_reason(error_number));
+}
+
+/// Removes temporary files of `path` whose writers were killed before they could: their number is no process
+/// of this machine any more.
+void remove_leftovers(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path place(path), folder = place.has_parent_path() ? place.parent_path() : fs::path(".");
+  const std::string prefix = place.filename().string() + ".tmp-";
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    pid_t writer = 0;
+    if (!name.starts_with(prefix)) continue;
+    const char* last = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + prefix.size(), last, writer);
+    if (error != std::errc() || stop != last || writer <= 0) continue;
+    if (kill(writer, 0) != 0 && errno == ESRCH) unlink(entry->path().c_str());
+  }
 }
 
 }  // namespace
@@ -87,6 +108,7 @@ void AtomicFile::commit() {
   check(uninterrupted([&] { return rename(temporary_.c_str(), path_.c_str()); }) == 0);
   temporary_.clear();
   sync_folder_of(path_);
+  remove_leftovers(path_);
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {

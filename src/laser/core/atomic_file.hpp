@@ -30,7 +30,8 @@ class AtomicFile {
   /// Writes over the first bytes, which were written before: a header that is known at the end only. Throws
   /// like `write`.
   void write_at_start(std::span<const std::byte> piece);
-  /// fsync, rename to `path`, fsync of the folder; call it once. Throws Error (I/O) like `write`.
+  /// fsync, rename to `path`, fsync of the folder; removes what writers of `path` that were killed left
+  /// behind. Call it once. Throws Error (I/O) like `write`.
   void commit();
 
  private:

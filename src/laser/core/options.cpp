@@ -139,6 +139,7 @@ void OptionList::add_real_list(const std::string& name, std::vector<double>& var
   auto& option = add(name, Option::Kind::kRealList, unit, "[a, b, ...]", sentence);
   const auto text_of = [&variable] {
     std::vector<std::string> parts;
+    parts.reserve(variable.size());
     for (const double value : variable) parts.push_back(number_text(value));
     return fmt::format("[{}]", fmt::join(parts, ", "));
   };

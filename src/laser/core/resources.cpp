@@ -14,7 +14,7 @@ std::filesystem::path resource_root() {
   }
   std::error_code ignored;
   const auto program = fs::read_symlink("/proc/self/exe", ignored);
-  const auto installed = program.parent_path().parent_path() / "share" / "laser";
+  auto installed = program.parent_path().parent_path() / "share" / "laser";
   if (fs::is_directory(installed)) return installed;
   if (fs::is_directory(LASER_SOURCE_DIR)) return LASER_SOURCE_DIR;
   fail(ExitCode::kData,

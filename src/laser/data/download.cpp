@@ -15,6 +15,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/core/sha256.hpp"
+#include "laser/core/system_call.hpp"
 #include "laser/data/transfer.hpp"
 
 namespace laser {
@@ -29,9 +30,9 @@ constexpr milliseconds kLongestWait{30000};
 class Part {
  public:
   explicit Part(const fs::path& destination)
-      : destination_(destination.string()),
-        path_(destination_ + ".part"),
-        descriptor_(open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+      : destination_(destination.string()), path_(destination_ + ".part"), descriptor_(uninterrupted([&] {
+          return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        })) {
     if (descriptor_ < 0) refuse("can't write");
     if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       close(descriptor_);
@@ -59,12 +60,14 @@ class Part {
     }
   }
   void clear() {
-    if (ftruncate(descriptor_, 0) != 0) refuse("can't write");
+    if (uninterrupted([&] { return ftruncate(descriptor_, 0); }) != 0) refuse("can't write");
     size_ = 0;
   }
   [[nodiscard]] std::string sha256() const { return sha256_hex(MappedFile(path_).bytes()); }
   void put_in_place() {
-    if (fsync(descriptor_) != 0 || rename(path_.c_str(), destination_.c_str()) != 0) refuse("can't write");
+    if (uninterrupted([&] { return fsync(descriptor_); }) != 0) refuse("can't write");
+    if (uninterrupted([&] { return rename(path_.c_str(), destination_.c_str()); }) != 0)
+      refuse("can't write");
     placed_ = true;
   }
 

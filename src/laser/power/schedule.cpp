@@ -32,7 +32,8 @@ void rescale_to_mean(std::vector<double>& budgets, double average) {
 std::vector<double> step_up(std::int64_t periods, double average) {
   std::vector<double> budgets(static_cast<std::size_t>(periods));
   for (std::int64_t t = 0; t < periods; ++t) {
-    budgets[static_cast<std::size_t>(t)] = static_cast<double>(5 * t / periods + 1);
+    const std::int64_t level = 5 * t / periods + 1;
+    budgets[static_cast<std::size_t>(t)] = static_cast<double>(level);
   }
   // The levels 1..5 have mean 3 only if 5 divides T; otherwise the spec's factor nu restores the mean.
   rescale_to_mean(budgets, average);

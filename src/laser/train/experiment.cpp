@@ -39,8 +39,9 @@ void describe_compressor(OptionList& list, CompressorOptions& o) {
   const auto low_rank = [&o] { return o.name == "low_rank"; };
   list.group("compressor");
   list.add_choice("compressor", o.name, entry_names(compressors()), "what is sent instead of the gradient");
-  list.group("compressor", low_rank);
+  list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
   list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
+  list.group("compressor", low_rank);
   list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
                   "order in which the factors P and Q are sent");
   list.add_flag("warm_start", o.warm_start, "start from the last factors, not from random ones");
@@ -53,9 +54,7 @@ void describe_compressor(OptionList& list, CompressorOptions& o) {
   list.add_real("phase_share", o.phase_share, 0.01, 0.99, false, "", "share of the budget for sending P");
   list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "one_shot"; });
   list.add_flag("canonical", o.canonical, "send thin SVD factors (orthogonal rank-one terms)");
-  list.group("compressor", [&o] {
-    return o.name == "random_k" || o.name == "count_sketch" || o.name == "top_k_projection";
-  });
+  list.group("compressor", [&o] { return uses_setting(o.name, "compression_factor"); });
   list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
   list.group("compressor", [&o] { return o.name == "top_k_projection"; });
   list.add_choice("decoder", o.decoder, {"pinv", "lmmse", "amp"}, "how the projections are decoded");
