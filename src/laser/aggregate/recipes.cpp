@@ -35,8 +35,8 @@ const std::vector<Recipe>& recipes() {
       {"sketch", "count-mean sketch", "count_sketch", "none", "comp_norm"},
       {"adsgd", "Gaussian projection of the top-K entries", "top_k_projection", "local", "comp_norm"},
       {"sgd", "exact mean of the gradients", "identity", "none", "norm", "noiseless"},
-          // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C under
-      // low-rank factors.
+      // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C
+      // with low-rank factors.
       {"laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
        "low_rank", "weighted", "comp_norm", "awgn", "matched", 0, 0.1},
       {"zsgd_matched", "raw gradients, likewise", "identity", "weighted", "norm", "awgn", "matched", 0, 0.1},
