@@ -17,9 +17,9 @@ namespace laser {
 void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vector<double>& noise_std,
                 bool genie);
 
-/// The matched weight w = (1 + lambda)^-exponent of a block: lambda = sum_c D_c sigma_c^2 / mean_i sum_c N_ic^2
-/// over the active workers, the noise against the energy of one worker's message (docs/beyond.md). It uses
-/// only `norms` [k, groups] that the server knows anyway; 1 where nothing was sent.
+/// The matched weight w = (1 + lambda)^-exponent of a block: lambda = sum_c D_c sigma_c^2 / mean_i sum_c
+/// N_ic^2 over the active workers, the noise against the energy of one worker's message (docs/beyond.md). It
+/// uses only `norms` [k, groups] that the server knows anyway; 1 where nothing was sent.
 double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
                       std::span<const char> active, double exponent = 1);
 
