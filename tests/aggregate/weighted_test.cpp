@@ -54,8 +54,8 @@ TEST(Weighted, UncompressedMemoryIsWhatTheWeightLeftOut) {
   const auto gradients = random_gradients(kWorkers, small_layout().size, 0);
   auto estimate = at::zeros({small_layout().size}, at::kDouble);
   aggregator.round(0, 200.0, gradients, estimate);
-  for (std::size_t l = 0; l < small_layout().layers.size(); ++l) {
-    const auto& layer = small_layout().layers[l];
+  const auto layout = small_layout();
+  for (const auto& layer : layout.layers) {
     const auto squares = gradients.narrow(1, layer.offset, layer.size).pow(2).sum(1);
     const double energy = 200.0 / static_cast<double>(small_layout().layers.size());
     const double lambda = static_cast<double>(layer.size) * squares.max().item<double>() /
@@ -137,7 +137,8 @@ TEST(Weighted, ExponentTempersTheWeight) {
     return contract::run_rounds(aggregator, kWorkers, 0, 1, 10.0)[0];
   };
   const auto plain = estimate_with(0), matched = estimate_with(1), tempered = estimate_with(0.4);
-  for (const auto& layer : small_layout().layers) {
+  const auto layout = small_layout();
+  for (const auto& layer : layout.layers) {
     const auto part = [&layer](const at::Tensor& flat) { return flat.narrow(0, layer.offset, layer.size); };
     const double weight = (part(matched).norm() / part(plain).norm()).item<double>();
     EXPECT_LT(weight, 0.9) << "noise matters here";
