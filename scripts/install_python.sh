@@ -12,5 +12,5 @@ own=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 "$LASER_PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$own/build_environment.pth"
 dirname "$TORCH_DIR" >>"$own/build_environment.pth"
 "$LASER_PYTHON" -m pip --python "$python" install -q --disable-pip-version-check --no-build-isolation --no-deps \
-  -C build-dir=build/release . >build/python.log 2>&1 || { tail -n 30 build/python.log >&2; exit 1; }
+  --config-settings build-dir=build/release . >build/python.log 2>&1 || { tail -n 30 build/python.log >&2; exit 1; }
 "$python" -c 'import laser; print("laser-ota", laser.__version__, "for torch", laser._build.TORCH)'
