@@ -4,6 +4,7 @@ target_sources(train_learning_rate_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/tr
 laser_test(train/experiment_test TORCH LINK laser_train)
 laser_test(train/trainer_test TORCH LINK laser_train)
 laser_test(train/soak_test TORCH LABEL slow LINK laser_train)
+set_tests_properties(train_soak_test PROPERTIES RUN_SERIAL ON)  # it compares times
 laser_test(train/spectrum_test TORCH LINK laser_train)
 laser_test(train/workers_test TORCH LINK laser_train)
 laser_test(train/tuning_test TORCH LINK laser_train)
