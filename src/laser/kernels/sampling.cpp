@@ -9,6 +9,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/word_filter.hpp"
+#include "laser/kernels/word_runs.hpp"
 
 namespace laser {
 namespace {
@@ -16,7 +17,6 @@ namespace {
 constexpr std::int64_t kMaxPopulation = std::numeric_limits<std::int32_t>::max();
 
 constexpr std::size_t kPiece = std::size_t{1} << 17;   // coordinates: a piece of work
-constexpr std::size_t kRun = 2048;                     // words that are in the first-level cache at a time
 constexpr std::size_t kSerial = std::size_t{1} << 15;  // numbers: less is not worth waking threads for
 
 /// A coordinate's word and the coordinate, so that comparing keys compares words first.
@@ -28,24 +28,19 @@ struct Tally {
   std::vector<Key> boundary;  // those from it on that are below the high one, ascending by coordinate
 };
 
-/// Calls use(first, words) for the words of a piece, a run at a time.
-template <class Use>
-void for_words(std::size_t piece, std::size_t population, const StreamKey& key, const Use& use) {
-  std::array<std::uint32_t, kRun> words;
-  const std::size_t end = std::min(population, (piece + 1) * kPiece);
-  for (std::size_t first = piece * kPiece; first < end; first += kRun) {
-    const std::span run(words.data(), std::min(kRun, end - first));
-    fill_words(run, key, first);
-    use(static_cast<std::uint32_t>(first), std::span<const std::uint32_t>(run));
-  }
-}
-
 /// share * 2^32, limited to [0, 2^32]; words below it are kept.
 std::uint64_t word_threshold(double share) {
   return static_cast<std::uint64_t>(std::clamp(share, 0.0, 1.0) * 0x1p32);
 }
 
 constexpr std::size_t pieces_of(std::size_t count) { return (count + kPiece - 1) / kPiece; }
+
+/// Calls work(p, begin, end) for all pieces of `count` numbers, side by side where they are many.
+template <class Work>
+void for_ranges(std::size_t count, const Work& work) {
+  const auto piece = [&](std::size_t p) { work(p, p * kPiece, std::min(count, (p + 1) * kPiece)); };
+  for_each_piece(pieces_of(count), piece, count > kSerial);
+}
 
 }  // namespace
 
@@ -56,7 +51,6 @@ std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::
   std::vector<std::int32_t> chosen(static_cast<std::size_t>(count));
   if (count == 0) return chosen;
   const auto all = static_cast<std::size_t>(population), wanted = chosen.size();
-  const bool parallel = all > kSerial;
   const auto expected = static_cast<double>(count), total = static_cast<double>(population);
   std::vector<Tally> tallies(pieces_of(all));
   // The count-th smallest word is near count / population; only words about there have to be put in order.
@@ -66,20 +60,17 @@ std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::
   for (double width = margin * (std::sqrt(expected) + 2);; width = 2 * width + 16) {
     const std::uint64_t low = word_threshold((expected - width) / total);
     const std::uint64_t high = word_threshold((expected + width) / total);
-    for_each_piece(
-        tallies.size(),
-        [&](std::size_t p) {
-          auto& tally = tallies[p];
-          tally = {};
-          for_words(p, all, key, [&](std::uint32_t first, std::span<const std::uint32_t> words) {
-            std::array<std::uint32_t, kRun> between;
-            const auto [below, found] = tally_words(words, low, high, between.data());
-            tally.below += below;
-            for (std::size_t j = 0; j < found; ++j)
-              tally.boundary.push_back(Key{words[between[j]]} << 32 | (first + between[j]));
-          });
-        },
-        parallel);
+    for_ranges(all, [&](std::size_t p, std::size_t begin, std::size_t end) {
+      auto& tally = tallies[p];
+      tally = {};
+      for_words(key, begin, end - begin, [&](std::size_t at, std::span<const std::uint32_t> words) {
+        std::array<std::uint32_t, kWordRun> between;
+        const auto [below, found] = tally_words(words, low, high, between.data());
+        tally.below += below;
+        for (std::size_t j = 0; j < found; ++j)
+          tally.boundary.push_back(Key{words[between[j]]} << 32 | (begin + at + between[j]));
+      });
+    });
     std::size_t certain = 0;
     std::vector<Key> boundary;
     for (const auto& tally : tallies) {
@@ -101,68 +92,52 @@ std::vector<std::int32_t> sample_without_replacement(const StreamKey& key, std::
                                 tally.boundary, [&](Key boundary) { return boundary <= last; }));
   }
   LASER_CHECK(offset == wanted);
-  for_each_piece(
-      tallies.size(),
-      [&](std::size_t p) {
-        auto* out = chosen.data() + offsets[p];
-        for_words(p, all, key, [&](std::uint32_t first, std::span<const std::uint32_t> words) {
-          std::array<std::uint32_t, kRun> kept;
-          // Words equal to the last one count up to its coordinate.
-          const auto limit = last >> 32;
-          const auto found = words_up_to(words, static_cast<std::uint32_t>(limit), kept.data());
-          for (std::size_t j = 0; j < found; ++j) {
-            const auto coordinate = first + kept[j];
-            if (words[kept[j]] == limit && coordinate > (last & 0xFFFFFFFFu)) continue;
-            *out++ = static_cast<std::int32_t>(coordinate);
-          }
-        });
-      },
-      parallel);
+  for_ranges(all, [&](std::size_t p, std::size_t begin, std::size_t end) {
+    auto* out = chosen.data() + offsets[p];
+    for_words(key, begin, end - begin, [&](std::size_t at, std::span<const std::uint32_t> words) {
+      std::array<std::uint32_t, kWordRun> kept;
+      // Words equal to the last one count up to its coordinate.
+      const auto limit = last >> 32;
+      const auto found = words_up_to(words, static_cast<std::uint32_t>(limit), kept.data());
+      for (std::size_t j = 0; j < found; ++j) {
+        const auto coordinate = begin + at + kept[j];
+        if (words[kept[j]] == limit && coordinate > (last & 0xFFFFFFFFu)) continue;
+        *out++ = static_cast<std::int32_t>(coordinate);
+      }
+    });
+  });
   return chosen;
 }
 
 template <class T>
 void gather(const T* x, std::span<const std::int32_t> indices, T* out) {
-  for_each_piece(
-      pieces_of(indices.size()),
-      [&](std::size_t p) {
-        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
-        for (std::size_t j = p * kPiece; j < end; ++j) out[j] = x[indices[j]];
-      },
-      indices.size() > kSerial);
+  for_ranges(indices.size(), [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t j = begin; j < end; ++j) out[j] = x[indices[j]];
+  });
 }
 
 template <class T>
 void scatter(const T* values, std::span<const std::int32_t> indices, std::span<T> out) {
   if (indices.empty()) return std::fill(out.begin(), out.end(), T{0});
-  for_each_piece(
-      pieces_of(indices.size()),
-      [&](std::size_t p) {
-        // The zeros up to a run's last number first, then its numbers, while these are in the cache.
-        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
-        std::size_t zeroed = p == 0 ? 0 : static_cast<std::size_t>(indices[p * kPiece]);
-        for (std::size_t first = p * kPiece; first < end; first += kRun) {
-          const std::size_t next = std::min(end, first + kRun);
-          const std::size_t to =
-              next == indices.size() ? out.size() : static_cast<std::size_t>(indices[next]);
-          std::fill(out.begin() + static_cast<std::ptrdiff_t>(zeroed),
-                    out.begin() + static_cast<std::ptrdiff_t>(to), T{0});
-          zeroed = to;
-          for (std::size_t j = first; j < next; ++j) out[static_cast<std::size_t>(indices[j])] = values[j];
-        }
-      },
-      indices.size() > kSerial);
+  for_ranges(indices.size(), [&](std::size_t p, std::size_t begin, std::size_t end) {
+    // The zeros up to a run's last number first, then its numbers, while these are in the cache.
+    std::size_t zeroed = p == 0 ? 0 : static_cast<std::size_t>(indices[begin]);
+    for (std::size_t first = begin; first < end; first += kWordRun) {
+      const std::size_t next = std::min(end, first + kWordRun);
+      const std::size_t to = next == indices.size() ? out.size() : static_cast<std::size_t>(indices[next]);
+      std::fill(out.begin() + static_cast<std::ptrdiff_t>(zeroed),
+                out.begin() + static_cast<std::ptrdiff_t>(to), T{0});
+      zeroed = to;
+      for (std::size_t j = first; j < next; ++j) out[static_cast<std::size_t>(indices[j])] = values[j];
+    }
+  });
 }
 
 template <class T>
 void clear_at(std::span<const std::int32_t> indices, T* out) {
-  for_each_piece(
-      pieces_of(indices.size()),
-      [&](std::size_t p) {
-        const std::size_t end = std::min(indices.size(), (p + 1) * kPiece);
-        for (std::size_t j = p * kPiece; j < end; ++j) out[indices[j]] = T{0};
-      },
-      indices.size() > kSerial);
+  for_ranges(indices.size(), [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t j = begin; j < end; ++j) out[indices[j]] = T{0};
+  });
 }
 
 template void gather(const float*, std::span<const std::int32_t>, float*);

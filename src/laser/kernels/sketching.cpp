@@ -1,13 +1,12 @@
 #include "laser/kernels/sketching.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "laser/core/error.hpp"
 #include "laser/core/parallel.hpp"
-#include "laser/kernels/sampling.hpp"
 #include "laser/kernels/simd_targets.hpp"
+#include "laser/kernels/word_runs.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "laser/kernels/sketching.cpp"
@@ -111,23 +110,11 @@ HWY_EXPORT(unsketch_floats);
 
 namespace {
 
-constexpr std::size_t kRun = 2048;                     // words that are in the first-level cache at a time
 constexpr std::size_t kSerial = std::size_t{1} << 15;  // numbers: less is not worth waking threads for
 
 std::uint32_t checked_count(std::size_t buckets) {
   LASER_CHECK(buckets > 0 && buckets <= std::numeric_limits<std::int32_t>::max());
   return static_cast<std::uint32_t>(buckets);
-}
-
-/// Calls use(first, words) for the words of a part, a run at a time; `first` counts from the part's.
-template <class Use>
-void for_words(const SketchPart& part, const StreamKey& key, const Use& use) {
-  std::array<std::uint32_t, kRun> words;
-  for (std::size_t first = 0; first < part.size; first += kRun) {
-    const std::span run(words.data(), std::min(kRun, part.size - first));
-    fill_words(run, key, part.first + first);
-    use(first, std::span<const std::uint32_t>(run));
-  }
 }
 
 }  // namespace
@@ -183,7 +170,7 @@ void sketch_rows(const T* x, std::size_t workers, std::size_t stride, std::size_
         const auto& part = parts[piece % parts.size()];
         const auto own = buckets.subspan(i * width + part.first_bucket, part.buckets);
         std::fill(own.begin(), own.end(), T{0});
-        for_words(part, key, [&](std::size_t first, std::span<const std::uint32_t> words) {
+        for_words(key, part.first, part.size, [&](std::size_t first, std::span<const std::uint32_t> words) {
           sketch(x + i * stride + part.first + first, words, own);
         });
       },
@@ -198,7 +185,7 @@ void unsketch_row(std::span<const T> buckets, const StreamKey& key, std::span<T>
       [&](std::size_t p) {
         const auto& part = parts[p];
         const auto own = buckets.subspan(part.first_bucket, part.buckets);
-        for_words(part, key, [&](std::size_t first, std::span<const std::uint32_t> words) {
+        for_words(key, part.first, part.size, [&](std::size_t first, std::span<const std::uint32_t> words) {
           unsketch(own, words, out.data() + part.first + first);
         });
       },
