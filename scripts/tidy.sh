@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy (.clang-tidy says which checks) over our sources, or over the files given: tidy.sh [FILE...]. Needs clang-tidy, libomp-dev and
-# what `make build` has set up. Most of an hour for all of them on two cores: every file parses LibTorch's headers anew.
+# clang-tidy (.clang-tidy says which checks) over our sources, or over the files given: tidy.sh [FILE...]. Needs clang-tidy,
+# libomp-dev and what `make build` has set up. A file takes 10 to 20 s of a processor: it parses LibTorch's headers anew.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 command -v clang-tidy >/dev/null || { echo "tidy: clang-tidy is not installed. HINT: apt-get install clang-tidy libomp-dev" >&2; exit 2; }
