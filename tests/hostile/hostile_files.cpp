@@ -221,9 +221,10 @@ void add_toml(Collection& all) {
     all.add("toml", "a table with 100,000 dots of " + key, "[" + repeated(key + ".", 100'000) + "a]");
   }
   // Letters of the blocks that the parser's tables end in, bare and after strings that are made to look open.
-  for (const std::string letter : {"\xEF\xBB\xB7", "\xE0\xBF\xBF", "\xF0\x90\x80\x80"}) {
-    for (const std::string before : {"", "owa", "rank = 'a\"' ", "a = \"\\\"\" ",
-                                     "x = {a = \"\"\"b\"\"\"\", ", "x = 0\"", "x = \"\"\"\", "}) {
+  for (const std::string letter : {"\xEF\xBB\xB7", "\xEF\xBB\xBE", "\xE0\xBF\xBF", "\xF0\x90\x80\x80"}) {
+    for (const std::string before :
+         {"", "owa", "rank = 'a\"' ", "a = \"\\\"\" ", "x = {a = \"\"\"b\"\"\"\", ", "x = 0\"",
+          "x = \"\"\"\", ", "x = [1, 2.\"a", "x = 1=\""}) {
       all.add("toml", before + "a bare " + letter, before + letter + " = 1\n");
     }
   }

@@ -115,6 +115,25 @@ TEST(Experiment, BrokenFilesAreToldWithTheirLine) {
   EXPECT_THROW(read_settings(path), Error);
 }
 
+TEST(Experiment, StringsKeepEveryLetter) {
+  const auto path = (std::filesystem::temp_directory_path() / "laser-letters.toml").string();
+  const auto value_of = [&](const std::string& written) {
+    std::ofstream(path) << "# \u00E9 100 %\ndata_dir = " << written << "\n";
+    return read_settings(path).at(0).second;
+  };
+  const std::string letters = "\u00E9 \uFEFE \U0001F4E1 100 % %41 %25 %";
+  EXPECT_EQ(value_of('"' + letters + '"'), letters);
+  EXPECT_EQ(value_of('\'' + letters + '\''), letters);
+  EXPECT_EQ(value_of(R"("\u00e9\U0001F4E1 %41\t")"), "\u00E9\U0001F4E1 %41\t");
+  // What is no UTF-8: cut off, longer than needed, half of a pair, beyond the last.
+  for (const std::string bytes :
+       {"\xC3", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xFF"})
+    EXPECT_THROW(value_of('"' + bytes + '"'), Error);
+  EXPECT_THROW(value_of("caf\u00E9"), Error);
+  EXPECT_THROW(value_of(R"("\u002541")"), Error) << "not told from %41 after the letters are restored";
+  std::filesystem::remove(path);
+}
+
 TEST(Sweep, AxesKeepBracketsTogether) {
   const auto axis = parse_axis("power_levels=[1,2],[2,1]");
   EXPECT_EQ(axis.values, (std::vector<std::string>{"[1,2]", "[2,1]"}));

@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 
+#include <charconv>
 #include <string_view>
 
 #include "laser/core/error.hpp"
@@ -17,8 +18,8 @@ constexpr std::uintmax_t kLargestFile = 1 << 20;
 constexpr int kMostDots = 64;  // of a dotted key
 
 // Before parsing, what the parser itself does not survive: every dot of a key nests a table, and freeing a
-// million nested tables exhausts the stack; a letter beyond ASCII in a bare key can be one that its tables do
-// not know. Neither is needed here, nor are strings in triple quotes, which could hide where a string ends.
+// million nested tables exhausts the stack. Not needed here, nor are letters beyond ASCII outside of quotes,
+// nor strings in triple quotes, which could hide where a string ends.
 void check_plain(std::string_view text, const std::string& path) {
   int line = 1, dots = 0;
   char quote = 0;      // that the string under way began with
@@ -36,7 +37,7 @@ void check_plain(std::string_view text, const std::string& path) {
     } else if (comment) {
       continue;
     } else if (quote != 0) {
-      if (c == '\\' && quote == '"') ++i;
+      if (c == '\\' && quote == '"' && i + 1 < text.size() && text[i + 1] != '\n') ++i;
       if (c != quote) continue;
       quote = 0;
     } else if (c == '"' || c == '\'') {
@@ -57,8 +58,61 @@ void check_plain(std::string_view text, const std::string& path) {
   }
 }
 
+// Bytes of the character of UTF-8 at the start of `text`; 0 where there is none.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead < 0xC2 || lead > 0xF4 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  // Written longer than needed, the halves of UTF-16, beyond U+10FFFF.
+  const bool known = !(lead == 0xE0 && byte(1) < 0xA0) && !(lead == 0xED && byte(1) >= 0xA0) &&
+                     !(lead == 0xF0 && byte(1) < 0x90) && !(lead == 0xF4 && byte(1) >= 0x90);
+  return known ? length : 0;
+}
+
+// The parser's tables of letters beyond ASCII have holes that it runs into undefined behaviour at: it sees
+// %XX for each of their bytes, and %25 for %.
+std::string masked(std::string_view text, const std::string& path) {
+  std::string result;
+  result.reserve(text.size());
+  int line = 1;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto rest = text.substr(i);
+    const auto length = character_length(rest);
+    if (length == 0) fail(ExitCode::kConfiguration, "{} line {}: bytes that are not UTF-8", path, line);
+    if (rest.starts_with("\\u0025") || rest.starts_with("\\U00000025"))
+      fail(ExitCode::kConfiguration, "{} line {}: write % instead of its number", path, line);
+    line += text[i] == '\n' ? 1 : 0;
+    for (const char c : rest.substr(0, length)) {
+      if (length == 1 && c != '%')
+        result += c;
+      else
+        result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    i += length;
+  }
+  return result;
+}
+
+std::string unmasked(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char byte = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(&text[i + 1], &text[i + 1] + 2, byte, 16).ptr == &text[i + 1] + 2) {
+      result += static_cast<char>(byte);
+      i += 2;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
 std::string text_of(const std::string& where, const toml::node& node) {
-  if (const auto text = node.as_string()) return text->get();
+  if (const auto text = node.as_string()) return unmasked(text->get());
   if (const auto integer = node.as_integer()) return std::to_string(integer->get());
   if (const auto real = node.as_floating_point()) return number_text(real->get());
   if (const auto flag = node.as_boolean()) return flag->get() ? "true" : "false";
@@ -81,13 +135,14 @@ Settings read_settings(const std::string& path) {
   check_plain(text, path);
   Settings settings;
   try {
-    const auto table = toml::parse(text, path);
+    const auto table = toml::parse(masked(text, path), path);
     for (const auto& [key, node] : table) {
       const auto where = fmt::format("{} line {}", path, node.source().begin.line);
-      settings.emplace_back(std::string(key.str()), text_of(where, node));
+      settings.emplace_back(unmasked(key.str()), text_of(where, node));
     }
   } catch (const toml::parse_error& error) {
-    fail(ExitCode::kConfiguration, "{} line {}: {}", path, error.source().begin.line, error.description());
+    fail(ExitCode::kConfiguration, "{} line {}: {}", path, error.source().begin.line,
+         unmasked(error.description()));
   }
   return settings;
 }
