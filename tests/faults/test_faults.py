@@ -3,6 +3,7 @@ succeeded has the undisturbed result, and one that did not goes on to it.
 
 LASER_COMMAND is the program, LASER_FAULT_SHIM the library of shim.cpp. LASER_FAULT_POINTS (24) is how many calls fail,
 one in a run; LASER_SIGNALS (9) how many runs get a signal."""
+import concurrent.futures
 import itertools
 import json
 import os
@@ -63,26 +64,26 @@ class UnderFaults(unittest.TestCase):
     def setUp(self):
         self.addCleanup(lambda: shutil.rmtree(self.folder, ignore_errors=True))
 
-    def expect_goes_on(self, said):
+    def expect_goes_on(self, said, folder=None):
         """What a user does next leads to the undisturbed result."""
-        summary = self.folder / "summary.json"
-        begun = all((self.folder / name).exists() for name in ("config.toml", "versions.json", "metrics.jsonl"))
+        folder = folder or self.folder
+        summary = folder / "summary.json"
+        begun = all((folder / name).exists() for name in ("config.toml", "versions.json", "metrics.jsonl"))
         if summary.exists() and json.loads(summary.read_text())["status"] == "completed":
             text = summary.read_text()
         else:
             if not begun:  # nothing but what a process that was killed left in the first moments
-                shutil.rmtree(self.folder, ignore_errors=True)
-            done = run(train(self.folder, resume=begun))
+                shutil.rmtree(folder, ignore_errors=True)
+            done = run(train(folder, resume=begun))
             self.assertEqual(done.returncode, 0, f"after: {said}\nthen: {done.stderr}")
             text = done.stdout
-        self.assertEqual(self.result_of(text, self.folder), self.result, said)
+        self.assertEqual(self.result_of(text, folder), self.result, said)
 
 
 class FailingCalls(UnderFaults):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.log = cls.place / "log"
         # A run that was stopped half-way by a full disk, to go on with.
         cls.half = cls.place / "half"
         stopped = cls.faulty(FIRST, "fsync", "ENOSPC", cls.count(FIRST, "fsync") // 2)
@@ -93,20 +94,26 @@ class FailingCalls(UnderFaults):
                      for call in ("open", "write", "fsync", "rename", "mmap")}
 
     @classmethod
-    def faulty(cls, what, call, kind, number):
-        shutil.rmtree(cls.folder, ignore_errors=True)
+    def log_of(cls, folder):
+        return folder.with_name("log of " + folder.name)
+
+    @classmethod
+    def faulty(cls, what, call, kind, number, folder=None):
+        folder = folder or cls.folder
+        shutil.rmtree(folder, ignore_errors=True)
         if what == AGAIN:
-            shutil.copytree(cls.half, cls.folder)
-        cls.log.unlink(missing_ok=True)
-        environment = {**os.environ, "LD_PRELOAD": SHIM, "LASER_FAULT_FOLDER": str(cls.folder), "LASER_FAULT_CALL": call,
-                       "LASER_FAULT_KIND": kind, "LASER_FAULT_NUMBER": str(number), "LASER_FAULT_LOG": str(cls.log)}
-        return run(train(cls.folder, what == AGAIN), env=environment)
+            shutil.copytree(cls.half, folder)
+        log = cls.log_of(folder)
+        log.unlink(missing_ok=True)
+        environment = {**os.environ, "LD_PRELOAD": SHIM, "LASER_FAULT_FOLDER": str(folder), "LASER_FAULT_CALL": call,
+                       "LASER_FAULT_KIND": kind, "LASER_FAULT_NUMBER": str(number), "LASER_FAULT_LOG": str(log)}
+        return run(train(folder, what == AGAIN), env=environment)
 
     @classmethod
     def count(cls, what, call):
         done = cls.faulty(what, call, "EIO", 0)
         assert done.returncode == 0, done.stderr
-        return int(cls.log.read_text().split()[0])
+        return int(cls.log_of(cls.folder).read_text().split()[0])
 
     def test_every_kind_of_call_is_seen(self):
         for what, call in self.calls:
@@ -126,40 +133,49 @@ class FailingCalls(UnderFaults):
                 groups.setdefault(point[1:3], []).append(point)
             rounds = itertools.chain.from_iterable(itertools.zip_longest(*groups.values()))
             points = list(itertools.islice((point for point in rounds if point), POINTS))
-        survived = refused = 0
-        for what, call, kind, number in points:
-            said = f"{kind} at {call} {number} of {what}"
-            with self.subTest(said):
-                done = self.faulty(what, call, kind, number)
-                self.assertTrue(self.log.exists() and "fault" in self.log.read_text(), f"{said}: did not happen")
-                self.assertIn(done.returncode, (0, 4, 6), f"{said}: {done.stderr}")
-                if kind in ("EINTR", "short"):
-                    self.assertEqual(done.returncode, 0, f"{said}: {done.stderr}")
-                if done.returncode == 0:
-                    survived += 1
-                    self.assertEqual(self.result_of(done.stdout, self.folder), self.result, said)
-                    continue
-                refused += 1
-                lines = [line for line in done.stderr.splitlines() if line.startswith("laser: ")]
-                self.assertEqual(len(lines), 1, f"{said}: {done.stderr}")
-                self.assertIn(str(self.folder), lines[0], said)
-                if kind in ("ENOSPC", "full"):
-                    self.assertIn("No space left on device", lines[0], said)
-                    # A file that is only read is bad data; all else is a disk that is full.
-                    self.assertIn(done.returncode, (4, 6) if call == "open" and what == AGAIN else (6,), said)
-                    if call == "write":
-                        self.assertRegex(lines[0], r"can't write \d+ bytes", said)
-                self.expect_goes_on(f"{said}: {lines[0]}")
-        print(f"failing calls: {len(points)} tried, {survived} survived, {refused} refused and went on to the same result")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            outcomes = [pool.submit(self.survives, *point) for point in points]
+            for (what, call, kind, number), outcome in zip(points, outcomes):
+                with self.subTest(f"{kind} at {call} {number} of {what}"):
+                    outcome.result()
+        survived = sum(outcome.exception() is None and outcome.result() for outcome in outcomes)
+        print(f"failing calls: {len(points)} tried, {survived} survived, the others refused and went on to the same result")
 
+    def survives(self, what, call, kind, number):
+        """Whether a run ends right although one of its calls failed; one that is refused must go on to the same result."""
+        said = f"{kind} at {call} {number} of {what}"
+        folder = self.place / said.replace(" ", "-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        done = self.faulty(what, call, kind, number, folder)
+        log = self.log_of(folder)
+        self.assertTrue(log.exists() and "fault" in log.read_text(), f"{said}: did not happen")
+        self.assertIn(done.returncode, (0, 4, 6), f"{said}: {done.stderr}")
+        if kind in ("EINTR", "short"):
+            self.assertEqual(done.returncode, 0, f"{said}: {done.stderr}")
+        if done.returncode == 0:
+            self.assertEqual(self.result_of(done.stdout, folder), self.result, said)
+        else:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("laser: ")]
+            self.assertEqual(len(lines), 1, f"{said}: {done.stderr}")
+            self.assertIn(str(folder), lines[0], said)
+            if kind in ("ENOSPC", "full"):
+                self.assertIn("No space left on device", lines[0], said)
+                # A file that is only read is bad data; all else is a disk that is full.
+                self.assertIn(done.returncode, (4, 6) if call == "open" and what == AGAIN else (6,), said)
+                if call == "write":
+                    self.assertRegex(lines[0], r"can't write \d+ bytes", said)
+            self.expect_goes_on(f"{said}: {lines[0]}", folder)
+        shutil.rmtree(folder)
+        return done.returncode == 0
 
     def test_a_sweep_goes_on_after_a_full_disk(self):
         sweep = [COMMAND, "sweep", *SETTINGS, "seed=1,2", "--jobs", "1", "--out", str(self.folder)]
+        log = self.log_of(self.folder)
         environment = {**os.environ, "LD_PRELOAD": SHIM, "LASER_FAULT_FOLDER": str(self.folder),
-                       "LASER_FAULT_CALL": "write", "LASER_FAULT_KIND": "ENOSPC", "LASER_FAULT_LOG": str(self.log)}
-        self.log.unlink(missing_ok=True)
+                       "LASER_FAULT_CALL": "write", "LASER_FAULT_KIND": "ENOSPC", "LASER_FAULT_LOG": str(log)}
+        log.unlink(missing_ok=True)
         run(sweep, env={**environment, "LASER_FAULT_NUMBER": "0"})
-        count = int(self.log.read_text().split()[0])
+        count = int(log.read_text().split()[0])
         whole = {path.parent.name: json.loads(path.read_text())["weights_hash"]
                  for path in self.folder.glob("*/summary.json")}
         self.assertEqual(len(whole), 2)
