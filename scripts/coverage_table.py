@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Reads what a build with --coverage left behind (scripts/coverage.sh) and prints the lines that were run, by folder.
+"""Reads what a build with --coverage left behind (scripts/sanitize.sh) and prints the lines that were run, by folder.
 
-    scripts/coverage_table.py build/coverage            # the table
-    scripts/coverage_table.py build/coverage --missing  # and the lines of src and apps that were not
+    scripts/coverage_table.py build/asan            # the table
+    scripts/coverage_table.py build/asan --missing  # and the lines of src and apps that were not
 
 A line counts once, however many programs hold it, and is run where any of them ran it. Needs gcov, which comes with g++.
 """
@@ -50,7 +50,7 @@ def ranges(numbers):
 
 def main():
     if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_dir():
-        sys.exit("coverage: name the folder of a build. HINT: scripts/coverage.sh makes it")
+        sys.exit("coverage: name the folder of a build. HINT: scripts/sanitize.sh makes it")
     counts = counts_of(pathlib.Path(sys.argv[1]).resolve())
     if not counts:
         sys.exit(f"coverage: {sys.argv[1]} holds no counts of our own code")
