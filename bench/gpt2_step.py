@@ -10,15 +10,15 @@ program prints the medians and their ratio (below 1: ours is faster). Build it w
 import argparse
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import in_turn
 
 
 class Block(nn.Module):
@@ -88,24 +88,9 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    with tempfile.NamedTemporaryFile() as shared:
-        command = [arguments.program, *map(str, (arguments.layers, arguments.width, arguments.heads, arguments.length,
-                                                 arguments.sequences, arguments.threads)), shared.name]
-        # OMP_WAIT_POLICY: idle threads of the waiting side must not spin on the cores of the other.
-        environment = dict(os.environ, OMP_WAIT_POLICY="passive")
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              env=environment) as process:
-            if process.stdout.readline().strip() != "ready":
-                sys.exit("the program did not start")
-
-            def ours():
-                process.stdin.write("\n")
-                process.stdin.flush()
-                return tuple(map(float, process.stdout.readline().split()))
-
-            theirs = eager(arguments, shared.name)
-            pairs = [(ours(), theirs()) for _ in range(1 + arguments.steps)]
-            process.stdin.close()
+    numbers = (arguments.layers, arguments.width, arguments.heads, arguments.length,
+               arguments.sequences, arguments.threads)
+    pairs = in_turn.pairs_of_steps(arguments.program, numbers, lambda path: eager(arguments, path), arguments.steps)
     loss, reference = pairs[0][0][2], pairs[0][1][2]
     if abs(loss - reference) > 1e-4 * abs(reference):
         sys.exit(f"not the same work: loss {loss} and {reference}")
@@ -119,6 +104,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP when it is loaded
-        os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, OMP_WAIT_POLICY="passive"))
+    in_turn.with_passive_waits()
     main()

@@ -10,15 +10,15 @@ Prints the medians and quartiles of the times, and of their ratio step by step (
 import argparse
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import in_turn
 
 
 class Block(nn.Module):
@@ -98,24 +98,8 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    with tempfile.NamedTemporaryFile() as shared:
-        command = [arguments.program, *map(str, (arguments.width, arguments.batch, arguments.workers,
-                                                 arguments.threads)), shared.name]
-        # OMP_WAIT_POLICY: idle threads of the waiting side must not spin on the cores of the other.
-        environment = dict(os.environ, OMP_WAIT_POLICY="passive")
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              env=environment) as process:
-            if process.stdout.readline().strip() != "ready":
-                sys.exit("the program did not start")
-
-            def ours():
-                process.stdin.write("\n")
-                process.stdin.flush()
-                return tuple(map(float, process.stdout.readline().split()))
-
-            theirs = eager(arguments, shared.name)
-            pairs = [(ours(), theirs()) for _ in range(1 + arguments.steps)]
-            process.stdin.close()
+    numbers = (arguments.width, arguments.batch, arguments.workers, arguments.threads)
+    pairs = in_turn.pairs_of_steps(arguments.program, numbers, lambda path: eager(arguments, path), arguments.steps)
     for mine, other in zip(pairs[0][0][1:], pairs[0][1][1:], strict=True):  # the loss, then norms of gradients
         if abs(mine - other) > 1e-3 * abs(other):
             sys.exit(f"not the same work: {mine} and {other}")
@@ -132,6 +116,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP when it is loaded
-        os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, OMP_WAIT_POLICY="passive"))
+    in_turn.with_passive_waits()
     main()

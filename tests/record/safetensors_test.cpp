@@ -3,16 +3,15 @@
 #include "laser/record/safetensors.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <atomic>
 #include <bit>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <random>
 
+#include "file_size_limit.hpp"
 #include "temporary_folder.hpp"
 
 namespace {
@@ -423,26 +422,6 @@ TEST(SafetensorsHostile, MemoryStaysNearTheSizeOfTheFile) {
   EXPECT_LT(cost(header), header.size() + 64'000'000u);
   EXPECT_LT(cost(R"({"__metadata__":{"a":")" + std::string(8'000'000, 'x') + "\"}}"), 64'000'000u);
 }
-
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 // RLIMIT_FSIZE at 30 points stands for a disk that is full there.
 TEST(Safetensors, FullDiskKeepsTheOldFile) {

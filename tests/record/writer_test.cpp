@@ -3,12 +3,11 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 
+#include "file_size_limit.hpp"
 #include "laser/core/atomic_file.hpp"
 #include "laser/record/reader.hpp"
 #include "temporary_folder.hpp"
@@ -17,28 +16,6 @@ namespace laser {
 namespace {
 
 using Names = std::vector<std::string>;
-
-// No file of this process may grow beyond `bytes` while it lives: the closest to a full disk that needs no
-// mount.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 TEST(AtomicFile, ReplacesAndLeavesNoTemporaryFile) {
   const TemporaryFolder folder;
