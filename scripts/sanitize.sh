@@ -13,7 +13,7 @@ kind=${1:-address}
 thread_tests=(data_prefetcher_test kernels_{sampling,sketching,low_rank_sweep,reduction,normal}_test)
 case $kind in
   address) folder=build/asan sanitizers=address,undefined targets=(all)
-    flags="-O1 -g1 --coverage -fprofile-update=atomic -fprofile-abs-path" ;;
+    flags="--coverage -O1 -g1 -fprofile-update=atomic -fprofile-abs-path" ;;
   # One set of vectors: those of others would triple the time of the build, and hold the same loops.
   thread) folder=build/tsan sanitizers=thread targets=("${thread_tests[@]}")
     flags="-O1 -g1 -DHWY_COMPILE_ONLY_STATIC -mavx2 -mfma -mbmi -mbmi2 -mf16c -maes -mpclmul" ;;
@@ -30,7 +30,7 @@ if [ "$kind" = thread ]; then
   for name in "${thread_tests[@]}"; do TSAN_OPTIONS=halt_on_error=1 "$folder/tests/$name" --gtest_brief=1; done
   exit
 fi
-export LASER_PYTHON OMP_WAIT_POLICY=passive
+export LASER_PYTHON OMP_WAIT_POLICY=passive LASER_MOST_SECONDS=10
 # Not the linker's order: the library of tests/faults comes before the sanitizer's.
 export ASAN_OPTIONS=verify_asan_link_order=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$PWD/scripts/lsan.supp:print_suppressions=0

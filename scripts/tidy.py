@@ -6,7 +6,7 @@
 
 Needs clang, clang-tidy, libomp-dev and what `make build` has set up. Most of its time goes into the headers of LibTorch and
 of the standard library, so files with the same flags are read together, up to 12 at once; where they do not fit together
-(two helpers of the same name) each is read alone. What was said is in build/tidy.log.
+(two helpers of the same name) the halves are tried. What was said is in build/tidy.log.
 """
 import concurrent.futures
 import json
@@ -84,7 +84,8 @@ def read(number, flags, files):
         cwd=ROOT, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode != 0 and len(files) > 1 and "clang-diagnostic-error" in said:
-        return "".join(read(f"{number}-{i}", flags, [file]) for i, file in enumerate(files))
+        half = len(files) // 2
+        return read(f"{number}-1", flags, files[:half]) + read(f"{number}-2", flags, files[half:])
     if done.returncode != 0 and not REMARK.search(said):
         said += f"{source}:1:1: error: clang-tidy failed with {done.returncode} [tidy]\n"
 
