@@ -131,6 +131,7 @@ void add_json(Collection& all) {
     all.add("summary", "epochs of " + size,
             replaced(seed_of("summary"), "\"epochs\": 2", "\"epochs\": " + size));
   }
+  all.add("known_answers", "300 tabs before an error", "{\"cases\": " + std::string(300, '\t') + "x");
   all.add("known_answers", "lists nested deeply",
           "{\"cases\":[" + repeated("[", kDepth) + repeated("]", kDepth) + "]}");
   all.add("known_answers", "a million brackets", repeated("[", 1'000'000));

@@ -21,6 +21,8 @@ Json read_cases(const std::string& path) {
   Json document;
   try {
     document = Json::parse(InputFile(path).text(kMostBytes), shallow);
+  } catch (const Json::parse_error& error) {  // its text repeats what it read, with all the blanks
+    fail(ExitCode::kData, "{} is not valid JSON: byte {}", path, error.byte);
   } catch (const Json::exception& error) {
     fail(ExitCode::kData, "{} is not valid JSON: {}", path, error.what());
   }
