@@ -76,8 +76,9 @@ def read(number, flags, files):
     # One after the other in one file, not included by it: the path-sensitive checks skip what is included.
     lines = [(file, i + 1, line) for file in files for i, line in enumerate(file.read_text().splitlines())]
     source.write_text("".join(f"{line}\n" for _, _, line in lines))
+    beside = sorted({f"-iquote{file.parent}" for file in files})
     (folder / "compile_commands.json").write_text(json.dumps(
-        [{"directory": str(BUILD), "file": str(source), "command": shlex.join([*flags, "-c", str(source)])}]))
+        [{"directory": str(BUILD), "file": str(source), "command": shlex.join([*flags, *beside, "-c", str(source)])}]))
     done = subprocess.run(
         ["clang-tidy", "-p", str(folder), f"--config-file={ROOT / '.clang-tidy'}", "--quiet",
          "--extra-arg=-Wno-unknown-warning-option", str(source)],
@@ -103,17 +104,20 @@ def main():
         print(f"tidy: {name} is not built here and left out", file=sys.stderr)
         names.remove(name)
     work = batches([ROOT / name for name in names], found)
-    start, said, done = time.time(), "", 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    start, remarks, done = time.time(), set(), 0
+    log = ROOT / "build" / "tidy.log"
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, log.open("w") as file:
         running = {pool.submit(read, i, *batch): batch[1] for i, batch in enumerate(work)}
         for each in concurrent.futures.as_completed(running):
-            said += each.result()
+            file.write(each.result())
+            file.flush()
+            said = {line.replace(f"{ROOT}/", "") for line in each.result().splitlines() if REMARK.search(line)}
+            print("".join(f"{line}\n" for line in sorted(said - remarks)), end="", flush=True)
+            remarks |= said
             done += len(running[each])
             left = (time.time() - start) * (len(names) - done) / done
             print(f"tidy: {done} of {len(names)} files, about {left / 60:.0f} min left", file=sys.stderr)
-    (ROOT / "build" / "tidy.log").write_text(said)
-    remarks = sorted({line.replace(f"{ROOT}/", "") for line in said.splitlines() if REMARK.search(line)})
-    print("\n".join(remarks) if remarks else f"tidy: ok, {len(names)} files")
+    print(f"tidy: {len(remarks)} remarks" if remarks else f"tidy: ok, {len(names)} files")
     sys.exit(bool(remarks))
 
 

@@ -6,6 +6,6 @@ if(TARGET laser_command)
     add_test(NAME documentation.${group} COMMAND ${Python3_EXECUTABLE} -m unittest test_documentation.${group}
              WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
     set_tests_properties(documentation.${group} PROPERTIES LABELS python TIMEOUT 600
-      ENVIRONMENT "LASER_COMMAND=$<TARGET_FILE:laser_command>;LASER_TEST_PYTHON=${LASER_DOCUMENTATION_PYTHON}")
+      ENVIRONMENT "LASER_COMMAND=$<TARGET_FILE:laser_command>;LASER_TEST_PYTHON=${LASER_DOCUMENTATION_PYTHON};LASER_PACKAGE=$<BOOL:${LASER_PYTHON}>")
   endforeach()
 endif()

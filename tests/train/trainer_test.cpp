@@ -83,6 +83,16 @@ TEST(Trainer, SameConfigurationSameBitsForEveryThreadCount) {
   }
 }
 
+TEST(Trainer, AHiddenLayerLearnsWithTheSameBitsForEveryThreadCount) {
+  const Settings settings = {{"task", "mnist_mlp"}, {"method", "laser"}, {"epochs", "2"}};
+  const auto one = run(settings, 1), two = run(settings, 2);
+  ASSERT_EQ(one.epochs.size(), 2u);
+  EXPECT_LT(one.epochs[1].train_loss, one.epochs[0].train_loss);
+  EXPECT_GT(one.summary.final_accuracy, 50) << "chance is 10";
+  EXPECT_EQ(one.summary.dense_symbols, 784 * 128 + 128 + 128 * 10 + 10);
+  EXPECT_EQ(one.summary.weights_hash, two.summary.weights_hash);
+}
+
 TEST(Trainer, EnergyIsLoggedForEveryWorkerAndNeverOverTheBudget) {
   const auto outcome = run({{"power", "4"}, {"power_policy", "linear_up"}, {"epochs", "3"}});
   ASSERT_EQ(outcome.epochs.size(), 3u);

@@ -40,7 +40,9 @@ Checkpoint read_checkpoint(const std::string& path) {
   file.verify_checksums();
   Checkpoint checkpoint;
   checkpoint.texts = file.metadata();
-  for (const auto& [name, stored] : file.tensors()) {
+  for (const auto& entry : file.tensors()) {  // a lambda of clang 14 can't name parts of a structured binding
+    const auto& name = entry.first;
+    const auto& stored = entry.second;
     const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                     [&](const auto& pair) { return pair.second == stored.type; });
     if (type == std::end(kTypes)) {
