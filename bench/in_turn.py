@@ -17,9 +17,10 @@ def with_passive_waits():
 
 def pairs_of_steps(program, numbers, reference, steps):
     """[(ours, theirs)] of 1 + `steps` steps, the first to warm up. `reference(path)` makes PyTorch's step from the file."""
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive")
     with tempfile.NamedTemporaryFile() as shared:
         with subprocess.Popen([program, *map(str, numbers), shared.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True) as process:
+                              text=True, env=environment) as process:
             if process.stdout.readline().strip() != "ready":
                 sys.exit("the program did not start")
 

@@ -149,8 +149,8 @@ class FailingCalls(UnderFaults):
         done = self.faulty(what, call, kind, number, folder)
         log = self.log_of(folder)
         self.assertTrue(log.exists() and "fault" in log.read_text(), f"{said}: did not happen")
-        # Settings that can't be read are a bad configuration (3).
-        codes = (0, 3, 4, 6) if call == "open" and what == AGAIN else (0, 4, 6)
+        # Settings that can't be read are a bad configuration.
+        codes = (3,) if "cannot read" in done.stderr and "config.toml:" in done.stderr else (0, 4, 6)
         self.assertIn(done.returncode, codes, f"{said}: {done.stderr}")
         if kind in ("EINTR", "short"):
             self.assertEqual(done.returncode, 0, f"{said}: {done.stderr}")
@@ -162,8 +162,8 @@ class FailingCalls(UnderFaults):
             self.assertIn(str(folder), lines[0], said)
             if kind in ("ENOSPC", "full"):
                 self.assertIn("No space left on device", lines[0], said)
-                # A file that is only read is bad data or settings; all else is a disk that is full.
-                self.assertIn(done.returncode, codes if call == "open" and what == AGAIN else (6,), said)
+                # A file that is only read is bad data (settings: above); all else is a disk that is full.
+                self.assertIn(done.returncode, (3, 4, 6) if call == "open" and what == AGAIN else (6,), said)
                 if call == "write":
                     self.assertRegex(lines[0], r"can't write \d+ bytes", said)
             self.expect_goes_on(f"{said}: {lines[0]}", folder)

@@ -4,12 +4,14 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
 #include "laser/core/error.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/options.hpp"
+#include "laser/data/unicode.hpp"
 
 namespace laser {
 namespace {
@@ -58,40 +60,25 @@ void check_plain(std::string_view text, const std::string& path) {
   }
 }
 
-// Bytes of the character of UTF-8 at the start of `text`; 0 where there is none.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead < 0xC2 || lead > 0xF4 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  // Written longer than needed, the halves of UTF-16, beyond U+10FFFF.
-  const bool known = !(lead == 0xE0 && byte(1) < 0xA0) && !(lead == 0xED && byte(1) >= 0xA0) &&
-                     !(lead == 0xF0 && byte(1) < 0x90) && !(lead == 0xF4 && byte(1) >= 0x90);
-  return known ? length : 0;
-}
-
 // The parser's tables of letters beyond ASCII have holes that it runs into undefined behaviour at: it sees
 // %XX for each of their bytes, and %25 for %.
 std::string masked(std::string_view text, const std::string& path) {
+  const auto refuse_at = [&](std::size_t at, const char* reason) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    fail(ExitCode::kConfiguration, "{} line {}: {}", path, line, reason);
+  };
+  if (const auto valid = valid_utf8_prefix(text); valid < text.size())
+    refuse_at(valid, "bytes that are not UTF-8");
+  for (const char* escape : {"\\u0025", "\\U00000025"})
+    if (const auto at = text.find(escape); at != text.npos) refuse_at(at, "write % instead of its number");
   std::string result;
   result.reserve(text.size());
-  int line = 1;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto rest = text.substr(i);
-    const auto length = character_length(rest);
-    if (length == 0) fail(ExitCode::kConfiguration, "{} line {}: bytes that are not UTF-8", path, line);
-    if (rest.starts_with("\\u0025") || rest.starts_with("\\U00000025"))
-      fail(ExitCode::kConfiguration, "{} line {}: write % instead of its number", path, line);
-    line += text[i] == '\n' ? 1 : 0;
-    for (const char c : rest.substr(0, length)) {
-      if (length == 1 && c != '%')
-        result += c;
-      else
-        result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    i += length;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && c != '%')
+      result += c;
+    else
+      result += fmt::format("%{:02X}", byte);
   }
   return result;
 }
