@@ -6,6 +6,7 @@
 #include <set>
 
 #include "laser/aggregate/algorithm.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/data/data_files.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/task.hpp"
@@ -14,13 +15,6 @@
 
 namespace laser {
 namespace {
-
-template <class Entries>
-std::vector<std::string> names_of(const Entries& entries) {
-  std::vector<std::string> names;
-  for (const auto& entry : entries) names.push_back(entry.name);
-  return names;
-}
 
 std::vector<std::string> scale_names() {
   std::set<std::string> names;
@@ -56,7 +50,7 @@ std::vector<std::string> alternatives(const std::string& range) {
 CommandOption option_of(const CLI::Option& option) {
   CommandOption result;
   const bool positional = !option.nonpositional();
-  const auto text = option.get_option_text();
+  const std::string& text = option.get_option_text();
   if (positional) {
     const auto more = option.get_expected_max() > 1 ? " ..." : "";
     result.names = {text.empty() ? option.get_name(true) + more : text};

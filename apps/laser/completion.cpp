@@ -42,7 +42,8 @@ std::string word_tables(const CommandNode& root, const std::vector<SettingEntry>
       names.insert(names.end(), option.names.begin(), option.names.end());
       if (!option.has_value) continue;
       with_value.insert(with_value.end(), option.names.begin(), option.names.end());
-      for (const auto& name : option.names) words.add(path + " " + name, option.words);
+      for (const auto& name : option.names)
+        words.add(std::string(path).append(" ").append(name), option.words);
     }
     for (const auto& argument : node->arguments)
       arguments.insert(arguments.end(), argument.words.begin(), argument.words.end());

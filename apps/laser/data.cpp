@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/data/data_files.hpp"
 #include "progress.hpp"
@@ -27,9 +28,7 @@ std::string megabytes(std::uint64_t bytes) {
 }
 
 std::vector<const DataSet*> named_sets(const std::vector<std::string>& names) {
-  std::vector<const DataSet*> sets;
-  for (const auto& name : names) sets.push_back(&find_data_set(name));
-  return sets;
+  return collect(names, [](const std::string& name) { return &find_data_set(name); });
 }
 
 /// Files of a set that are there, looked at from outside only.

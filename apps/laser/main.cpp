@@ -7,6 +7,7 @@
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/memory.hpp"
+#include "laser/core/unexpected.hpp"
 #include "laser/train/versions.hpp"
 #include "signals.hpp"
 #include "theory.hpp"
@@ -57,11 +58,8 @@ int main(int argc, char** argv) {
   } catch (const laser::Error& error) {
     std::cerr << "laser: " << error.what() << '\n';
     return static_cast<int>(error.code());
-  } catch (const std::bad_alloc&) {
-    std::cerr << "laser: out of memory\n";
-    return static_cast<int>(laser::ExitCode::kBug);
   } catch (const std::exception& error) {
-    std::cerr << "laser: internal error, please report it: " << error.what() << '\n';
+    std::cerr << "laser: " << laser::unexpected_text(error) << '\n';
     return static_cast<int>(laser::ExitCode::kBug);
   }
 }

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "laser/core/atomic_file.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/record/reader.hpp"
@@ -19,9 +20,7 @@ namespace fs = std::filesystem;
 
 /// The runs of one sweep.
 std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
-  std::vector<Run> runs;
-  for (const auto& job : jobs) runs.push_back(read_run((fs::path(folder) / job.name).string()));
-  return runs;
+  return collect(jobs, [&](const Job& job) { return read_run((fs::path(folder) / job.name).string()); });
 }
 
 void write_referee_report(const TunedReport& report, const std::string& folder, bool json) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
@@ -20,7 +21,7 @@ const std::vector<std::pair<ExitCode, std::string>>& exit_codes() {
       {ExitCode::kNonFinite, "a number became NaN or infinite; summary.json says where"},
       {ExitCode::kIo, "input/output: folder not writable, already holds a run, disk full"},
       {ExitCode::kWorkerLost, "a worker process was lost"},
-      {ExitCode::kBug, "a bug of ours"},
+      {ExitCode::kBug, "a bug of ours, or no memory left"},
       {ExitCode::kInterrupted, "ended by SIGINT (Ctrl-C) after finishing the round"},
       {ExitCode::kTerminated, "ended by SIGTERM after finishing the round"}};
   return codes;
@@ -48,9 +49,7 @@ std::string cell(const std::string& text) { return replaced(replaced(text, "\n",
 std::string code(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
 
 std::string code_list(const std::vector<std::string>& names) {
-  std::vector<std::string> parts;
-  for (const auto& name : names) parts.push_back(code(name));
-  return fmt::format("{}", fmt::join(parts, ", "));
+  return fmt::format("{}", fmt::join(collect(names, code), ", "));
 }
 
 std::string label_of(const CommandOption& option) {

@@ -85,14 +85,17 @@ std::vector<double> range(const std::string& name, const std::vector<std::string
          is_log ? " and start above 0" : "");
   }
   const double points = parts.size() == 4 ? parse_number(name, parts[3]) : (is_log ? 5 : 11);
+  if (!is_log && points != std::floor(points))
+    fail(ExitCode::kUsage, "the range of {} has {} points: a whole number is needed", name, points);
   const double steps = is_log ? std::ceil(std::log10(to / from) * points - 1e-9) : points - 1;
   if (!(steps >= 1 && steps < static_cast<double>(kMostPoints))) {
     fail(ExitCode::kUsage, "the range of {} has {} points: 2 to {} are possible", name, steps + 1,
          kMostPoints);
   }
   std::vector<double> values;
-  for (double i = 0; i < steps; ++i) {
-    values.push_back(is_log ? from * std::pow(to / from, i / steps) : from + (to - from) * (i / steps));
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(steps); ++i) {
+    const double part = static_cast<double>(i) / steps;
+    values.push_back(is_log ? from * std::pow(to / from, part) : from + (to - from) * part);
   }
   values.push_back(to);
   return values;

@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/unexpected.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/memory_budget.hpp"
@@ -137,7 +138,7 @@ void train_as_rank(const TrainArguments& arguments, CommandLine& line, MpiJob& j
     if (job.rank() == 0) throw;
     line.exit_code = code;
   } catch (const std::exception& error) {
-    alone(error.what(), static_cast<int>(ExitCode::kBug));
+    alone(unexpected_text(error), static_cast<int>(ExitCode::kBug));
   }
 }
 

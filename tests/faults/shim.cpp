@@ -2,15 +2,17 @@
 // folder, fails.
 //
 //   LASER_FAULT_FOLDER  only files whose path begins with this count
-//   LASER_FAULT_CALL    open | write | fsync | rename | mmap
+//   LASER_FAULT_CALL    open | write | fsync | rename | mmap | new (of the program itself, not its libraries)
 //   LASER_FAULT_NUMBER  which of them fails, from 1 on
-//   LASER_FAULT_KIND    EIO | ENOSPC | EINTR | short (write: half is written; then as always) | full (ENOSPC
-//   from then on) LASER_FAULT_LOG     a file that gets a line where the fault happened; with
-//   LASER_FAULT_NUMBER=0 nothing fails, and it
-//                       gets how many calls there were
+//   LASER_FAULT_KIND    EIO | ENOSPC | EINTR | full (ENOSPC from then on)
+//                       | short (write: half is written; then as always)
+//   LASER_FAULT_LOG     a file that gets a line where the fault happened; with LASER_FAULT_NUMBER=0
+//                       nothing fails, and it gets how many calls there were
+//
 // Calls inside libc (fopen's own open) don't pass here; this program makes none of those that matter.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 
 namespace {
@@ -84,6 +87,48 @@ bool fails(const char* call, Where where) {
 
 bool is_short() { return std::strcmp(text("LASER_FAULT_KIND"), "short") == 0; }
 
+// Whether this address lies in the program itself: not in a library that it uses.
+bool in_program(const void* address) {
+  struct Range {
+    ElfW(Addr) first = 0, end = 0;
+  };
+  static const Range code = [] {
+    Range range;
+    const auto read = [](dl_phdr_info* object, size_t, void* result) {
+      for (int i = 0; i < object->dlpi_phnum; ++i) {
+        const auto& part = object->dlpi_phdr[i];
+        if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+        const auto first = object->dlpi_addr + part.p_vaddr;
+        *static_cast<Range*>(result) = {first, first + part.p_memsz};
+      }
+      return 1;  // the first object is the program
+    };
+    dl_iterate_phdr(read, &range);
+    return range;
+  }();
+  const auto place = reinterpret_cast<ElfW(Addr)>(address);
+  return place >= code.first && place < code.end;
+}
+
+// What the program asks for before main, its constants, nothing can be done about.
+std::atomic<bool> started{false};
+using Main = int (*)(int, char**, char**);
+Main program_main = nullptr;
+
+int start(int count, char** arguments, char** environment) {
+  started = true;
+  return program_main(count, arguments, environment);
+}
+
+// Throws if this is the request for memory that fails; `caller` asked.
+void fail_memory(const void* caller) {
+  static const bool watched = std::strcmp(text("LASER_FAULT_CALL"), "new") == 0;
+  static const long number = std::atol(text("LASER_FAULT_NUMBER"));
+  if (!watched || !started || !in_program(caller) || ++calls != number) return;
+  note("fault\n");
+  throw std::bad_alloc();
+}
+
 int open_with(const char* name, const char* path, int flags, mode_t mode) {
   if (fails("open", path)) return -1;
   return next<int(const char*, int, ...)>(name)(path, flags, mode);
@@ -92,6 +137,13 @@ int open_with(const char* name, const char* path, int flags, mode_t mode) {
 }  // namespace
 
 extern "C" {
+
+int __libc_start_main(Main main, int count, char** arguments, void (*before)(), void (*after)(),
+                      void (*unload)(), void* stack) {
+  program_main = main;
+  using Start = int(Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
+  return next<Start>("__libc_start_main")(start, count, arguments, before, after, unload, stack);
+}
 
 int open(const char* path, int flags, ...) {
   va_list arguments;
@@ -149,3 +201,21 @@ void* mmap(void* address, size_t length, int protection, int flags, int descript
 }
 
 }  // extern "C"
+
+void* operator new(size_t size) {
+  static auto* const real = next<void*(size_t)>("_Znwm");
+  fail_memory(__builtin_return_address(0));
+  return real(size);
+}
+
+void* operator new[](size_t size) {
+  static auto* const real = next<void*(size_t)>("_Znam");
+  fail_memory(__builtin_return_address(0));
+  return real(size);
+}
+
+void* operator new(size_t size, std::align_val_t alignment) {
+  static auto* const real = next<void*(size_t, std::align_val_t)>("_ZnwmSt11align_val_t");
+  fail_memory(__builtin_return_address(0));
+  return real(size, alignment);
+}

@@ -91,7 +91,7 @@ class FailingCalls(UnderFaults):
         shutil.copytree(cls.folder, cls.half)
         shutil.rmtree(cls.folder)
         cls.calls = {(what, call): cls.count(what, call) for what in (FIRST, AGAIN)
-                     for call in ("open", "write", "fsync", "rename", "mmap")}
+                     for call in ("open", "write", "fsync", "rename", "mmap", "new")}
 
     @classmethod
     def log_of(cls, folder):
@@ -123,8 +123,8 @@ class FailingCalls(UnderFaults):
     def test_no_failing_call_costs_a_result(self):
         kinds = {"open": ["EIO", "EINTR", "ENOSPC"], "write": ["EIO", "EINTR", "short", "ENOSPC", "full"],
                  "fsync": ["EIO", "EINTR", "ENOSPC"], "rename": ["EIO", "EINTR", "ENOSPC"], "mmap": ["EIO"]}
-        points = [(what, call, kind, number) for (what, call), count in self.calls.items() for kind in kinds[call]
-                  for number in range(1, min(count, 100) + 1)]
+        points = [(what, call, kind, number) for (what, call), count in self.calls.items() if call in kinds
+                  for kind in kinds[call] for number in range(1, min(count, 100) + 1)]
         if POINTS < len(points):
             # Every pair of call and kind, at places that differ.
             shuffled = random.Random(1).sample(points, len(points))
@@ -133,13 +133,28 @@ class FailingCalls(UnderFaults):
                 groups.setdefault(point[1:3], []).append(point)
             rounds = itertools.chain.from_iterable(itertools.zip_longest(*groups.values()))
             points = list(itertools.islice((point for point in rounds if point), POINTS))
+        survived = self.try_all(points)
+        print(f"failing calls: {len(points)} tried, {survived} survived, the others refused and went on to the same result")
+
+    def test_memory_that_runs_out_costs_no_result(self):
+        points = []
+        for what in (FIRST, AGAIN):
+            # Not the very last: paths of another length change how many there are.
+            count, most = self.calls[what, "new"] * 99 // 100, POINTS // 4 if POINTS < 1000 else 500
+            # Those of the start one by one, the others spread over the run.
+            spread = {round(1 + (count - 1) * i / (most - 1)) for i in range(most)}
+            points += [(what, "new", "ENOMEM", number) for number in sorted({*range(1, most // 3), *spread})]
+        survived = self.try_all(points)
+        print(f"memory: {len(points)} tried, {survived} survived, the others refused and went on to the same result")
+
+    def try_all(self, points):
+        """How many survived."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             outcomes = [pool.submit(self.survives, *point) for point in points]
             for (what, call, kind, number), outcome in zip(points, outcomes):
                 with self.subTest(f"{kind} at {call} {number} of {what}"):
                     outcome.result()
-        survived = sum(outcome.exception() is None and outcome.result() for outcome in outcomes)
-        print(f"failing calls: {len(points)} tried, {survived} survived, the others refused and went on to the same result")
+        return sum(outcome.exception() is None and outcome.result() for outcome in outcomes)
 
     def survives(self, what, call, kind, number):
         """Whether a run ends right although one of its calls failed; one that is refused must go on to the same result."""
@@ -151,6 +166,8 @@ class FailingCalls(UnderFaults):
         self.assertTrue(log.exists() and "fault" in log.read_text(), f"{said}: did not happen")
         # Settings that can't be read are a bad configuration.
         codes = (3,) if "cannot read" in done.stderr and "config.toml:" in done.stderr else (0, 4, 6)
+        if call == "new":
+            codes = (0, 70)
         self.assertIn(done.returncode, codes, f"{said}: {done.stderr}")
         if kind in ("EINTR", "short"):
             self.assertEqual(done.returncode, 0, f"{said}: {done.stderr}")
@@ -159,7 +176,7 @@ class FailingCalls(UnderFaults):
         else:
             lines = [line for line in done.stderr.splitlines() if line.startswith("laser: ")]
             self.assertEqual(len(lines), 1, f"{said}: {done.stderr}")
-            self.assertIn(str(folder), lines[0], said)
+            self.assertIn("out of memory" if call == "new" else str(folder), lines[0], said)
             if kind in ("ENOSPC", "full"):
                 self.assertIn("No space left on device", lines[0], said)
                 # A file that is only read is bad data (settings: above); all else is a disk that is full.

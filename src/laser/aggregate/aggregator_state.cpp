@@ -42,7 +42,8 @@ NamedTensors Aggregator::state() {
       result["pending/" + name + "/left"] = tensors_[l].pending.left;
       result["pending/" + name + "/right"] = tensors_[l].pending.right;
     }
-    for (const auto& [key, value] : tensors_[l].shared) result["shared/" + name + "/" + key] = value;
+    const auto prefix = "shared/" + name + "/";
+    for (const auto& [key, value] : tensors_[l].shared) result[prefix + key] = value;
   }
   return result;
 }
@@ -135,7 +136,8 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
     memory_sum += rows[i];
     residual += rows[i + 1];
   }
-  if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(rows.size() / 2);
+  const auto workers = rows.size() / 2;
+  if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(workers);
   if (message > 0 && feedback_ != "weighted") round.report.delta = 1 - residual / message;
   if (round.clean.defined()) {
     const double signal = square(round.clean);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser::bench {
@@ -34,8 +35,7 @@ class Collector final : public benchmark::BenchmarkReporter {
 void initialise() {
   static const bool done = [] {
     std::vector<std::string> arguments{"laser", "--benchmark_enable_random_interleaving=true"};
-    std::vector<char*> argv;
-    for (auto& argument : arguments) argv.push_back(argument.data());
+    auto argv = collect(arguments, [](std::string& argument) { return argument.data(); });
     int argc = static_cast<int>(argv.size());
     benchmark::Initialize(&argc, argv.data());
     return true;

@@ -3,10 +3,18 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
+
+/// The names of a table of (name, value) pairs.
+template <class Table>
+[[nodiscard]] std::vector<std::string> choice_names(const Table& table) {
+  return collect(table, [](const auto& entry) { return std::string(entry.first); });
+}
 
 /// The name of `value` in a table of (name, value) pairs that holds every value.
 template <class Table, class Value>

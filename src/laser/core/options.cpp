@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
@@ -152,9 +153,7 @@ const Option& OptionList::find(std::string_view name) const {
   for (const auto& option : options_) {
     if (option.name == name) return option;
   }
-  std::vector<std::string> names;
-  for (const auto& option : options_) names.push_back(option.name);
-  const auto near = nearest_name(name, names);
+  const auto near = nearest_name(name, names_of(options_));
   fail(ExitCode::kConfiguration, "unknown key '{}'{}. HINT: 'laser train --help' lists all keys", name,
        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }

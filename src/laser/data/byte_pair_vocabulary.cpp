@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/core/sha256.hpp"
@@ -129,9 +130,8 @@ std::vector<std::string> spellings_by_number(const Numbers& numbers, const std::
            shown(std::min(*place, spelling)), shown(std::max(*place, spelling)), number, kHint);
     place = &spelling;
   }
-  std::vector<std::string> spellings;  // no number is left out: none is double and none is too large
-  for (const auto* spelling : found) spellings.push_back(*spelling);
-  return spellings;
+  // No number is left out: none is double and none is too large.
+  return collect(found, [](const std::string* spelling) { return *spelling; });
 }
 
 /// The merges, a line each: two spellings and a space between them.

@@ -126,21 +126,19 @@ std::string manual_hint(const DataSet& set, const fs::path& folder) {
 }
 
 fs::path ready_folder(const DataSet& set, const std::string& given, bool verify) {
-  const auto folder = folder_of(set, data_folder(given));
+  auto folder = folder_of(set, data_folder(given));
   for (const auto& check : check_files(set, folder, verify)) {
     const auto path = (folder / check.file.name).string();
     if (check.finding == Finding::kMissing) {
       fail(ExitCode::kData,
            "{} is missing. HINT: run 'laser data fetch {}'; without network, {}, or set data_dir to where "
-           "they "
-           "are",
+           "they are",
            path, set.name, manual_hint(set, folder));
     }
     if (check.right()) continue;
     fail(ExitCode::kData,
          "{} is not right: {}. HINT: 'laser data fetch {}' brings the published files; for a version of your "
-         "own, "
-         "'sha256sum FILE... > {}' beside the files vouches for it",
+         "own, 'sha256sum FILE... > {}' beside the files vouches for it",
          path, check.reason, set.name, kSumsName);
   }
   return folder;

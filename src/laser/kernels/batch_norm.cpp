@@ -42,6 +42,7 @@ using VectorOf = hn::Vec<Tag>;
 /// Calls use(tag) with the widest vectors that `channels` is a multiple of, 16, 8, 4 or 1 lanes.
 template <class Use>
 HWY_INLINE void with_tag(std::size_t channels, Use use) {
+  // On a target of 8 lanes the first two are the same. NOLINTNEXTLINE(bugprone-branch-clone)
   if (channels % 16 == 0) {
     use(hn::CappedTag<float, 16>());
   } else if (channels % 8 == 0) {

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "laser/core/atomic_file.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/system_call.hpp"
 
 // POSIX leaves its declaration to the program.
@@ -46,8 +47,7 @@ Outcome run_process(std::vector<std::string> arguments) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  auto argv = collect(arguments, [](std::string& argument) { return argument.data(); });
   argv.push_back(nullptr);
   pid_t child = 0;
   Outcome outcome;

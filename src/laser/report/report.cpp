@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/report/best_rate.hpp"
 #include "laser/report/comparison.hpp"
@@ -19,9 +20,7 @@ namespace {
 
 template <class Select>
 std::vector<double> select(const std::vector<const Run*>& runs, Select&& value) {
-  std::vector<double> values;
-  for (const Run* run : runs) values.push_back(value(run->summary));
-  return values;
+  return collect(runs, [&](const Run* run) -> double { return value(run->summary); });
 }
 
 Row make_row(const Group& group, const Metric& measure) {

@@ -57,7 +57,8 @@ Checkpoint read_checkpoint(const std::string& path) {
 }
 
 void add_tensors(NamedTensors& all, const std::string& prefix, const NamedTensors& part) {
-  for (const auto& [name, tensor] : part) all[prefix + "/" + name] = tensor;
+  const auto below = prefix + "/";
+  for (const auto& [name, tensor] : part) all[below + name] = tensor;
 }
 
 NamedTensors tensors_below(const NamedTensors& all, const std::string& prefix) {

@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "laser/channel/channel.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/named_choice.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
@@ -21,24 +23,10 @@ constexpr const char* kMachineGroup = "machine";  // options of this group never
 
 bool is_language_model(const std::string& task) { return model_of(task) == ModelKind::kLanguage; }
 
-template <class Table>
-std::vector<std::string> names_of(const Table& table) {
-  std::vector<std::string> names;
-  for (const auto& entry : table) names.emplace_back(entry.first);
-  return names;
-}
-
-template <class Entries>
-std::vector<std::string> entry_names(const Entries& entries) {
-  std::vector<std::string> names;
-  for (const auto& entry : entries) names.push_back(entry.name);
-  return names;
-}
-
 void describe_compressor(OptionList& list, CompressorOptions& o) {
   const auto low_rank = [&o] { return o.name == "low_rank"; };
   list.group("compressor");
-  list.add_choice("compressor", o.name, entry_names(compressors()), "what is sent instead of the gradient");
+  list.add_choice("compressor", o.name, names_of(compressors()), "what is sent instead of the gradient");
   list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
   list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
   list.group("compressor", low_rank);
@@ -98,7 +86,7 @@ void describe(OptionList& list, Experiment& e) {
   auto& a = e.algorithm;
   list.group("method");
   list.add_choice(
-      "method", e.method, entry_names(recipes()),
+      "method", e.method, names_of(recipes()),
       "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
       "receiver and momenta");
   describe_compressor(list, a.compressor);
@@ -119,16 +107,16 @@ void describe(OptionList& list, Experiment& e) {
   list.add_choice("memory", a.memory, {"float32", "bfloat16"},
                   "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
   list.group("channel");
-  list.add_choice("channel", a.channel, entry_names(channels()), "model of the air");
+  list.add_choice("channel", a.channel, names_of(channels()), "model of the air");
   const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
   list.group("channel", noisy);
   list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
                   "exact mean + noise, or every transmitted signal formed and measured");
-  list.add_choice("allocation", a.allocation, names_of(kAllocations),
+  list.add_choice("allocation", a.allocation, choice_names(kAllocations),
                   "how the budget is shared over the tensors");
   list.add_real("power", e.power, 0, kInfinity, false, "energy per worker and round, noise variance 1",
                 "average power budget P");
-  list.add_choice("power_policy", e.power_policy, names_of(kPowerPolicies), "the budget over time");
+  list.add_choice("power_policy", e.power_policy, choice_names(kPowerPolicies), "the budget over time");
   list.group("channel", [&e, noisy] { return noisy() && e.power_policy != "constant"; });
   list.add_choice("power_period", e.power_period, {"epoch", "round"}, "what one step of the policy is");
   list.group("channel", [&e, noisy] { return noisy() && e.power_policy == "custom"; });
@@ -262,7 +250,7 @@ std::string experiment_hash(const Experiment& experiment) {
     if (option.group != kMachineGroup && option.used()) relevant[option.name] = option.get();
   }
   std::string text;
-  for (const auto& [name, value] : relevant) text += name + " = " + value + "\n";
+  for (const auto& [name, value] : relevant) text += fmt::format("{} = {}\n", name, value);
   return sha256_hex(text);
 }
 

@@ -34,7 +34,8 @@ void check_plain(std::string_view text, const std::string& path) {
     const char c = text[i];
     if (c == '\n') {
       ++line;
-      dots = quote = 0;
+      dots = 0;
+      quote = 0;
       comment = false;
     } else if (comment) {
       continue;

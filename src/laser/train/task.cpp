@@ -1,5 +1,6 @@
 #include "laser/train/task.hpp"
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/task_data.hpp"
 
@@ -36,11 +37,7 @@ std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOption
   return maker.make(std::move(data), options);
 }
 
-std::vector<std::string> task_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : kTasks) names.emplace_back(entry.name);
-  return names;
-}
+std::vector<std::string> task_names() { return names_of(kTasks); }
 
 ModelKind model_of(const std::string& name) {
   for (const auto& entry : kTasks) {

@@ -215,7 +215,7 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     } else if (leads) {
       saver.complete(training);
     }
-    const auto summary = finish(training.summary());
+    auto summary = finish(training.summary());
     if (completed && leads) saver.remove_checkpoint();
     return summary;
   } catch (const Error& error) {

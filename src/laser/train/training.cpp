@@ -260,8 +260,9 @@ void Training::load_state(const NamedTensors& state) {
   // What exists from the first round on must be there from then on.
   const auto load = [&](const std::string& prefix, auto& part, const std::vector<std::string>& tensors,
                         at::IntArrayRef sizes) {
+    const auto below = prefix + "/";
     for (const auto& tensor : tensors) {
-      const auto name = prefix + "/" + tensor;
+      const auto name = below + tensor;
       if (round_ > 0 || state.contains(name)) (void)find(name, sizes, at::kFloat);
     }
     part.load_state(tensors_below(state, prefix));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/verify/moments.hpp"
@@ -211,8 +212,7 @@ void ConvergenceStudy::add_slopes() {
         for (std::size_t j = 0; j < values.size(); ++j) values[j].push_back(point.values[j]);
       }
       if (rounds.size() < 3) continue;
-      std::vector<double> slopes;
-      for (const auto& run : values) slopes.push_back(log_log_slope(rounds, run));
+      const auto slopes = collect(values, [&](const auto& run) { return log_log_slope(rounds, run); });
       slopes_.push_back({kind, method, mean_of(slopes), log_log_slope(rounds, bounds),
                          static_cast<std::int64_t>(rounds.size())});
     }

@@ -113,7 +113,7 @@ Finding product_of_averages(std::uint64_t seed) {
   for (std::uint32_t i = 0; i < kWorkers; ++i)
     own.push_back(decaying_matrix(kRows, kColumns, 0.7, derived_seed(seed, 622 + i)).view({-1}));
   for (const double heterogeneity : {0.0, 0.1, 0.3, 1.0, 3.0}) {
-    const auto gradients = common + at::stack(own) * heterogeneity;
+    auto gradients = common + at::stack(own) * heterogeneity;
     std::vector<double> row{heterogeneity};
     for (const int variant : {0, 1, 2}) {
       Scheme scheme;

@@ -1,0 +1,1 @@
+laser_test(core/unexpected_test TORCH LINK laser_core)
