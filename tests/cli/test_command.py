@@ -466,6 +466,9 @@ class Runs(InFolder):
         deadline = time.time() + 120
         while time.time() < deadline and len(list(sweep.glob("*/summary.json"))) < 2:
             time.sleep(0.02)
+        second = laser(*arguments, "--resume")
+        self.assertEqual(second.returncode, 6)
+        self.assertIn(f"another process works on {sweep}", second.stderr)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, stderr)

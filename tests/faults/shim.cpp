@@ -5,7 +5,7 @@
 //   LASER_FAULT_CALL    open | write | fsync | rename | mmap | new (of the program itself, not its libraries)
 //   LASER_FAULT_NUMBER  which of them fails, from 1 on
 //   LASER_FAULT_KIND    EIO | ENOSPC | EINTR | full (ENOSPC from then on)
-//                       | short (write: half is written; then as always)
+//                       | short (write: half is written; then as always) | kill (SIGKILL before the call)
 //   LASER_FAULT_LOG     a file that gets a line where the fault happened; with LASER_FAULT_NUMBER=0
 //                       nothing fails, and it gets how many calls there were
 //
@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -81,6 +82,7 @@ bool fails(const char* call, Where where) {
   const bool full = std::strcmp(kind, "full") == 0;
   if (number == 0 || (full ? count < number : count != number)) return false;
   if (count == number) note("fault\n");
+  if (std::strcmp(kind, "kill") == 0) raise(SIGKILL);
   errno = std::strcmp(kind, "EINTR") == 0 ? EINTR : std::strcmp(kind, "EIO") == 0 ? EIO : ENOSPC;
   return true;
 }

@@ -115,11 +115,42 @@ TEST(RunWriter, AnyPartOfARunIsNeverOverwritten) {
   }
 }
 
+TEST(RunWriter, OnlyOneProcessWritesARun) {
+  const TemporaryFolder folder;
+  const auto refused = [&] {
+    const Error error = error_of([&] { RunWriter(folder / "run", 0); });
+    EXPECT_EQ(error.code(), ExitCode::kIo);
+    EXPECT_TRUE(
+        std::string(error.what()).starts_with("another process works on the run in " + (folder / "run")))
+        << error.what();
+  };
+  {
+    RunWriter first(folder / "run", "", {});
+    first.append(example_epoch(1, 50));
+    refused();
+    EXPECT_FALSE(read_file(folder / "run/metrics.jsonl").empty()) << "cut back under the one that writes it";
+  }
+  RunWriter resumed(folder / "run", 0);
+  refused();
+}
+
 TEST(RunWriter, AnExistingFolderWithoutARunIsUsed) {
   const TemporaryFolder folder;
   write_file(folder / "run/notes.txt", "mine");
   RunWriter(folder / "run", "", {}).finish(example_summary("laser", 1, 1, 90));
   EXPECT_EQ(read_file(folder / "run/notes.txt"), "mine");
+}
+
+TEST(RunWriter, WhatARunLeftThatWasKilledBeforeItBeganIsNoRun) {
+  const TemporaryFolder folder;
+  write_file(folder / "run/metrics.jsonl", "");
+  write_file(folder / "run/versions.json", "{}");
+  RunWriter writer(folder / "run", "x = 1\n", {{"laser", "0.1.0"}});
+  for (const int epoch : {1, 2}) writer.append(example_epoch(epoch, 50));
+  writer.finish(example_summary("laser", 1, 1, 50));
+  const auto run = read_run(folder / "run");
+  EXPECT_EQ(run.epochs.size(), 2U);
+  EXPECT_EQ(run.versions.at("laser"), "0.1.0");
 }
 
 TEST(RunWriter, AFileInTheWayIsNamed) {

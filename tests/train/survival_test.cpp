@@ -90,11 +90,8 @@ void train_on(const Trial& trial, const std::string& folder, std::int64_t checkp
         state.at("progress/round").item<double>() == static_cast<double>(trial.rounds))
       return;
   }
-  const bool begun = fs::exists(folder + "/versions.json");
-  if (!begun) {  // killed before it began, it begins anew, as in a sweep
-    for (const char* file : {"/metrics.jsonl", "/config.toml"}) fs::remove(folder + file);
-  }
-  RunFiles files{checkpoint_rounds, true, begun};
+  const bool begun = fs::exists(folder + "/config.toml");  // killed before, it begins anew
+  const RunFiles files{checkpoint_rounds, true, begun};
   std::int64_t done = 0;
   RunControl control;
   control.progress = [&](const Progress& progress) { done = progress.rounds_done; };

@@ -15,6 +15,10 @@ auto uninterrupted(Call&& call) {
   return result;
 }
 
+/// Whether this open file is now locked for its holder alone, until it is closed: false where another holds
+/// it. A file system that knows no locks is taken at its word: true.
+[[nodiscard]] bool lock_file(int descriptor);
+
 /// The system's text for an errno value.
 std::string system_reason(int error_number);
 

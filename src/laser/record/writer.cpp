@@ -27,32 +27,37 @@ RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_tex
                      const std::map<std::string, std::string>& versions)
     : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
   create_folders(folder);
-  for (const char* name : {"/summary.json", "/metrics.jsonl", "/config.toml"}) {
+  const auto begun = [&] {
     std::error_code ignored;
-    if (std::filesystem::exists(folder + name, ignored)) fail_holds_a_run(folder);
-  }
-  // O_EXCL: of two runs that start at once in one folder, exactly one goes on.
-  metrics_ = uninterrupted(
-      [&] { return open(metrics_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644); });
-  if (metrics_ < 0 && errno == EEXIST) fail_holds_a_run(folder);
+    return std::filesystem::exists(folder + "/config.toml", ignored) ||
+           std::filesystem::exists(folder + "/summary.json", ignored);
+  };
+  if (begun()) fail_holds_a_run(folder);
+  open_metrics(O_CREAT);
   if (metrics_ < 0) {
     fail(ExitCode::kIo, "{}: can't write: {}. HINT: choose another --out", metrics_path_,
          system_reason(errno));
   }
+  // Again, under the lock: another run may have begun meanwhile.
+  if (lseek(metrics_, 0, SEEK_END) != 0 || begun()) {
+    close(metrics_);
+    fail_holds_a_run(folder);
+  }
   try {
-    write_file_atomically(folder + "/config.toml", config_toml_text);
     write_file_atomically(folder + "/versions.json", to_json(versions));
+    write_file_atomically(folder + "/config.toml", config_toml_text);  // the last: with it the run has begun
   } catch (...) {
     // A run that never began must not occupy the folder.
+    for (const char* name : {"/config.toml", "/versions.json", "/metrics.jsonl"})
+      unlink((folder + name).c_str());
     close(metrics_);
-    for (const char* name : {"/config.toml", "/metrics.jsonl"}) unlink((folder + name).c_str());
     throw;
   }
 }
 
 RunWriter::RunWriter(const std::string& folder, std::int64_t metrics_bytes)
     : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
-  metrics_ = uninterrupted([&] { return open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC); });
+  open_metrics(0);
   if (metrics_ < 0 && errno == ENOENT) {
     fail(ExitCode::kData, "{} holds no run: {} is missing", folder, metrics_path_);
   }
@@ -73,6 +78,17 @@ RunWriter::RunWriter(const std::string& folder, std::int64_t metrics_bytes)
 
 RunWriter::~RunWriter() {
   if (metrics_ >= 0) close(metrics_);
+}
+
+void RunWriter::open_metrics(int flags) {
+  metrics_ = uninterrupted(
+      [&] { return open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0644); });
+  if (metrics_ < 0 || lock_file(metrics_)) return;
+  close(metrics_);
+  fail(ExitCode::kIo,
+       "another process works on the run in {}. HINT: wait for it or end it; --resume then goes on where it "
+       "was",
+       folder_);
 }
 
 void RunWriter::append(const EpochRecord& record) {

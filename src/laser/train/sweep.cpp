@@ -68,8 +68,7 @@ std::optional<RunSummary> settled(const fs::path& folder) {
 
 /// Whether a run was begun properly, so that it can go on.
 bool can_go_on(const fs::path& folder) {
-  return fs::exists(folder / "config.toml") && fs::exists(folder / "versions.json") &&
-         fs::exists(folder / "metrics.jsonl");
+  return fs::exists(folder / "config.toml") && fs::exists(folder / "metrics.jsonl");
 }
 
 /// Removes what is left of a run that never began: only the files that a run writes.

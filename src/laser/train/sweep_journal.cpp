@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,7 +59,7 @@ SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string
   lock_ = uninterrupted([&] { return open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
   if (lock_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", lock, system_reason(errno));
   try {
-    if (uninterrupted([&] { return flock(lock_, LOCK_EX | LOCK_NB); }) != 0) {
+    if (!lock_file(lock_)) {
       fail(ExitCode::kIo, "another process works on {}. HINT: wait for it, or choose another --out", folder);
     }
     const auto grid_path = folder + "/sweep.json";
