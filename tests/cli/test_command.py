@@ -180,6 +180,20 @@ class BadInput(InFolder):
         (data / names[5]).unlink()
         attempt("test_batch.bin", "verify_data=false")
 
+        # Dark images and bright ones, in the first records of two files: the whole way from files to accuracy.
+        records = b"".join(bytes([i % 2]) + bytes([60 + 140 * (i % 2)]) * 3072 for i in range(200))
+        for name in (names[0], names[5]):
+            with (data / name).open("r+b" if (data / name).exists() else "wb") as file:
+                file.write(records)
+                file.truncate(30730000)
+        done = laser("train", "task=cifar10", f"data_dir={data}", "verify_data=false", "width=4", "train_images=128",
+                     "test_images=100", "workers=2", "batch_size=16", "epochs=10", "rank=2", "power=1000",
+                     "learning_rate=0.05", "--json", "--quiet", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = json.loads(done.stdout)
+        self.assertEqual(summary["rounds"], 40)
+        self.assertGreater(summary["best_ema_accuracy"], 90, "chance is 50")
+
     def language_folder(self):
         """A folder of data sets: a vocabulary of single bytes and three short texts, vouched for."""
         data = self.folder / "data"
