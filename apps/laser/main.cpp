@@ -1,5 +1,6 @@
 // The command `laser`. Errors are caught here and nowhere else.
-#include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <iostream>
 
 #include "commands.hpp"
@@ -45,9 +46,23 @@ int run(int argc, char** argv) {
   return line.exit_code;
 }
 
+/// An exception has met code that lets none through (libraries free their objects with memory that they ask
+/// for, and there may be none): told like the others, and what is on the disk stays as after a kill.
+[[noreturn]] void on_terminate() {
+  try {
+    if (const auto error = std::current_exception()) std::rethrow_exception(error);
+  } catch (const std::exception& error) {
+    std::cerr << "laser: " << laser::unexpected_text(error) << std::endl;
+    std::_Exit(static_cast<int>(laser::ExitCode::kBug));
+  } catch (...) {
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(on_terminate);
   laser::keep_freed_memory();
   laser::install_signal_handlers();
   try {
