@@ -25,8 +25,7 @@ std::string unexpected_text(const std::exception& error) {
   }
   return fmt::format(
       "out of memory{}. HINT: a smaller batch_size or model, fewer workers and fewer --jobs need less; a run "
-      "that "
-      "has saved goes on with --resume",
+      "that has saved goes on with --resume",
       wanted);
 }
 

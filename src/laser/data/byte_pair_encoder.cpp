@@ -152,16 +152,13 @@ class BytePairEncoder::Run {
   };
   static_assert(sizeof(Entry) == 32 && std::endian::native == std::endian::little);
 
-  /// Ones in the first `count` bytes of a word, at most 7.
-  static std::uint64_t first_bytes(std::size_t count) { return (std::uint64_t{1} << (8 * count)) - 1; }
-
   void append_cached(std::string_view text, std::size_t length, std::vector<Token>& tokens) {
     std::uint64_t key[2] = {0, 0};
     if (text.size() >= 16) {  // reading on is faster than copying just as many
       std::memcpy(key, text.data(), 16);
       const auto low = std::min<std::size_t>(length, 8), high = length - low;
-      key[0] &= low == 8 ? ~std::uint64_t{0} : first_bytes(low);
-      key[1] &= first_bytes(high);
+      key[0] &= ~std::uint64_t{0} >> ((64 - 8 * low) & 63);  // no piece is empty: low is 1 to 8
+      key[1] &= (std::uint64_t{1} << (8 * high)) - 1;
     } else {
       std::memcpy(key, text.data(), length);
     }

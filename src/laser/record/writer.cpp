@@ -86,8 +86,8 @@ void RunWriter::open_metrics(int flags) {
   if (metrics_ < 0 || lock_file(metrics_)) return;
   close(metrics_);
   fail(ExitCode::kIo,
-       "another process works on the run in {}. HINT: wait for it or end it; --resume then goes on where it "
-       "was",
+       "another process works on the run in {}. HINT: wait for it or end it; --resume then goes on where "
+       "it was",
        folder_);
 }
 
