@@ -59,6 +59,8 @@ TEST(TheoryCommand, BadUsageExitsWith2) {
   expect_failure("split --m 10 --n 10 --power 3 --sideways", 2, "--sideways");
   expect_failure("split --m 10 --n 10 --power abc", 2, "--power has 'abc', which is no number. HINT: ");
   expect_failure("split --m 10 --n 10 --power 1:10:cube", 2, "the range of --power is FROM:TO:log");
+  expect_failure("split --m 10 --n 10 --power 1:10:lin:2.5", 2,
+                 "--power has 2.5 points: a whole number is needed");
   expect_failure("condition --m 4 --power 3", 2, "--m requires --n");
   expect_failure("verify --seed -1", 2, "--seed");
   expect_failure("verify --seed many", 2, "--seed");

@@ -66,12 +66,13 @@ std::optional<RunSummary> settled(const fs::path& folder) {
   return {};
 }
 
-/// Whether a run was begun properly, so that it can go on.
+/// Whether a run has begun and its records are there, so that it can go on.
 bool can_go_on(const fs::path& folder) {
   return fs::exists(folder / "config.toml") && fs::exists(folder / "metrics.jsonl");
 }
 
-/// Removes what is left of a run that never began: only the files that a run writes.
+/// Removes what is left of a run that can't go on (one whose files were taken away): only the files that a
+/// run writes.
 void clear_unfinished(const fs::path& folder) {
   for (const char* file :
        {"config.toml", "versions.json", "metrics.jsonl", "summary.json", "checkpoint.safetensors"}) {
