@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "gain_study.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
@@ -42,11 +43,33 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   line.exit_code = run_referee(plan, referee);
 }
 
+/// A study of the power for a target, at several numbers of rounds.
+void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+              CommandLine& line) {
+  TuningPlan plan;
+  plan.base = base;
+  plan.powers_of = scale.gain->powers_of;
+  for (const auto& [method, powers] : plan.powers_of) plan.methods.push_back(method);
+  plan.rates = scale.gain->rates;
+  plan.metric = scale.gain->metric;
+  plan.seeds = arguments.seeds;
+  if (arguments.dry_run) {
+    for (const auto& job : choosing_jobs(plan)) std::cout << "choosing/" << job.name << '\n';
+    return;
+  }
+  GainStudyOptions options{arguments.options, arguments.json, arguments.quiet};
+  if (options.sweep.folder.empty()) options.sweep.folder = fresh_folder(arguments.study + "-" + scale.name);
+  options.sweep.resume |= options.sweep.extend;
+  options.sweep.command = line.text;
+  line.exit_code = run_gain_study(plan, *scale.gain, options);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
   if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
+  if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
   if (arguments.dry_run) {

@@ -373,7 +373,7 @@ void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) 
     // A silent tensor keeps its whole message.
     if (round.silent[l] == 0 && tensors_[l].memory.defined()) keep_rest(round, l);
   });
-  if (round.diagnosed) diagnose(round, gradients);
+  if (round.diagnosed) diagnose(round, gradients, scale);
   if (scale != 1.0) round.estimate.div_(scale);
 }
 

@@ -29,6 +29,10 @@ struct RoundReport {
   std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
+  std::optional<double> noise_energy;  // ||estimate - noiseless estimate||^2
+  // Over the compressed tensors and all workers; g has the scale s of M = e + s g.
+  std::optional<double> sent_ratio;      // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
+  std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memory
 };
 
 class Aggregator {
@@ -101,7 +105,7 @@ class Aggregator {
   void settle();
   void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
                     std::int64_t round) const;
-  void diagnose(Round& round, const at::Tensor& gradients);
+  void diagnose(Round& round, const at::Tensor& gradients, double scale);
   [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
 
   Layout layout_;

@@ -96,15 +96,16 @@ void Aggregator::load_state(const NamedTensors& state) {
   }
 }
 
-void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
+void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scale) {
   const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
-  double message = 0, residual = 0;
+  double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& tensor = tensors_[l];
     if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
+    come_in += scale * scale * square(slice(gradients, l));
     const auto count = tensors_.size();
     for (std::size_t j = l; j < round.raw_norms.size(); j += count) {
       message += round.raw_norms[j] * round.raw_norms[j];
@@ -123,25 +124,34 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
       residual += square(rest);
     }
   }
-  std::vector<double> rows;  // [K, 2] ratio, and what all local workers kept
+  std::vector<double> rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
     const double gradient = square(gradients[static_cast<std::int64_t>(i)]);
     rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);
+    rows.push_back(own_memory[i]);
     rows.push_back(i == 0 ? residual : 0.0);
+    rows.push_back(i == 0 ? come_in : 0.0);
   }
-  rows = collective_.gather_rows(std::move(rows), 2);
-  double memory_sum = 0;
-  residual = 0;
-  for (std::size_t i = 0; i < rows.size(); i += 2) {
+  rows = collective_.gather_rows(std::move(rows), 4);
+  double memory_sum = 0, waiting = 0;
+  residual = come_in = 0;
+  for (std::size_t i = 0; i < rows.size(); i += 4) {
     memory_sum += rows[i];
-    residual += rows[i + 1];
+    waiting += rows[i + 1];
+    residual += rows[i + 2];
+    come_in += rows[i + 3];
   }
-  const auto workers = rows.size() / 2;
+  const auto workers = rows.size() / 4;
   if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(workers);
-  if (message > 0 && feedback_ != "weighted") round.report.delta = 1 - residual / message;
+  if (feedback_ != "none" && come_in > 0) round.report.waiting_rounds = waiting / come_in;
+  if (message > 0 && feedback_ != "weighted") {
+    round.report.delta = 1 - residual / message;
+    if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
+  }
   if (round.clean.defined()) {
-    const double signal = square(round.clean);
-    if (signal > 0) round.report.lambda = square(round.estimate - round.clean) / signal;
+    const double signal = square(round.clean), noise = square(round.estimate - round.clean);
+    round.report.noise_energy = noise / (scale * scale);
+    if (signal > 0) round.report.lambda = noise / signal;
   }
 }
 

@@ -22,6 +22,7 @@ struct Option {
   std::string range;     // as printed: "1 .. 1024", "a | b"
   std::string sentence;  // what it does
   std::string fallback;  // the default, as text
+  std::string unsaid;    // the value that runs from before the option have: it is no part of their hashes
   std::function<std::string()> get;
   std::function<void(const std::string&)> set;  // throws Error (configuration)
   std::function<bool()> used;                   // whether it matters for the present configuration
@@ -45,6 +46,10 @@ class OptionList {
   void add_text(const std::string& name, std::string& variable, const std::string& sentence);
   void add_real_list(const std::string& name, std::vector<double>& variable, const std::string& unit,
                      const std::string& sentence);
+
+  /// The option added last is younger than published runs, which all have `value`: with it, it is no part of an
+  /// experiment's hash.
+  void younger_than_runs_with(const std::string& value) { options_.back().unsaid = value; }
 
   /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.
   [[nodiscard]] const Option& find(std::string_view name) const;

@@ -153,8 +153,17 @@ void describe(OptionList& list, Experiment& e) {
   list.add_integer("spectrum_rank", e.spectrum_rank, 0, 64, "",
                    "record the share of the gradients' energy in that many singular values; 0: none");
 
-  const auto network = [&e] { return model_of(e.task) != ModelKind::kOneLayer; };
+  const auto network = [&e] {
+    return model_of(e.task) == ModelKind::kResidual || model_of(e.task) == ModelKind::kLanguage;
+  };
   const auto residual = [&e] { return model_of(e.task) == ModelKind::kResidual; };
+  list.group("model", [&e] { return model_of(e.task) == ModelKind::kPerceptron; });
+  list.add_real_list("hidden", e.hidden, "units", "of an MLP's hidden layers");
+  list.younger_than_runs_with("[128]");
+  list.group("model", residual);
+  list.add_integer("image_size", e.image_size, 8, 32, "pixels",
+                   "side of the images: 32, or 16 or 8 by averaging, with crops in proportion");
+  list.younger_than_runs_with("32");
   list.group("model", network);
   list.add_integer("width", e.width, 1, 8192, "",
                    "channels of a ResNet18's first stage; numbers a token of GPT-2");
@@ -216,6 +225,15 @@ void validate(const Experiment& e) {
     if (epoch != std::floor(epoch) || epoch < 0)
       fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
   }
+  if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
+    fail(ExitCode::kConfiguration, "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16",
+         e.image_size);
+  }
+  if (e.hidden.empty()) fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
+  for (const double units : e.hidden) {
+    if (units != std::floor(units) || units < 1 || units > 65536)
+      fail(ExitCode::kConfiguration, "hidden: {} is not a whole number of units from 1 to 65536", units);
+  }
   if (!make_channel(e.algorithm.channel)->noisy()) return;
   if (e.power <= 0) {
     fail(
@@ -247,7 +265,8 @@ std::string experiment_hash(const Experiment& experiment) {
   describe(list, copy);
   std::map<std::string, std::string> relevant;
   for (const auto& option : list.all()) {
-    if (option.group != kMachineGroup && option.used()) relevant[option.name] = option.get();
+    const bool said = option.unsaid.empty() || option.get() != option.unsaid;
+    if (option.group != kMachineGroup && option.used() && said) relevant[option.name] = option.get();
   }
   std::string text;
   for (const auto& [name, value] : relevant) text += fmt::format("{} = {}\n", name, value);
