@@ -30,7 +30,7 @@ configure_package_config_file(cmake/laserConfig.cmake.in ${CMAKE_BINARY_DIR}/las
                               INSTALL_DESTINATION ${LASER_PACKAGE_DIR} NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/laserConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/laserConfig.cmake ${CMAKE_BINARY_DIR}/laserConfigVersion.cmake
-        DESTINATION ${LASER_PACKAGE_DIR})
+              ${CMAKE_SOURCE_DIR}/cmake/LaserTorch.cmake DESTINATION ${LASER_PACKAGE_DIR})
 
 # The command finds its files in ../share/laser (core/resources.cpp).
 if(LASER_BUILD_COMMAND)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The quick checks: include rule, formatting and, where nvcc is, that the GPU's kernels compile.
+# The quick checks: include rules, formatting and, where nvcc is, that the GPU's kernels compile.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 python3 scripts/check_structure.py || failed=1
+python3 scripts/check_includes.py || failed=1
 if command -v clang-format >/dev/null; then
   git ls-files -z '*.cpp' '*.hpp' '*.cu' | xargs -0 clang-format --dry-run -Werror 2>build/format.log ||
     { grep -m 20 error: build/format.log; echo "check: run clang-format -i on these files"; failed=1; }

@@ -1,3 +1,5 @@
+#include <exception>
+
 #include "bindings.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/versions.hpp"

@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "laser/compress/elementwise.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/kernels/normal.hpp"

@@ -1,7 +1,9 @@
 // A matrix with all that a sweep reads and writes, for the tests of its CPU and GPU versions.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "laser/kernels/low_rank_sweep.hpp"

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "laser/record/writer.hpp"
 #include "temporary_folder.hpp"
 

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "file_size_limit.hpp"
 #include "laser/core/atomic_file.hpp"
 #include "laser/record/reader.hpp"

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "../record/temporary_folder.hpp"
 #include "laser/report/report.hpp"
 #include "laser/report/summary_json.hpp"

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <tuple>
 
 #include "../record/temporary_folder.hpp"
 #include "laser/report/comparison.hpp"

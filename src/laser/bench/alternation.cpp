@@ -19,7 +19,7 @@ class Collector final : public benchmark::BenchmarkReporter {
   bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const auto& run : runs) {
-      if (run.run_type != Run::RT_Iteration || run.error_occurred || run.iterations == 0) continue;
+      if (run.run_type != Run::RT_Iteration || run.iterations == 0) continue;
       for (auto& timing : timings_) {
         if (timing.name == run.run_name.function_name)
           timing.seconds.push_back(run.real_accumulated_time / static_cast<double>(run.iterations));

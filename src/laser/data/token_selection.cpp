@@ -1,6 +1,7 @@
 #include "laser/data/token_selection.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 

@@ -2,6 +2,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 
 #include "laser/core/error.hpp"

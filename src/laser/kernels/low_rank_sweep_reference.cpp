@@ -1,4 +1,5 @@
 // The sweep's definition: what the vectorised one must agree with.
+#include <type_traits>
 #include <vector>
 
 #include "laser/kernels/low_rank_sweep.hpp"

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <tuple>
 
 #include "laser/core/error.hpp"
 #include "laser/core/random.hpp"

@@ -89,7 +89,9 @@ std::vector<Spectrum> spectra_of(const std::vector<Group>& groups) {
       }
     }
     for (const auto& [tensor, by_epoch] : by_tensor) {
-      Spectrum spectrum{method_label(group.method, group.axes, group.power), short_name(tensor)};
+      Spectrum spectrum;
+      spectrum.label = method_label(group.method, group.axes, group.power);
+      spectrum.tensor = short_name(tensor);
       const auto& configuration = group.runs.front()->summary.configuration;
       const auto rank = configuration.find("spectrum_rank");
       if (rank != configuration.end()) spectrum.rank = std::atoll(rank->second.c_str());

@@ -1,6 +1,7 @@
 #include "laser/report/summary_json.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "laser/report/methods.hpp"

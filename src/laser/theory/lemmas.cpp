@@ -1,5 +1,6 @@
 #include "laser/theory/lemmas.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>

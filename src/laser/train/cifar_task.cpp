@@ -1,6 +1,7 @@
 // CIFAR-10 and CIFAR-100 with ResNet18 (spec 5, E2 and E3).
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 

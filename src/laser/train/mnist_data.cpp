@@ -1,5 +1,7 @@
 #include "laser/train/mnist_data.hpp"
 
+#include <filesystem>
+
 #include "laser/core/resources.hpp"
 
 namespace laser {

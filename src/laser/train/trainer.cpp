@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"

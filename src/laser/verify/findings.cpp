@@ -1,5 +1,7 @@
 #include "laser/verify/findings.hpp"
 
+#include <functional>
+
 namespace laser::verify {
 
 std::vector<Task> Findings::tasks() {

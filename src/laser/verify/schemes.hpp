@@ -2,6 +2,7 @@
 // influence factor beside it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // Subjects whose tensors share a budget or whose workers share the air.
 #include <ATen/ATen.h>
 
+#include <functional>
+
 #include "laser/theory/influence.hpp"
 #include "laser/verify/subject_list.hpp"
 
