@@ -32,8 +32,7 @@ struct Option {
 class OptionList {
  public:
   /// Options added from here on belong to `name` and matter only while `used` holds.
-  void group(
-      const std::string& name, std::function<bool()> used = [] { return true; });
+  void group(const std::string& name, std::function<bool()> used = [] { return true; });
 
   void add_integer(const std::string& name, std::int64_t& variable, std::int64_t low, std::int64_t high,
                    const std::string& unit, const std::string& sentence);
@@ -55,6 +54,9 @@ class OptionList {
   [[nodiscard]] const Option& find(std::string_view name) const;
   void set(std::string_view name, const std::string& text) const { find(name).set(text); }
   [[nodiscard]] const std::vector<Option>& all() const { return options_; }
+  /// Throws Error (configuration) where a variable holds what its option would not take, with the text that
+  /// setting it gives: for values that came in as numbers and not as text.
+  void check() const;
 
  private:
   Option& add(const std::string& name, Option::Kind kind, const std::string& unit, const std::string& range,
