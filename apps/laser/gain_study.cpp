@@ -1,6 +1,6 @@
 #include "gain_study.hpp"
 
-#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <set>
@@ -8,7 +8,9 @@
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/resources.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/report/figures.hpp"
 #include "laser/report/gain.hpp"
 #include "output.hpp"
 
@@ -37,6 +39,23 @@ std::vector<Choice> choices_of(const TuningPlan& plan, const GainPlan& gain, std
   };
   for (const auto epoch : gain.horizons) add(epoch, true);
   add(gain.horizons.back(), false);
+  return choices;
+}
+
+/// The step sizes of a first look, for every number of epochs.
+std::vector<Choice> fixed_choices(const TuningPlan& plan, const GainPlan& gain) {
+  std::vector<Choice> choices;
+  for (const auto epoch : gain.horizons) {
+    auto& choice = choices.emplace_back();
+    choice.question = {epoch, false, {}};
+    for (const auto& [method, powers] : plan.powers_of) {
+      const auto& rate = gain.quick_rate_of.at(method);
+      for (const auto& power : powers) {
+        choice.rates.push_back({method, std::stod(power), rate});
+        choice.question.rates[{method, std::stod(power)}] = std::stod(rate);
+      }
+    }
+  }
   return choices;
 }
 
@@ -72,8 +91,21 @@ void write_gain_report(const GainReport& report, const std::string& folder, bool
     markdown += (markdown.empty() ? "" : "\n") + to_markdown(table);
   }
   for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
+  for (const auto& note : report.notes) shown += "\n" + wrap("note: " + note, "  ") + "\n";
   write_file_atomically(folder + "/gain.md", markdown);
-  std::cout << (json ? text : shown + fmt::format("\nWritten to {}: gain.json, gain.md\n", folder));
+  const char* python = std::getenv("LASER_PYTHON");
+  const auto script = (resource_root() / "python" / "laser" / "gain_figures.py").string();
+  const auto drawing = draw_figures({{"gain", ""}, {"gain_values", ""}},
+                                    python != nullptr && *python != '\0' ? python : "python3", script,
+                                    folder + "/gain.json", folder);
+  if (json) {
+    std::cout << text;
+    return;
+  }
+  std::cout << shown;
+  if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
+  std::cout << fmt::format("\nWritten to {}: gain.md, gain.json{}\n", folder,
+                           drawing.drawn ? ", gain and gain_values (.svg, .png)" : "");
 }
 
 }  // namespace
@@ -88,16 +120,24 @@ int run_gain_study(const TuningPlan& plan, const GainPlan& gain, GainStudyOption
     const int code = sweep_with_progress(jobs, options.sweep, part, options.quiet);
     return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
   };
-  const auto choosing = choosing_jobs(plan);
-  if (const int code = sweep("choosing", choosing); code != 0) return code;
-  const auto choices = choices_of(plan, gain, runs_of(root + "/choosing", choosing));
+  const char* part = options.look ? "look" : "final";
+  std::vector<Choice> choices;
+  if (options.look) {
+    choices = fixed_choices(plan, gain);
+  } else {
+    const auto choosing = choosing_jobs(plan);
+    if (const int code = sweep("choosing", choosing); code != 0) return code;
+    choices = choices_of(plan, gain, runs_of(root + "/choosing", choosing));
+  }
   const auto jobs = final_jobs(plan, choices);
-  if (const int code = sweep("final", jobs); code != 0) return code;
+  if (const int code = sweep(part, jobs); code != 0) return code;
   std::vector<GainQuestion> questions;
   for (const auto& choice : choices) questions.push_back(choice.question);
   const auto& metric = tuning_metric(plan.metric);
-  auto report = build_gain_report(runs_of(root + "/final", jobs), questions, gain.targets, metric.at_epoch,
+  auto report = build_gain_report(runs_of(root + "/" + part, jobs), questions, gain.targets, metric.at_epoch,
                                   metric.worst, metric.higher_is_better);
+  if (options.look)
+    report.notes.push_back("a first look: one seed, fixed step sizes, few powers; not a result");
   for (const auto& choice : choices) {
     for (const auto& rate : choice.rates) {
       if (!rate.at_edge || !choice.question.tuned) continue;

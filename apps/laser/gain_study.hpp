@@ -9,6 +9,7 @@ namespace laser {
 
 struct GainStudyOptions {
   SweepOptions sweep;  // its folder gets choosing/, final/ and report/
+  bool look = false;  // fewer powers, one seed, fixed step sizes; its runs go into look/
   bool json = false;
   bool quiet = false;
 };

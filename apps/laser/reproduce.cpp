@@ -21,6 +21,7 @@ struct ReproduceArguments {
   bool json = false;
   bool quiet = false;
   bool dry_run = false;
+  bool look = false;
 };
 
 /// A study whose step sizes are chosen on held-out examples.
@@ -57,7 +58,11 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
     for (const auto& job : choosing_jobs(plan)) std::cout << "choosing/" << job.name << '\n';
     return;
   }
-  GainStudyOptions options{arguments.options, arguments.json, arguments.quiet};
+  if (arguments.look) {
+    plan.powers_of = scale.gain->quick_powers_of;
+    plan.seeds = 1;
+  }
+  GainStudyOptions options{arguments.options, arguments.look, arguments.json, arguments.quiet};
   if (options.sweep.folder.empty()) options.sweep.folder = fresh_folder(arguments.study + "-" + scale.name);
   options.sweep.resume |= options.sweep.extend;
   options.sweep.command = line.text;
@@ -69,6 +74,9 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
+  if (arguments.look && !scale.gain) {
+    fail(ExitCode::kUsage, "{} has no --quick. HINT: --seeds 1 makes a study shorter", study.name);
+  }
   if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
@@ -122,6 +130,8 @@ void add_reproduce(CLI::App& app, CommandLine& line) {
                     "as --resume, into a folder of other runs (another study, more seeds)");
   command->add_flag("--json", arguments->json, "print the report's summary.json");
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
+  command->add_flag("--quick", arguments->look,
+                    "headline only: a first look with fewer powers, fixed step sizes and one seed");
   command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
   command->footer(list_of_studies());
   command->callback([arguments, &line] { run_reproduce(*arguments, line); });

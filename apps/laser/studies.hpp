@@ -21,6 +21,9 @@ struct GainPlan {
   std::vector<std::string> paper_rates;                       // the paper's own grid, part of `rates`
   std::vector<std::int64_t> horizons;                         // epochs after which runs are judged, rising
   std::vector<double> targets;
+  /// A first look: fewer powers, one seed, one fixed step size a method.
+  std::map<std::string, std::vector<std::string>> quick_powers_of;
+  std::map<std::string, std::string> quick_rate_of;
 };
 
 /// A study at one scale.

@@ -159,6 +159,7 @@ std::vector<Table> gain_tables(const GainReport& report) {
 
 std::string to_json(const GainReport& report) {
   Json json;
+  json["schema"] = 1;
   json["task"] = report.task;
   json["unit"] = report.unit;
   json["higher_is_better"] = report.higher_is_better;
