@@ -57,7 +57,8 @@ TEST(Lag, OfAModelIsThatOfItsLargestCompressedTensor) {
 }
 
 TEST(Lag, RefusesWhatHasNoLag) {
-  expect_error([] { return error_memory_lag(4, 8, 5); }, ExitCode::kConfiguration, "rank 5 does not fit a 4 x 8 matrix");
+  expect_error([] { return error_memory_lag(4, 8, 5); }, ExitCode::kConfiguration,
+               "rank 5 does not fit a 4 x 8 matrix");
   expect_error([] { return error_memory_lag(4, 8, 0); }, ExitCode::kConfiguration, "rank 0");
   expect_error([] { return error_memory_lag(0, 8, 1); }, ExitCode::kConfiguration, "rows");
   Layout layout;
