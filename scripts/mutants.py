@@ -6,12 +6,16 @@ notice.
     scripts/mutants.py --sample 20 --seed 2     # others, and fewer
     scripts/mutants.py --only channel/awgn      # files whose path contains this
     scripts/mutants.py --list                   # what would be tried
+    scripts/mutants.py --meaning                # 40 mistakes of meaning instead (scripts/mistakes.py)
 
 A mutant swaps an operator (+ - * /, < <=, == !=, && ||), changes a number, or deletes a statement. It is compiled beside the
 tree, never in it, and linked into the test programs of its folder in front of the library, which build/release must hold
 (scripts/build.sh with their names, or make test). It is killed where one of them fails, crashes or takes ten times as long
 as without it. Mutants that do not compile are not counted; those that change nothing, as a number in a limit that is never
 reached, live on. Ends with "killed N of M".
+
+A mistake of meaning is code that runs, is plausible and says something else: a stale stream, a share from the wrong
+power of a norm, a worker that counts though it is away. At least 38 of the 40 must be noticed.
 """
 import argparse
 import json
@@ -25,6 +29,8 @@ import sys
 import tempfile
 import time
 
+from mistakes import MISTAKES
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "release"
 # The test programs of a folder, the quickest first.
@@ -32,6 +38,14 @@ TESTS = {
     "power": ["power_schedule_test", "power_allocation_test", "power_factor_split_test"],
     "channel": ["channel_superposition_test", "channel_channels_test", "contract_channel_laws_test"],
     "compress": ["known_answers", "compress_top_k_projection_test", "aggregate_aggregator_test", "contract_compressor_laws_test"],
+}
+LAWS = ["contract_freshness_laws_test", "contract_energy_laws_test", "contract_compressor_laws_test",
+        "contract_channel_laws_test", "contract_refusal_laws_test"]
+MEANING_TESTS = {  # of the mistakes of meaning: what is most likely to notice first
+    "power": [*TESTS["power"], "contract_energy_laws_test"],
+    "channel": ["channel_channels_test", "channel_superposition_test", *LAWS],
+    "aggregate": ["aggregate_weighted_test", *LAWS[:-1], "aggregate_aggregator_test", LAWS[-1]],
+    "compress": [*LAWS[:-1], "aggregate_aggregator_test", "compress_top_k_projection_test", LAWS[-1]],
 }
 SWAPS = [(" + ", " - "), (" - ", " + "), (" * ", " / "), (" / ", " * "), (" < ", " <= "), (" <= ", " < "), (" > ", " >= "),
          (" >= ", " > "), (" == ", " != "), (" != ", " == "), (" && ", " || "), (" || ", " && "), (" += ", " -= "),
@@ -64,6 +78,19 @@ def mutants_of(path):
                 found.append((path, number, f"without {line.strip()}", ""))
         if in_message and ";" in code:
             in_message = False
+    return found
+
+
+def mistakes():
+    """(path, line number, description, whole new text) of every mistake of meaning."""
+    found = []
+    for name, old, new, meaning in MISTAKES:
+        path = ROOT / "src" / "laser" / name
+        text = path.read_text()
+        if old not in text:
+            sys.exit(f"mutants: {name} has no '{old}' any more. HINT: mend scripts/mistakes.py")
+        number = text[:text.index(old)].count("\n") + 1
+        found.append((path, number, meaning, text.replace(old, new)))
     return found
 
 
@@ -129,16 +156,19 @@ class Judge:
             self.limits[test] = 10 * (time.monotonic() - start) + 10
         return self.limits[test]
 
-    def verdict(self, mutant):
-        """What became of a mutant: the test that kills it, "lives" or "does not compile"."""
-        path, number, _, line = mutant
-        lines = path.read_text().splitlines()
-        lines[number - 1] = line
+    def verdict(self, mutant, tests, whole):
+        """What became of a mutant: the test that kills it, "lives" or "does not compile". Its text is that of a line, or
+        the whole file's."""
+        path, number, _, text = mutant
+        if not whole:
+            lines = path.read_text().splitlines()
+            lines[number - 1] = text
+            text = "\n".join(lines) + "\n"
         source, code, program = (self.folder / name for name in ("mutant.cpp", "mutant.o", "program"))
-        source.write_text("\n".join(lines) + "\n")
+        source.write_text(text)
         if self.compiler.compile(path, source, code).returncode != 0:
             return "does not compile"
-        for test in TESTS[path.parent.name]:
+        for test in tests[path.parent.name]:
             limit = self.limit_of(test)
             linked = self.compiler.link(test, code, program)
             if linked.returncode != 0:
@@ -150,26 +180,31 @@ class Judge:
 
 def main():
     os.environ["OMP_WAIT_POLICY"] = "passive"  # as in scripts/test.sh
+    if "--meaning" in sys.argv:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors, and none of the mistakes is about threads
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sample", type=int, default=100, help="so many mutants, the same for one seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="files whose path contains this")
+    parser.add_argument("--meaning", action="store_true", help="the mistakes of meaning, all of them")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     arguments = parser.parse_args()
-    mutants = []
-    for folder in TESTS:
+    mutants, tests = [], MEANING_TESTS if arguments.meaning else TESTS
+    if arguments.meaning:
+        mutants = [mistake for mistake in mistakes() if arguments.only in str(mistake[0].relative_to(ROOT))]
+    for folder in [] if arguments.meaning else TESTS:
         for path in sorted((ROOT / "src" / "laser" / folder).glob("*.cpp")):
             if arguments.only in str(path.relative_to(ROOT)):
                 mutants += mutants_of(path)
     total = len(mutants)
-    if 0 < arguments.sample < total:
+    if 0 < arguments.sample < total and not arguments.meaning:
         mutants = random.Random(arguments.seed).sample(mutants, arguments.sample)
     print(f"{len(mutants)} of {total} mutants")
     killed = living = 0
     with tempfile.TemporaryDirectory(prefix="laser-mutants-") as folder:
         judge = Judge(pathlib.Path(folder))
         for mutant in mutants:
-            verdict = "" if arguments.list else judge.verdict(mutant)
+            verdict = "" if arguments.list else judge.verdict(mutant, tests, arguments.meaning)
             killed += verdict in judge.limits
             living += verdict == "lives"
             print(f"{verdict:30} {mutant[0].relative_to(ROOT)}:{mutant[1]}: {mutant[2]}", flush=True)

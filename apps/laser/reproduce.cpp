@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "gain_study.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
@@ -20,6 +21,7 @@ struct ReproduceArguments {
   bool json = false;
   bool quiet = false;
   bool dry_run = false;
+  bool look = false;
 };
 
 /// A study whose step sizes are chosen on held-out examples.
@@ -42,11 +44,40 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   line.exit_code = run_referee(plan, referee);
 }
 
+/// A study of the power for a target, at several numbers of rounds.
+void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+              CommandLine& line) {
+  TuningPlan plan;
+  plan.base = base;
+  plan.powers_of = scale.gain->powers_of;
+  for (const auto& [method, powers] : plan.powers_of) plan.methods.push_back(method);
+  plan.rates = scale.gain->rates;
+  plan.metric = scale.gain->metric;
+  plan.seeds = arguments.seeds;
+  if (arguments.dry_run) {
+    for (const auto& job : choosing_jobs(plan)) std::cout << "choosing/" << job.name << '\n';
+    return;
+  }
+  if (arguments.look) {
+    plan.powers_of = scale.gain->quick_powers_of;
+    plan.seeds = 1;
+  }
+  GainStudyOptions options{arguments.options, arguments.look, arguments.json, arguments.quiet};
+  if (options.sweep.folder.empty()) options.sweep.folder = fresh_folder(arguments.study + "-" + scale.name);
+  options.sweep.resume |= options.sweep.extend;
+  options.sweep.command = line.text;
+  line.exit_code = run_gain_study(plan, *scale.gain, options);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
   if (study.print != nullptr) return study.print(arguments.json);
   const auto& scale = find_scale(study, arguments.scale);
   const auto base = read_settings((resource_root() / "configs" / scale.config).string());
+  if (arguments.look && !scale.gain) {
+    fail(ExitCode::kUsage, "{} has no --quick. HINT: --seeds 1 makes a study shorter", study.name);
+  }
+  if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
   if (arguments.dry_run) {
@@ -99,6 +130,8 @@ void add_reproduce(CLI::App& app, CommandLine& line) {
                     "as --resume, into a folder of other runs (another study, more seeds)");
   command->add_flag("--json", arguments->json, "print the report's summary.json");
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
+  command->add_flag("--quick", arguments->look,
+                    "headline only: a first look with fewer powers, fixed step sizes and one seed");
   command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
   command->footer(list_of_studies());
   command->callback([arguments, &line] { run_reproduce(*arguments, line); });

@@ -132,6 +132,45 @@ Study all_channels() {
           {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
 }
 
+/// The gain at the paper's number of rounds: what is scaled down is the images or tokens of a round, since the
+/// error memory's lag counts rounds and does not shrink with the model (docs/deep-networks.md).
+Study headline() {
+  const Values paper{"0.001", "0.005", "0.01", "0.05"};
+  const auto by_four = [](double first, int count) { return powers(first, 4, count).values; };
+  GainPlan mlp{"ema",
+               {{"laser", by_four(0.0625, 5)}, {"zsgd", by_four(1, 6)}},
+               {"0.0005", "0.001", "0.0025", "0.005", "0.01", "0.02", "0.05"},
+               paper,
+               {1, 2, 4, 8, 16},
+               {86, 88, 90, 91, 92, 93, 94, 95, 96},
+               {{"laser", by_four(0.25, 3)}, {"zsgd", by_four(4, 4)}},
+               {{"laser", "0.005"}, {"zsgd", "0.0025"}}};
+  GainPlan cifar10{"ema",
+                   {{"laser", by_four(4, 4)}, {"zsgd", by_four(16, 6)}},
+                   {"0.001", "0.0025", "0.005", "0.01", "0.02", "0.05"},
+                   paper,
+                   {1, 2, 3, 4, 5},
+                   {35, 40, 45, 50, 55, 60, 65, 70},
+                   {{"laser", {"16"}}, {"zsgd", {"256"}}},
+                   {{"laser", "0.01"}, {"zsgd", "0.0025"}}};
+  GainPlan cifar100 = cifar10;
+  cifar100.targets = {5, 10, 15, 20, 25, 30, 35};
+  GainPlan gpt2{"perplexity",
+                {{"laser", by_four(64, 4)}, {"zsgd", by_four(64, 6)}},
+                {"0.0003", "0.001", "0.003"},
+                {"0.001"},
+                {5, 10, 20, 50},
+                {200, 150, 120, 100, 90, 80, 70, 60, 50, 45, 40},
+                {{"laser", {"256"}}, {"zsgd", {"1024"}}},
+                {{"laser", "0.001"}, {"zsgd", "0.001"}}};
+  return {"headline",
+          "power that Z-SGD needs over LASER's, at the paper's number of rounds, step sizes chosen",
+          {{"mlp", "headline-mlp.toml", {}, false, mlp},
+           {"cifar10", "headline-cifar10.toml", {}, false, cifar10},
+           {"cifar100", "headline-cifar100.toml", {}, false, cifar100},
+           {"gpt2", "headline-gpt2.toml", {}, false, gpt2}}};
+}
+
 }  // namespace
 
 const std::vector<Study>& studies() {
@@ -153,6 +192,7 @@ const std::vector<Study>& studies() {
       ranks(),
       spectra(),
       policies("fig7", "CIFAR-10: budgets that rise over time (Figure 7)", {"linear_up", "step_up"}),
+      headline(),
       beyond(),
       all_channels(),
   };

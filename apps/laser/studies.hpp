@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +12,27 @@
 
 namespace laser {
 
+/// Power that LASER and Z-SGD need for the same target, with step sizes chosen on held-out data for every
+/// method and power, judged after several numbers of epochs.
+struct GainPlan {
+  std::string metric;                                         // of tuning_metrics()
+  std::map<std::string, std::vector<std::string>> powers_of;  // by method
+  std::vector<std::string> rates;                             // the grid of step sizes
+  std::vector<std::string> paper_rates;                       // the paper's own grid, part of `rates`
+  std::vector<std::int64_t> horizons;                         // epochs after which runs are judged, rising
+  std::vector<double> targets;
+  /// A first look: fewer powers, one seed, one fixed step size a method.
+  std::map<std::string, std::vector<std::string>> quick_powers_of;
+  std::map<std::string, std::string> quick_rate_of;
+};
+
 /// A study at one scale.
 struct StudyScale {
   std::string name;                      // "paper" or "small"
   std::string config;                    // file in configs/
   std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
   bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
+  std::optional<GainPlan> gain;          // instead of grids
 };
 
 struct Study {

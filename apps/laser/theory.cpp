@@ -8,7 +8,6 @@
 #include "laser/model/shapes.hpp"
 #include "laser/power/factor_split.hpp"
 #include "laser/power/schedule.hpp"
-#include "laser/theory/condition.hpp"
 #include "laser/theory/convergence.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/theory/volume.hpp"
@@ -17,11 +16,9 @@
 namespace laser {
 namespace {
 
-constexpr const char* kSweepHelp = "a number, a list 1,2,4, or FROM:TO:log (5 points a decade, more with :N)";
-
 // What the subcommands share; each registers the options that it reads.
 struct Arguments {
-  std::int64_t m = 0, n = 0, workers = 1, tensors = 1, periods = 0;
+  std::int64_t m = 0, n = 0, workers = 1, periods = 0;
   std::string power, rank = "4", rounds, influence = "0", model, policy = "constant";
   std::vector<double> kappa, levels;
   double phi = 0.5, compression_factor = 0.2, squared_distance = 1, gap = 1;
@@ -143,30 +140,6 @@ ValueTable bounds_table(const Arguments& a) {
   return table;
 }
 
-ValueTable condition_table(const Arguments& a) {
-  const bool has_matrix = a.m != 0 || a.n != 0;
-  ValueTable table{
-      fmt::format("Is rank r low enough for power P over {} tensor(s)? (spec 6)", a.tensors),
-      {"rank", "power", "needed", "fits", "needed_exact", "fits_exact", "largest_rank"},
-      {},
-      {"needed = 4 r^2 L (the paper); needed_exact counts 4 r/min(m, n) too and needs --m and --n."}};
-  for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
-    for (const double power : parse_sweep("--power", a.power)) {
-      std::vector<ValueCell> row{rank, power, theory::power_for_rank(rank, a.tensors),
-                                 theory::rank_fits_power(rank, power, a.tensors)};
-      if (has_matrix) {
-        const double needed = theory::power_for_rank_exact(a.m, a.n, rank, a.tensors);
-        row.insert(row.end(), {needed, power > needed});
-      } else {
-        row.insert(row.end(), {nullptr, nullptr});
-      }
-      row.emplace_back(theory::largest_rank_for_power(power, a.tensors));
-      table.rows.push_back(row);
-    }
-  }
-  return table;
-}
-
 ValueTable volume_table(const Arguments& a) {
   const auto layout = model_layout(a.model);
   ValueTable table{fmt::format("Data per worker and iteration, {}: {} parameters in {} tensors (spec 7)",
@@ -249,15 +222,6 @@ void add_theory_command(CLI::App& app) {
 
   add_bounds(*theory, a);
 
-  auto* condition = add(*theory, a, "condition", "Whether a rank is low enough for a power", condition_table);
-  add_power(condition, *a);
-  add_rank(condition, *a);
-  condition->add_option("--tensors", a->tensors, "L tensors share the power")->capture_default_str();
-  auto* m = condition->add_option("--m", a->m, "Rows, for the exact condition");
-  auto* n = condition->add_option("--n", a->n, "Columns, for the exact condition");
-  m->needs(n);
-  n->needs(m);
-
   auto* volume = add(*theory, a, "volume", "Data volume per iteration (Table 5)", volume_table);
   volume->add_option("--model", a->model, "mnist_linear, resnet18_cifar10, resnet18_cifar100 or gpt2")
       ->required();
@@ -272,6 +236,7 @@ void add_theory_command(CLI::App& app) {
   policy->add_option("--levels", a->levels, "Shape of the custom policy, as 1,2,1")->delimiter(',');
   add_power(policy, *a);
 
+  add_theory_condition(*theory);
   add_theory_plan(*theory);
   add_theory_verify(*theory);
 }

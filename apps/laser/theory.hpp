@@ -10,6 +10,9 @@ namespace laser {
 /// with --json.
 void add_theory_command(CLI::App& app);
 
+/// Registers `laser theory condition` below the theory command.
+void add_theory_condition(CLI::App& theory);
+
 /// Registers `laser theory plan` below the theory command.
 void add_theory_plan(CLI::App& theory);
 

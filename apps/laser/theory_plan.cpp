@@ -9,6 +9,7 @@
 #include "laser/core/error.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
+#include "laser/power/lag.hpp"
 #include "laser/record/safetensors.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/influence.hpp"
@@ -22,7 +23,7 @@ namespace {
 struct PlanArguments {
   std::string model, scheme = "laser_alt_even", allocation = "sqrt_dim";
   double power = 0, phi = 0.5;
-  std::int64_t rank = 4;
+  std::int64_t rank = 4, rounds = 0;  // rounds: 0 where none were named
   bool json = false;
 };
 
@@ -98,6 +99,46 @@ void add_notes(ValueTable& table, const Layout& layout, const PlanArguments& a, 
       "Shares follow the shapes; in training they follow the norms of what is sent (comp_norm).");
 }
 
+FactorsPerRound factors_of(theory::VolumeScheme scheme) {
+  const bool alternates =
+      scheme == theory::VolumeScheme::laser_alt_even || scheme == theory::VolumeScheme::laser_alt_odd;
+  return alternates ? FactorsPerRound::one : FactorsPerRound::both;
+}
+
+// Symbols a round: the mean of even and odd rounds where they differ.
+double symbols_a_round(const Layout& layout, theory::VolumeScheme scheme, std::int64_t rank) {
+  const auto symbols = [&](theory::VolumeScheme s) {
+    return static_cast<double>(theory::data_volume(layout, s, {.rank = rank}).symbols);
+  };
+  if (factors_of(scheme) == FactorsPerRound::both) return symbols(scheme);
+  return (symbols(theory::VolumeScheme::laser_alt_even) + symbols(theory::VolumeScheme::laser_alt_odd)) / 2;
+}
+
+// What a run can show: the ceiling of the gain over Z-SGD, the lag of the error memory, and how many lags it
+// has.
+void add_reach(ValueTable& table, const Layout& layout, theory::VolumeScheme scheme, const PlanArguments& a) {
+  const double symbols = symbols_a_round(layout, scheme, a.rank);
+  const double ceiling = static_cast<double>(layout.size) / symbols;
+  const double lag = error_memory_lag(layout, a.rank, factors_of(scheme));
+  table.summary = {{"symbols_a_round", symbols}, {"gain_ceiling", ceiling}, {"lag", lag}};
+  table.notes.push_back(
+      fmt::format("Ceiling of the gain over Z-SGD: d/D = {:.4g} ({} parameters, {:g} symbols a round{}).",
+                  ceiling, layout.size, symbols,
+                  factors_of(scheme) == FactorsPerRound::one ? ", mean of even and odd rounds" : ""));
+  if (lag == 0) {
+    table.notes.emplace_back("No tensor is compressed at this rank: there is no error memory and no lag.");
+    return;
+  }
+  auto note = fmt::format("Lag of the error memory of the largest tensor: {:.4g} rounds", lag);
+  if (a.rounds > 0) {
+    const double lags = static_cast<double>(a.rounds) / lag;
+    table.summary.emplace_back("rounds", a.rounds);
+    table.summary.emplace_back("rounds_over_lag", lags);
+    note += fmt::format("; T = {} rounds are {:.3g} lags", a.rounds, lags);
+  }
+  table.notes.push_back(note + ". The paper's runs have 16 to 65; in a few lags only the start is seen.");
+}
+
 ValueTable plan_table(const PlanArguments& a) {
   const auto layout = layout_of(a.model);
   const auto scheme = theory::parse_volume_scheme(a.scheme);
@@ -112,7 +153,7 @@ ValueTable plan_table(const PlanArguments& a) {
 
   ValueTable table{
       fmt::format("{}: rank {}, power {:g} per worker and round, {}", a.model, a.rank, a.power, a.scheme),
-      {"tensor", "shape", "sent", "symbols", "share", "power", "lambda", "lambda_whole", "pays"},
+      {"tensor", "shape", "sent", "symbols", "share", "power", "lambda", "lambda_whole", "pays", "lag"},
       {},
       {}};
   std::int64_t losing = 0;
@@ -127,15 +168,17 @@ ValueTable plan_table(const PlanArguments& a) {
       const bool pays = theory::rank_fits_power_exact(layer.rows, layer.columns, rank, power);
       losing += pays ? 0 : 1;
       row.insert(row.end(), {fmt::format("rank {}", rank), symbols[l], shares[l], power,
-                             compressed_influence(layer, scheme, rank, power, a.phi), whole, pays});
+                             compressed_influence(layer, scheme, rank, power, a.phi), whole, pays,
+                             error_memory_lag(layer.rows, layer.columns, rank, factors_of(scheme))});
     } else {
-      row.insert(row.end(), {"whole", symbols[l], shares[l], power, whole, whole, nullptr});
+      row.insert(row.end(), {"whole", symbols[l], shares[l], power, whole, whole, nullptr, nullptr});
     }
     total += symbols[l];
     table.rows.push_back(row);
   }
   table.rows.push_back({"total", fmt::format("{}", layout.size), "", total, 1.0, a.power, nullptr,
-                        theory::influence_random_k(layout.size, a.power), nullptr});
+                        theory::influence_random_k(layout.size, a.power), nullptr, nullptr});
+  add_reach(table, layout, scheme, a);
   add_notes(table, layout, a, losing);
   return table;
 }
@@ -149,6 +192,8 @@ void add_theory_plan(CLI::App& theory) {
       ->required();
   plan->add_option("--power", a->power, "Energy per worker and round")->required();
   plan->add_option("--rank", a->rank, "Rank r")->capture_default_str();
+  plan->add_option("--rounds,--T", a->rounds, "Rounds of a run, to be counted in lags of the error memory")
+      ->check(CLI::PositiveNumber);
   plan->add_option("--scheme", a->scheme, "laser_alt_even, laser_alt_odd, laser_two_phase or laser_one_shot")
       ->capture_default_str();
   plan->add_option("--allocation", a->allocation, "Shares by shape: uniform, sqrt_dim, param or param2")

@@ -108,13 +108,14 @@ void ValueTable::print(bool json) const {
     print_text(*this);
     return;
   }
-  nlohmann::ordered_json document = {
-      {"title", title}, {"rows", nlohmann::ordered_json::array()}, {"notes", notes}};
+  nlohmann::ordered_json document = {{"title", title}, {"rows", nlohmann::ordered_json::array()}};
   for (const auto& row : rows) {
     auto object = nlohmann::ordered_json::object();
     for (std::size_t c = 0; c < columns.size(); ++c) object[columns[c]] = row[c];
     document["rows"].push_back(object);
   }
+  for (const auto& [name, value] : summary) document["summary"][name] = value;
+  document["notes"] = notes;
   std::cout << document.dump(2) << '\n';
 }
 

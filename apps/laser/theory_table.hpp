@@ -11,16 +11,22 @@ namespace laser {
 /// Numbers, texts, yes/no, or null for "does not apply".
 using ValueCell = nlohmann::ordered_json;
 
+/// How a sweep may be written, for the help.
+inline constexpr const char* kSweepHelp =
+    "a number, a list 1,2,4, or FROM:TO:log (5 points a decade, more with :N)";
+
 /// Rows of named columns with a title and remarks.
 struct ValueTable {
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<ValueCell>> rows;
   std::vector<std::string> notes;
+  std::vector<std::pair<std::string, ValueCell>> summary =
+      {};  // of the whole: only in JSON, where notes tell it
 
   /// Prints to stdout: a title, a header, one line a row (numbers to the right, six digits), the notes; or
-  /// with `json` one object {title, rows: [{column: value}], notes} with all digits, where a number that is
-  /// not finite is null.
+  /// with `json` one object {title, rows: [{column: value}], summary: {name: value} if there is one, notes}
+  /// with all digits, where a number that is not finite is null.
   void print(bool json) const;
 };
 

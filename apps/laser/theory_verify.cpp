@@ -87,9 +87,10 @@ void verify_theory(const VerifyArguments& arguments) {
 
 void add_theory_verify(CLI::App& theory) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  auto* command = theory.add_subcommand(
-      "verify",
-      "Confront the formulas with simulations of the real code (2 minutes; exit code 4 if any fails)");
+  auto* command = theory.add_subcommand("verify",
+                                        "Confront the formulas with simulations of the real code (a minute; "
+                                        "exit code 4 if a check fails or a control with "
+                                        "something wrong is not noticed)");
   command->add_option(
       "--out", arguments->out,
       "Folder for verify.json, verify.html and the figures (default: runs/theory-verify-<time>)");

@@ -11,17 +11,17 @@
 
 namespace laser {
 
-/// The summary tables: channel, convergence over T and over SNR, slopes, where the paper's statements fail.
+/// The summary tables: channel and compressors, channels, recursion, controls, lemmas, Theorem 1, misprints.
 std::vector<Table> verification_tables(const verify::Verification& verification);
 
 /// Every single check, for the page.
 Table check_table(const verify::Verification& verification);
 
-/// How many checks hold, and which do not.
+/// How many checks hold and controls were caught, and which not.
 std::string verdict_text(const verify::Verification& verification);
 
-/// Throws Error (data), as a failed known answer does, unless every check holds; `out` is the report's
-/// folder.
+/// Throws Error (data), as a failed known answer does, unless every check holds and every control was caught;
+/// `out` is the report's folder.
 void require_holds(const verify::Verification& verification, const std::string& out);
 
 /// The figures that python/laser/theory_figures.py draws from verify.json.

@@ -12,6 +12,7 @@
 #include "laser/record/reader.hpp"
 #include "laser/train/memory_budget.hpp"
 #include "laser/train/trainer.hpp"
+#include "laser/train/training.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -77,6 +78,18 @@ std::int64_t threads_of(const Experiment& experiment, const MpiJob* job) {
   return std::max<std::int64_t>(1, std::thread::hardware_concurrency() / job->ranks_here());
 }
 
+/// What to expect of a run that ends before its error memory has settled; empty where it has time.
+std::string lag_note(const Experiment& experiment, const Task& task) {
+  constexpr double kSettled = 10;  // lags
+  const auto lag = memory_lag(experiment, task.layout());
+  const auto rounds = static_cast<double>(task.rounds_per_epoch() * experiment.epochs);
+  if (!lag || rounds >= kSettled * *lag) return "";
+  return fmt::format(
+      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in its "
+      "transient. A higher rank, transport=two_phase or more rounds shorten it.\n\n",
+      *lag, rounds, rounds / *lag);
+}
+
 /// `job`: of MPI, where there is one.
 void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job) {
   const bool leads = job == nullptr || job->rank() == 0;  // prints and writes for all
@@ -94,11 +107,11 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
   use_threads(threads_of(experiment, job));
   if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
-  if (!arguments.quiet && leads)
-    std::cerr << memory_legend(
-                     memory_budget(experiment, *make_task(data, task_options(experiment, processes.get())),
-                                   processes == nullptr ? experiment.workers : processes->local_workers()))
-              << '\n';
+  if (!arguments.quiet && leads) {
+    const auto task = make_task(data, task_options(experiment, processes.get()));
+    const auto here = processes == nullptr ? experiment.workers : processes->local_workers();
+    std::cerr << memory_legend(memory_budget(experiment, *task, here)) << '\n' << lag_note(experiment, *task);
+  }
   ProgressLine progress(experiment.method, arguments.quiet || !leads);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };

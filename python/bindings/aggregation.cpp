@@ -58,12 +58,13 @@ Layout layout_of(const Shapes& shapes) {
 class BoundAggregator {
  public:
   BoundAggregator(const Shapes& shapes, const Settings& settings, const std::optional<py::object>& processes,
-                  bool double_precision)
+                  bool double_precision, std::optional<std::uint64_t> seed)
       : experiment_(resolve(settings)),
         collective_(processes ? std::unique_ptr<Collective>(std::make_unique<PythonCollective>(*processes))
                               : std::make_unique<Solo>(experiment_.workers)),
-        aggregator_(layout_of(shapes), experiment_.algorithm, static_cast<std::uint64_t>(experiment_.seed),
-                    *collective_, double_precision ? at::kDouble : at::kFloat) {}
+        aggregator_(layout_of(shapes), experiment_.algorithm,
+                    seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_,
+                    double_precision ? at::kDouble : at::kFloat) {}
 
   at::Tensor round(std::int64_t index, double power, const at::Tensor& gradients, bool diagnose) {
     const at::NoGradGuard no_grad;
@@ -78,6 +79,7 @@ class BoundAggregator {
     py::dict result;
     result["energy"] = report_.energy;
     result["symbols"] = report_.symbols;
+    result["unheard"] = report_.unheard;
     if (report_.memory_ratio) result["memory_ratio"] = *report_.memory_ratio;
     if (report_.lambda) result["lambda"] = *report_.lambda;
     if (report_.delta) result["delta"] = *report_.delta;
@@ -107,9 +109,10 @@ class BoundAggregator {
 void bind_aggregation(py::module_& module) {
   const auto unlocked = py::call_guard<py::gil_scoped_release>();
   py::class_<BoundAggregator>(module, "Aggregator")
-      .def(py::init<const Shapes&, const Settings&, const std::optional<py::object>&, bool>(),
+      .def(py::init<const Shapes&, const Settings&, const std::optional<py::object>&, bool,
+                    std::optional<std::uint64_t>>(),
            py::arg("shapes"), py::arg("settings"), py::arg("processes") = py::none(),
-           py::arg("double_precision") = false)
+           py::arg("double_precision") = false, py::arg("seed") = py::none())
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
            py::arg("diagnose") = false, unlocked)
       .def("report", &BoundAggregator::report)

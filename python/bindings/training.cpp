@@ -4,7 +4,12 @@
 #include <ATen/ATen.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
 #include "bindings.hpp"
+#include "laser/core/error.hpp"
 #include "laser/data/sharding.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/trainer.hpp"
@@ -49,6 +54,64 @@ class BoundTraining {
   Training training_;
 };
 
+/// Another value than `value` that the option takes, or `value` where there is none.
+std::string another_value(const Option& option, const std::string& value) {
+  std::vector<std::string> tries{"true", "false", "1", "2", "0.5", "0.25", "[1, 2]", "another"};
+  std::string_view rest = option.range;  // of a choice: "a | b | c"
+  while (!rest.empty()) {
+    const auto bar = rest.find(" | ");
+    tries.emplace_back(rest.substr(0, bar));
+    rest = bar == std::string_view::npos ? std::string_view{} : rest.substr(bar + 3);
+  }
+  for (const auto& text : tries) {
+    try {
+      option.set(text);
+    } catch (const Error&) {
+      continue;
+    }
+    if (option.get() != value) return option.get();
+  }
+  return value;
+}
+
+/// Every setting as (name, group, whether it is a part of the algorithm and so read by a round), found by
+/// changing it.
+std::vector<std::tuple<std::string, std::string, bool>> setting_groups() {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  std::vector<std::tuple<std::string, std::string, bool>> result;
+  for (const auto& option : list.all()) {
+    const Experiment untouched;
+    experiment = untouched;
+    const auto before = option.get();
+    const auto after = another_value(option, before);
+    const Algorithm changed = experiment.algorithm;
+    experiment = untouched;
+    experiment.algorithm = changed;
+    result.emplace_back(option.name, option.group, after != before && option.get() == after);
+  }
+  return result;
+}
+
+/// Those of the settings, "name = value", that are not at their defaults and yet without effect: of a
+/// compressor, channel or receiver that the other settings do not choose.
+std::vector<std::string> without_effect(const Settings& settings) {
+  auto resolved = resolve(settings);
+  Experiment plain;
+  OptionList list, defaults;
+  describe(list, resolved);
+  describe(defaults, plain);
+  std::vector<std::string> result;
+  for (const auto& option : list.all()) {
+    const bool given = std::any_of(settings.begin(), settings.end(),
+                                   [&](const auto& setting) { return setting.first == option.name; });
+    if (given && !option.used() && option.get() != defaults.find(option.name).fallback)
+      result.push_back(fmt::format("{} = {}", option.name, option.get()));
+  }
+  return result;
+}
+
 }  // namespace
 
 void bind_training(py::module_& module) {
@@ -63,6 +126,8 @@ void bind_training(py::module_& module) {
       .def_property_readonly("accuracy", &BoundTraining::accuracy)
       .def_property_readonly("shapes", &BoundTraining::shapes);
   module.def("settings", [](const Settings& settings) { return to_map(resolve(settings)); });
+  module.def("setting_groups", &setting_groups);
+  module.def("without_effect", &without_effect);
   module.def("write_tensors", [](const std::string& path, const NamedTensors& tensors,
                                  const std::map<std::string, std::string>& texts) {
     write_checkpoint(path, {tensors, texts});

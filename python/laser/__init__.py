@@ -1,7 +1,7 @@
 """LASER: linear compression in wireless distributed optimization, for PyTorch.
 
 A DDP communication hook that sends gradients over a simulated noisy channel (``LaserState``, ``laser_hook``,
-``bf16_wrapper``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), the formulas
+``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), the formulas
 (``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``laser.figures``,
 ``python -m laser.tensorboard``).
 
@@ -17,6 +17,7 @@ _HOMES = {
     "Aggregator": "laser.aggregation",
     "Training": "laser.aggregation",
     "LaserState": "laser.ddp",
+    "SharedBudget": "laser.settings",
     "laser_hook": "laser.ddp",
     "bf16_wrapper": "laser.ddp",
     "load_run": "laser.runs",

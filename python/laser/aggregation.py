@@ -7,11 +7,16 @@ channel and so on, by keyword. The numbers are the command's: same settings, sam
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
-from laser.native import core, pairs
+from laser import settings as reading
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
+
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclasses.dataclass
@@ -26,40 +31,60 @@ class Outcome:
     quality: float | None = None  # delta
 
 
-class Aggregator:
+class Aggregator(NotCopied):
     """The round with what lasts between rounds: error memories and factors.
 
     ``shapes`` maps the names of the parameter tensors to their shapes; tensors with two dimensions or more are
-    matrices (the first dimension by the others).
+    matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
+    given. ``double_precision`` computes in float64, which float64 gradients need.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float = 1.0, **settings):
-        self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        self._workers = workers
-        self._power = power
-        noisy = {} if settings.get("channel") == "noiseless" or settings.get("method") == "sgd" else {"power": power}
-        self._double = bool(settings.pop("double_precision", False))
-        self._core = core.Aggregator([(name, list(shape) or [1]) for name, shape in self._shapes.items()],
-                                     pairs(settings | noisy | {"workers": workers}), None, self._double)
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | None = None,
+                 double_precision: bool = False, **settings: Any):
+        reading.check_read(settings, "the round")
+        self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
+        self._workers = reading.check_whole("workers", workers, 1)
+        seed = reading.check_seed(settings.pop("seed", 1))
+        given = settings if power is None else {**settings, "power": reading.check_power(power)}
+        settings = {**given, "workers": self._workers}
+        reading.tell_without_effect(given, settings, "the round", 3)
+        self._noisy = core.settings(pairs(settings))["channel"] != "noiseless"
+        self._power = 1.0 if power is None else float(power)
+        self._double = bool(double_precision)
+        self._core = core.Aggregator([(name, list(shape) or [1]) for name, shape in self._shapes.items()], pairs(settings),
+                                     None, self._double, seed)
         self.rounds = 0
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
-        """One round; ``gradients`` maps every name to [k, ...], a row for each worker."""
+        """One round; ``gradients`` maps every name to [k, ...], a row for each worker. The estimate is of their type and on
+        their device."""
+        if power is not None:
+            power = reading.check_power(power, self.rounds)
+            if not self._noisy:
+                raise error(EXIT_CONFIGURATION, f"power = {power} would have no effect: the channel is noiseless. HINT: leave "
+                            "it out")
+        given = {name: _tensor(name, value) for name, value in _check_mapping(gradients).items()}
+        for name in given.keys() ^ self._shapes.keys():
+            what = "is not one of the tensors" if name in given else "has no gradient"
+            raise error(EXIT_CONFIGURATION, f"'{name}' {what}. HINT: the tensors are {', '.join(self._shapes)}")
         kind = torch.float64 if self._double else torch.float32
         rows = []
         for name, shape in self._shapes.items():
-            tensor = gradients[name]
+            tensor = given[name]
             if tuple(tensor.shape) != (self._workers, *shape):
-                raise ValueError(f"the gradients of '{name}' have shape {tuple(tensor.shape)}, "
-                                 f"not {(self._workers, *shape)}")
+                raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' have shape {tuple(tensor.shape)}, not "
+                            f"{(self._workers, *shape)}. HINT: one row for each of the {self._workers} workers")
+            if tensor.dtype == torch.float64 and not self._double:
+                raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
+                            "Aggregator(..., double_precision=True), or gradients in float32")
             rows.append(tensor.detach().to("cpu", kind).reshape(self._workers, -1))
         flat = self._core.round(self.rounds, self._power if power is None else power, torch.cat(rows, 1), diagnose)
         self.rounds += 1
         estimate, at = {}, 0
         for name, shape in self._shapes.items():
-            size = rows[len(estimate)].shape[1]
-            estimate[name] = flat[at : at + size].view(shape).to(gradients[name].device)
+            size = math.prod(shape)
+            estimate[name] = flat[at : at + size].view(shape).to(given[name].device, given[name].dtype)
             at += size
         report = self._core.report()
         return Outcome(estimate, report["energy"], report["symbols"], report.get("memory_ratio"),
@@ -71,35 +96,78 @@ class Aggregator:
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """Restores what ``state_dict`` returned; raises Error where it does not fit."""
+        if "rounds" not in state:
+            raise error(EXIT_DATA, "the saved state has no 'rounds': it is not of an Aggregator")
         self._core.load_state({name: tensor for name, tensor in state.items() if name != "rounds"})
         self.rounds = int(state["rounds"])
 
 
-def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float = 1.0, diagnose: bool = False,
-              **settings) -> Outcome:
+def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float | None = None, diagnose: bool = False,
+              **settings: Any) -> Outcome:
     """The server's estimate of the mean of k workers' gradients after a single round over the air.
 
-    ``gradients`` is [k, ...] or maps names to such tensors; ``power`` is the energy of each worker for all of it, in
-    units of the noise variance.
+    ``gradients`` is [k, ...] or maps names to such tensors (or arrays of numpy); ``power`` is the energy of each worker for
+    all of it, in units of the noise variance, 1 where it is not given. Where a tensor is float64 the round computes in
+    float64; each estimate has the type of its gradients.
 
     >>> laser.aggregate(torch.randn(16, 64, 32), power=1e4, method="laser", rank=2).estimate.shape
     torch.Size([64, 32])
     """
-    single = isinstance(gradients, torch.Tensor)
+    single = not isinstance(gradients, Mapping)
     named = {"gradient": gradients} if single else gradients
-    workers = next(iter(named.values())).shape[0]
-    aggregator = Aggregator({name: tensor.shape[1:] for name, tensor in named.items()}, workers, power,
-                            double_precision=all(tensor.dtype == torch.float64 for tensor in named.values()), **settings)
-    outcome = aggregator.round(named, diagnose=diagnose)
+    tensors = {name: _tensor(name, value) for name, value in _check_mapping(named).items()}
+    first, tensor = next(iter(tensors.items()))
+    if tensor.dim() == 0:
+        raise error(EXIT_CONFIGURATION, f"'{first}' is a single number. HINT: [k, ...], a row for each of k workers")
+    if settings.pop("workers", tensor.shape[0]) != tensor.shape[0]:
+        raise error(EXIT_CONFIGURATION, f"workers is not the number of rows of '{first}', {tensor.shape[0]}. HINT: leave it "
+                    "out")
+    settings.setdefault("double_precision", any(one.dtype == torch.float64 for one in tensors.values()))
+    aggregator = Aggregator({name: tuple(one.shape[1:]) for name, one in tensors.items()}, tensor.shape[0], power, **settings)
+    outcome = aggregator.round(tensors, diagnose=diagnose)
     if single:
+        assert isinstance(outcome.estimate, dict)
         outcome.estimate = outcome.estimate["gradient"]
     return outcome
 
 
-class Training:
+def _check_mapping(tensors: Any) -> Mapping:
+    if not isinstance(tensors, Mapping):
+        raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
+    if not tensors:
+        raise error(EXIT_CONFIGURATION, "there is no tensor to send. HINT: at least one")
+    return tensors
+
+
+def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, int) or any(not hasattr(size, "__index__") or size < 1 for size in shape):
+        raise error(EXIT_CONFIGURATION, f"'{name}' has shape {shape}, and a round needs numbers to send. HINT: dimensions of "
+                    "1 or more, such as (64, 32); leave out tensors without elements")
+    return tuple(size.__index__() for size in shape)
+
+
+def _tensor(name: str, value: Any) -> torch.Tensor:
+    """Gradients as a tensor: what is one, or an array of numpy."""
+    if not isinstance(value, torch.Tensor):
+        if type(value).__module__.split(".")[0] != "numpy":
+            raise error(EXIT_USAGE, f"'{name}' is of type {type(value).__name__}. HINT: a torch.Tensor or an array of numpy")
+        try:
+            value = torch.as_tensor(value)
+        except (TypeError, ValueError) as problem:
+            raise error(EXIT_USAGE, f"'{name}' can't be a tensor ({problem}). HINT: numbers of floating point") from problem
+    if value.layout != torch.strided:
+        raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' have layout {value.layout}. HINT: .to_dense()")
+    if value.dtype not in FLOATING:
+        hint = "torch.view_as_real" if value.is_complex() else ".float()"
+        raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are of type {value.dtype}, and a round sends real numbers "
+                    f"of floating point. HINT: {hint}")
+    return value
+
+
+class Training(NotCopied):
     """A run of the simulator, round by round, without files: ``Training(task="mnist", workers=4, rank=2)``."""
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any):
         self._core = core.Training(pairs(settings))
         self.rounds = self._core.rounds
         self.shapes = {name: tuple(shape) for name, shape in self._core.shapes}

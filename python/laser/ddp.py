@@ -6,91 +6,113 @@
 The budget of a round is shared over all tensors, so the round runs when the last bucket is ready; until then the hook
 only collects. Every exchange is made there, blocking, in one order on all ranks: however DDP cuts or re-cuts its buckets,
 the result is the same. What lasts between rounds (each rank's error memory, the shared factors) is kept by parameter name.
-Gradients of any floating type, on any device, are sent as float32 from the CPU.
+Gradients of any kind, on any device, are sent from the CPU: as float64 where a parameter has 64 bits, else as float32.
 """
 
+# No "from __future__ import annotations": DDP looks at the annotations of its hooks.
 import json
 import math
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from laser.native import core, error, pairs
+from laser import settings as reading
+from laser import shards
+from laser.gradients import Gradients, matrix_shape
+from laser.identity import Identity, check_same_everywhere, check_same_group, difference
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, NotCopied, core, error, pairs
 from laser.processes import Processes
+from laser.protection import Protection
 
-EXIT_CONFIGURATION = 3
-EXIT_DATA = 4
-EXIT_NON_FINITE = 5
-FORMAT = "laser ddp 1"
-POSITION = ("iteration", "skips", "numbers", "rank", "ranks", "setup")  # of a state, beside its tensors
-SHARD = "laser-{iteration:08d}-rank-{rank:04d}-of-{ranks:04d}.safetensors"
+FORMAT = "laser ddp 2"
+POSITION = ("iteration", "skips", "numbers", "rank", "ranks", "setup", "stream", "runs")  # of a state, beside its tensors
 
 
-class LaserState:
+class LaserState(NotCopied):
     """The state of ``laser_hook`` on one rank.
 
-    model: the DDP module, or the module inside; its parameters' names are the keys of everything that lasts.
-    process_group: of the data-parallel ranks, each of which is one worker; None: all.
-    rank: of the low-rank factors.
-    power: energy that each worker spends on a round in units of the noise variance, or a function of the round's number.
+    model: the DDP module, or the module inside; its parameters' names are the keys of everything that lasts. Of the DDP
+        module its process group and the parameters that it ignores are taken too.
+    process_group: of the data-parallel ranks, each of which is one worker; None: DDP's own, or all where it is not given.
+    rank: of the low-rank factors; None: 4.
+    power: energy that each worker spends on a round in units of the noise variance, a function of the round's number, or a
+        ``laser.SharedBudget`` of several states; None: 10,000.
     channel: a channel of ``laser.channels.names()``, or "none": nothing is lost or limited, and with method "laser" the
-        hook is PowerSGD.
-    seed: names the noise and the first factors; the same on all ranks.
-    start_iter: iterations of exact averaging before the first round.
-    min_compression_rate: a matrix is factored if its factors have at most 1/rate of its numbers.
-    error_feedback: whether a worker keeps what it could not send (local memory).
-    warm_start: whether factors start from those of the round before.
-    on_nonfinite: what happens on every rank when a gradient of any rank is NaN or infinite. "skip": all gradients are
-        zero, and memory and factors stay as they were (see ``protect``); "pass": all gradients are NaN, which a
-        GradScaler expects; "stop": Error naming rank, tensor and iteration.
+        hook is PowerSGD. None: the method's, which is "awgn" for all but "sgd".
+    seed: 0 .. 2^64 - 1, names the noise and the first factors; the same on all ranks. States that live at once in a process,
+        or in groups that share no rank, have streams of their own, whatever their seeds.
+    start_iter: iterations of exact averaging before the first round: they cost no power, and ``report`` says "exact".
+    min_compression_rate: a matrix is factored if its factors have at most 1/rate of its numbers; None: 2.
+    error_feedback: whether a worker keeps what it could not send (local memory); None: as the method has it.
+    warm_start: whether factors start from those of the round before; None: yes.
+    on_nonfinite: what happens on every rank when a gradient of any rank is NaN or infinite; memory and factors stay as they
+        were. "pass": all gradients are NaN, as a GradScaler expects; "skip": all are zero; "stop": Error naming rank, tensor
+        and iteration. ``protect`` makes an optimizer leave out such a step.
     method: a method of the paper: laser, zsgd, signum, randomk, sketch, adsgd, sgd.
     transport: alternating, two_phase or one_shot; None: two_phase (PowerSGD's order) where the channel is "none",
         alternating elsewhere.
     timeout: seconds that an exchange waits for the slowest rank; None: torch.distributed's own.
-    settings: any other setting of the command that says what a round does, such as allocation or receiver.
+    name: of the state, where several save into one folder.
+    settings: any other setting of the command that a round reads, such as allocation or receiver. Error where it would not.
     """
 
-    def __init__(self, model: torch.nn.Module, process_group=None, rank: int = 4,
-                 power: float | Callable[[int], float] = 10e3, channel: str = "awgn", seed: int = 1, start_iter: int = 2,
-                 min_compression_rate: float = 2.0, error_feedback: bool = True, warm_start: bool = True,
-                 on_nonfinite: str = "skip", method: str = "laser", transport: str | None = None,
-                 timeout: float | None = None, **settings):
+    def __init__(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
+                 power: float | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | None = None,
+                 seed: int = 1, start_iter: int = 2, min_compression_rate: float | None = None,
+                 error_feedback: bool | None = None, warm_start: bool | None = None, on_nonfinite: str = "pass",
+                 method: str = "laser", transport: str | None = None, timeout: float | None = None,
+                 name: str | None = None, **settings: Any):
         if on_nonfinite not in ("skip", "pass", "stop"):
             raise error(EXIT_CONFIGURATION, f"on_nonfinite = '{on_nonfinite}' is unknown; choose skip, pass or stop")
-        _refuse_sharded(model)
-        module = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
-        self._parameters = {name: p for name, p in module.named_parameters() if p.requires_grad and p.numel() > 0}
-        if not self._parameters:
-            raise error(EXIT_CONFIGURATION, "the model has no parameter that is trained")
-        self.processes = Processes(process_group, timeout)
-        self.power = power
-        self.start_iter = start_iter
+        self.start_iter = reading.check_whole("start_iter", start_iter, 0)
         self.on_nonfinite = on_nonfinite
+        self.name = shards.check_name(name)
+        self._seed = reading.check_seed(seed)
+        least_rate = 2.0 if min_compression_rate is None else reading.check_positive("min_compression_rate",
+                                                                                     min_compression_rate)
+        reading.check_read(settings, "LaserState")
+        self._gradients = Gradients(model)
+        self.processes = Processes(check_same_group(self._gradients.ddp, process_group), timeout)
+        if settings.pop("workers", self.processes.workers) != self.processes.workers:
+            raise error(EXIT_CONFIGURATION, f"workers is not the number of ranks, {self.processes.workers}: each is one "
+                        "worker. HINT: leave it out")
         self.iteration = 0  # backward passes so far
-        self.skipped = False  # whether the last one was skipped on all ranks
-        self.skips = 0
-        self.report: dict = {}  # of the last round: energy [k], symbols
+        self.skips = 0  # of them, those without an estimate: not finite, or heard by nobody
+        self.report: dict = {}  # of the last one: energy [k], symbols, wire_bytes, exact, unheard
         self._numbers = [0, 0]  # before and after compression
+        self._protection = Protection(self._gradients)
 
-        noiseless = channel in ("none", "noiseless") or method == "sgd"
-        self._settings = {"method": method, "workers": self.processes.workers, "seed": seed, "rank": rank,
-                          "warm_start": warm_start, "compress": "always",
-                          "transport": transport or ("two_phase" if noiseless else "alternating"),
-                          "channel": "noiseless" if noiseless else channel, **settings}
-        if not noiseless and not callable(power):
-            self._settings["power"] = power
-        if not error_feedback:
+        given = {key: value for key, value in {"rank": rank, "warm_start": warm_start, "transport": transport,
+                                               "channel": "noiseless" if channel == "none" else channel,
+                                               **settings}.items() if value is not None}
+        self._settings = {"method": method, "workers": self.processes.workers, "compress": "always", **given}
+        plain = core.settings(pairs(self._settings))
+        self._noisy = plain["channel"] != "noiseless"
+        if plain["compressor"] == "low_rank":
+            self._settings = {"rank": 4, "transport": "alternating" if self._noisy else "two_phase"} | self._settings
+        if error_feedback is False:
+            if settings.get("feedback", "none") != "none":
+                raise error(EXIT_CONFIGURATION, f"error_feedback = False and feedback = {settings['feedback']} exclude each "
+                            "other. HINT: one of them")
             self._settings["feedback"] = "none"
-        self._make_aggregator(rank, min_compression_rate)
-        self._places, at = {}, 0  # of a parameter: its first number and how many
-        for p in self._parameters.values():
-            self._places[id(p)] = (at, p.numel())
-            at += p.numel()
-        self._bank = torch.zeros(1, at)
+        self._power = reading.Power(power, self._gradients.size)
+        if isinstance(power, (int, float)):
+            given["power"] = self._settings["power"] = power
+        idle = [text for text, is_idle in (
+            ("power", power is not None and not self._noisy and "power" not in given),
+            ("min_compression_rate", min_compression_rate is not None and plain["compressor"] != "low_rank"),
+            ("error_feedback", error_feedback is True and plain["feedback"] == "none")) if is_idle]
+        if self.processes.first_worker == 0:
+            reading.tell_without_effect(given, self._settings, "LaserState", 3, tuple(idle))
+        self._shapes = self._choose_shapes(least_rate)
+        check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text()})
+        self._identity = Identity(self, self._seed)
+        self._core = self._make_core(self._identity.seed)
+        self._bank = torch.zeros(1, self._gradients.size, dtype=self._gradients.kind)
         self._open: list = []  # buckets of the backward pass under way
 
     # -- what lasts ---------------------------------------------------------------------------------------------------
@@ -99,45 +121,74 @@ class LaserState:
         """What this rank needs to go on exactly: "memory/<parameter>" of its own error memory, "shared/<parameter>/..." of
         the factors, and the position. The tensors are copies."""
         return {**self._core.state(), "iteration": self.iteration, "skips": self.skips, "numbers": list(self._numbers),
-                "rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup()}
+                "rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup(),
+                "stream": self._identity.stream, "runs": list(self._identity.runs)}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restores what ``state_dict`` returned on the same rank of as many. Raises Error (exit code 4) where it is of
-        another rank, model or setting, and then changes nothing."""
-        self._check_fits(state)
-        self._core.load_state({name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)})
-        self.iteration, self.skips, self._numbers = state["iteration"], state["skips"], list(state["numbers"])
+        """Restores what ``state_dict`` returned on the same rank of as many, with its random streams. Raises Error (exit
+        code 4) where it is of another rank, model or setting, and then changes nothing. Call it on every rank."""
+        self._restore(state, -1)
 
-    def save(self, folder: str | Path) -> Path:
-        """Writes this rank's shard of the present iteration (safetensors with checksums, whole or not at all) and removes
-        its shards before the last one. Call it on every rank."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def _restore(self, state: Mapping, save: int) -> None:
+        self._check_fits(state)
+        fresh = self._make_core(Identity.seed_of(self._seed, state["stream"]))
+        fresh.load_state({name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)})
+        self._core = fresh
+        self.iteration, self.skips, self._numbers = state["iteration"], state["skips"], list(state["numbers"])
+        self._identity.go_on_from(state["stream"], state["runs"], state["iteration"], save)
+        self._protection.forget()
+
+    def save(self, folder: str | Path, keep: int | None = 2) -> Path:
+        """Writes this rank's shard of the present iteration (safetensors with checksums, whole or not at all), and removes
+        this run's shards before the `keep` last ones (None: none). Other runs' are left alone. Call it on every rank."""
+        shards.check_keep(keep)
+        place = self._folder(folder)
+        place.path.mkdir(parents=True, exist_ok=True)
+        self._identity.check_alone(place)
         state = self.state_dict()
         tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
         texts = {name: json.dumps(state[name]) for name in POSITION}
-        path = folder / self._shard(self.iteration)
+        path = place.path / place.next(self.iteration, self._identity.run).file
         core.write_tensors(str(path), tensors, texts | {"format": FORMAT})
-        for old in self._shards(folder)[:-2]:
-            (folder / self._shard(old)).unlink(missing_ok=True)
+        place.remove_before(self._identity.runs, keep)
         return path
 
-    def load(self, folder: str | Path) -> int:
-        """Restores the last iteration of which every rank's shard is there, and returns it; 0, with nothing done, where
-        there is none. Call it on every rank."""
-        folder = Path(folder)
-        there = self._shards(folder)
-        latest = self.processes.gather(torch.tensor([there[-1] if there else 0])).min().item()
-        if latest == 0:
+    def load(self, folder: str | Path, iteration: int | None = None) -> int:
+        """Restores the iteration of the model's own checkpoint, or without one what all ranks wrote last, and returns its
+        number; 0, with nothing done, where nothing was saved. Raises Error (exit code 4) where what was saved is of another
+        number of ranks, another model or setting, or has no such iteration. Call it on every rank."""
+        place = self._folder(folder)
+        shard = place.choose(iteration, self.processes.gather_objects)
+        if shard is None:
+            if any(place.path.glob("laser-*")):
+                warnings.warn(f"laser: {place.path} has shards, but none of every rank of a state with this name: training "
+                              "begins anew", stacklevel=2)
             return 0
-        path = folder / self._shard(latest)
+        path = place.path / shard.file
         tensors, texts = core.read_tensors(str(path))
-        if texts.get("format") != FORMAT or any(name not in texts for name in POSITION):
+        try:
+            position = {name: json.loads(texts[name]) for name in POSITION}
+        except (KeyError, ValueError):
+            position = {}
+        if texts.get("format") != FORMAT or not position:
             raise error(EXIT_DATA, f"{path} is not the shard of a LaserState")
-        self.load_state_dict(tensors | {name: json.loads(texts[name]) for name in POSITION})
-        return latest
+        if (position["iteration"], position["runs"][-1][0]) != shard.moment:
+            raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says")
+        self._restore(tensors | position, shard.save)
+        return shard.iteration
 
     # -- for people ---------------------------------------------------------------------------------------------------
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the last backward pass left no estimate on any rank: gradients that are not finite, or a round that nobody
+        heard."""
+        return self._protection.skipped
+
+    @property
+    def run(self) -> str:
+        """Names this run in its shards; loading begins another one."""
+        return self._identity.run
 
     def compression_stats(self) -> tuple[float, int, int]:
         """How many times fewer numbers were sent so far than there are in the gradients; both counts, of one worker."""
@@ -145,16 +196,13 @@ class LaserState:
         return (before / after if after else 0.0), before, after
 
     def protect(self, optimizer: torch.optim.Optimizer) -> None:
-        """Makes ``optimizer.step()`` do nothing after a skipped round, also where momentum or weight decay would move the
-        weights without a gradient."""
+        """Makes ``optimizer.step()`` leave this model's weights alone after a skipped round, also where momentum or weight
+        decay would move them without a gradient."""
+        self._protection.protect(optimizer)
 
-        def forget_gradients(opt, args, kwargs):
-            if self.skipped:
-                for group in opt.param_groups:
-                    for p in group["params"]:
-                        p.grad = None
-
-        optimizer.register_step_pre_hook(forget_gradients)
+    def attach_scaler(self, scaler: torch.amp.GradScaler) -> None:
+        """Keeps the memory in the gradients' own units while a GradScaler changes the scale of the loss."""
+        self._protection.attach_scaler(scaler)
 
     # -- a backward pass ----------------------------------------------------------------------------------------------
 
@@ -162,125 +210,124 @@ class LaserState:
         """Collects a bucket; at the last one all are filled with the estimate. What ``laser_hook`` calls."""
         if bucket.index() == 0:
             self._open = []
-            self._bank.zero_()  # of a parameter in no bucket the gradient is zero
-        buffer, spans = bucket.buffer(), []
-        for p, gradient in zip(bucket.parameters(), bucket.gradients()):
-            if p.numel() == 0:
-                continue
-            if id(p) not in self._places:
-                raise error(EXIT_CONFIGURATION, "DDP hands over a parameter that the model of LaserState does not have. "
-                            "HINT: LaserState(ddp, ...) with the module that the hook is registered at")
-            at, size = self._places[id(p)]
-            self._bank[0, at : at + size].copy_(gradient.detach().reshape(-1))
-            spans.append((gradient, at, size))
-        future = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
-        self._open.append((future, buffer, spans))
+        buffer = bucket.buffer()
+        parts = self._gradients.read(bucket, self._bank[0])
+        future: torch.futures.Future = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
+        self._open.append((future, buffer, parts))
         if bucket.is_last():
             self._close()
         return future
 
     def _close(self) -> None:
-        estimate = self._exchange()
         opened, self._open = self._open, []
+        self._gradients.check_all_there({at for _, _, parts in opened for _, at, _ in parts})
+        sent_before = self.processes.sent_bytes
+        estimate = self._exchange()
+        self.report["wire_bytes"] = self.processes.sent_bytes - sent_before
         self.iteration += 1
-        for future, buffer, spans in opened:
-            for gradient, at, size in spans:
-                gradient.copy_(estimate[at : at + size].view(gradient.shape))
+        for future, buffer, parts in opened:
+            for part, at, size in parts:
+                part.copy_(estimate[at : at + size].view(part.shape))
             future.set_result(buffer)
 
     def _exchange(self) -> torch.Tensor:
-        bad = self._nonfinite()
-        self.skipped = bad is not None
-        if bad is not None:
-            return self._after_nonfinite(*bad)
-        size = self._bank.shape[1]
-        if self.iteration < self.start_iter:
+        number = self.iteration - self.start_iter
+        scale = self._protection.scale(self.iteration, self.processes.first_worker == 0)
+        rows = self.processes.gather_rows([self._first_nonfinite(), self._power.of(number), scale], 3)
+        for rank, index in enumerate(rows[0::3]):
+            if index >= 0:
+                return self._after_nonfinite(rank, int(index))
+        power = self._power.agree(rows[1::3])
+        if len(set(rows[2::3])) > 1:
+            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::3]}")
+        if number < 0:
             mean = self._bank[0].clone()
             self.processes.sum_flat(mean)
-            self._count(size)
+            self._count(self._gradients.size)
+            self._protection.heard(self.iteration)
+            self.report = {"exact": True, "energy": [0.0] * self.processes.workers, "symbols": self._gradients.size,
+                           "unheard": False}
             return mean.div_(self.processes.workers)
-        number = self.iteration - self.start_iter
-        power = self.power(number) if callable(self.power) else self.power
-        estimate = self._core.round(number, float(power), self._bank)
-        self.report = self._core.report()
+        if scale != 1.0:
+            self._bank.div_(scale)
+        estimate = self._core.round(number, power, self._bank)
+        self.report = {"exact": False, **self._core.report()}
         self._count(self.report["symbols"])
-        return estimate
+        self.report["unheard"] = self.report["unheard"] or (self._noisy and power == 0)
+        if self.report["unheard"]:
+            self.skips += 1
+            self._protection.skip(f"nobody was heard in iteration {self.iteration}, so all gradients are zero",
+                                  self.processes.first_worker == 0)
+        else:
+            self._protection.heard(self.iteration)
+        return estimate.mul_(scale) if scale != 1.0 else estimate
 
-    def _nonfinite(self) -> tuple[int, int] | None:
-        """The first rank with a gradient that is not finite, and its first such tensor: the same on every rank."""
-        own = -1.0
+    def _first_nonfinite(self) -> float:
+        """The first parameter of this rank with a gradient that is not finite, or -1."""
         if not math.isfinite(self._bank.sum().item()):  # a sum may overflow, so look closer
-            for index, (at, size) in enumerate(self._places.values()):
+            for index, (at, size) in enumerate(self._gradients.places.values()):
                 if not torch.isfinite(self._bank[0, at : at + size]).all():
-                    own = float(index)
-                    break
-        for rank, index in enumerate(self.processes.gather_rows([own], 1)):
-            if index >= 0:
-                return rank, int(index)
-        return None
+                    return float(index)
+        return -1.0
 
     def _after_nonfinite(self, rank: int, index: int) -> torch.Tensor:
-        text = (f"the gradient of '{list(self._parameters)[index]}' at rank {rank} is not finite in iteration "
+        text = (f"the gradient of '{list(self._gradients.parameters)[index]}' at rank {rank} is not finite in iteration "
                 f"{self.iteration}")
         if self.on_nonfinite == "stop":
             raise error(EXIT_NON_FINITE, text + ". HINT: lower the learning rate, or on_nonfinite='skip'")
         self.skips += 1
-        if self.processes.first_worker == 0:
-            warnings.warn(f"laser: {text}; all ranks skip it", stacklevel=2)
-        return torch.full((self._bank.shape[1],), 0.0 if self.on_nonfinite == "skip" else math.nan)
+        self.report = {"exact": False, "energy": [0.0] * self.processes.workers, "symbols": 0, "unheard": False}
+        filled = 0.0 if self.on_nonfinite == "skip" else math.nan
+        self._protection.skip(f"{text}; all ranks skip it, with gradients of {filled:g}", self.processes.first_worker == 0,
+                              always=not self._protection.scaled)
+        return torch.full((self._gradients.size,), filled, dtype=self._gradients.kind)
 
     # -- setting up ---------------------------------------------------------------------------------------------------
 
-    def _make_aggregator(self, rank: int, min_compression_rate: float) -> None:
-        shapes, factored = [], 0
-        for name, p in self._parameters.items():
-            shape = list(p.shape) or [1]
-            if core.compression_saves(shape, rank, min_compression_rate):
-                factored += 1
-            else:
-                shape = [p.numel()]  # vectors are sent as they are
-            shapes.append((name, shape))
-        low_rank = core.settings(pairs(self._settings))["compressor"] == "low_rank"
-        if low_rank and factored == 0:
-            warnings.warn(f"laser: no tensor of the model is worth factoring at rank {rank} and min_compression_rate "
-                          f"{min_compression_rate}; all are sent as they are", stacklevel=3)
-            self._settings |= {"compressor": "identity", "feedback": "none"}
-        self._shapes = shapes if low_rank else [(name, list(p.shape) or [1]) for name, p in self._parameters.items()]
-        self._core = core.Aggregator(self._shapes, pairs(self._settings), self.processes)
+    def _choose_shapes(self, least_rate: float) -> list[tuple[str, list[int]]]:
+        """What the round takes each parameter for: a matrix, or a vector that is sent as it is."""
+        shapes = {name: matrix_shape(p) for name, p in self._gradients.parameters.items()}
+        if core.settings(pairs(self._settings))["compressor"] == "low_rank":
+            rank = int(self._settings["rank"])
+            saves = {name: core.compression_saves(shape, rank, least_rate) for name, shape in shapes.items()}
+            shapes = {name: shape if saves[name] else [math.prod(shape)] for name, shape in shapes.items()}
+            if not any(saves.values()):
+                if self.processes.first_worker == 0:
+                    warnings.warn(f"laser: no tensor of the model is worth factoring at rank {rank} and min_compression_rate "
+                                  f"{least_rate}; all are sent as they are", stacklevel=3)
+                self._settings |= {"compressor": "identity", "feedback": "none"}
+        return list(shapes.items())
+
+    def _make_core(self, seed: int) -> Any:
+        return core.Aggregator(self._shapes, pairs(self._settings), self.processes, self._gradients.kind == torch.float64,
+                               seed)
+
+    def _folder(self, folder: str | Path) -> shards.Folder:
+        return shards.Folder(folder, self.name, self.processes.first_worker, self.processes.workers)
 
     def _count(self, sent: int) -> None:
-        self._numbers[0] += self._bank.shape[1]
+        self._numbers[0] += self._gradients.size
         self._numbers[1] += sent
 
     def _setup(self) -> dict:
-        """What a saved state must agree in."""
+        """What a saved state must agree in, and the ranks among each other."""
         settings = {name: str(value) for name, value in self._settings.items() if name != "power"}
-        return {"settings": settings, "shapes": [[name, shape] for name, shape in self._shapes],
-                "start_iter": self.start_iter}
+        return {"settings": settings | {"seed": str(self._seed)}, "shapes": [[name, shape] for name, shape in self._shapes],
+                "start_iter": self.start_iter, "numbers": str(self._gradients.kind)}
 
     def _check_fits(self, state: Mapping) -> None:
         mine = {"rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup()}
-        for key, value in mine.items():
+        for key in POSITION:
             if key not in state:
-                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState")
-            if state[key] == value:
-                continue
-            if key != "setup":
+                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState of this version")
+        for key in "rank", "ranks":
+            if state[key] != mine[key]:
                 raise error(EXIT_DATA, f"the saved state is of rank {state['rank']} of {state['ranks']}, this is rank "
                             f"{mine['rank']} of {mine['ranks']}: error memories can't be moved to another number of ranks")
-            theirs = state[key]
-            for part in value:
-                if theirs.get(part) != value[part]:
-                    raise error(EXIT_DATA, f"the saved state is of other {part}: {_difference(theirs.get(part), value[part])}")
-
-    def _shard(self, iteration: int) -> str:
-        return SHARD.format(iteration=iteration, rank=self.processes.first_worker, ranks=self.processes.workers)
-
-    def _shards(self, folder: Path) -> list[int]:
-        """Iterations of which this rank has a shard."""
-        tail = self._shard(0)[len("laser-00000000") :]
-        found = (re.fullmatch(r"laser-(\d{8})" + re.escape(tail), path.name) for path in folder.glob("laser-*"))
-        return sorted(int(match[1]) for match in found if match)
+        for part, value in self._setup().items():
+            theirs = state["setup"].get(part)
+            if theirs != value:
+                raise error(EXIT_DATA, f"the saved state is of other {part}: {difference(theirs, value)}")
 
 
 def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
@@ -288,9 +335,8 @@ def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Futu
     return state.take(bucket)
 
 
-def bf16_wrapper(hook):
-    """The hook on gradients rounded to bfloat16: what the exact iterations send is half as large, and what is collected is
-    a rounded gradient; factors and memories stay float32."""
+def bf16_wrapper(hook: Callable) -> Callable:
+    """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32."""
 
     def rounded(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         exact = bucket.buffer()
@@ -303,28 +349,3 @@ def bf16_wrapper(hook):
         return hook(state, bucket).then(back)
 
     return rounded
-
-
-def _refuse_sharded(model: torch.nn.Module) -> None:
-    from torch.distributed.fsdp import FullyShardedDataParallel
-
-    try:
-        from torch.distributed.fsdp import FSDPModule
-    except ImportError:  # before torch 2.6
-        FSDPModule = FullyShardedDataParallel
-    if any(isinstance(part, (FullyShardedDataParallel, FSDPModule)) for part in model.modules()):
-        raise error(EXIT_CONFIGURATION, "the model is sharded by FSDP: no rank has whole gradient matrices to factor. HINT: "
-                    "use DistributedDataParallel; docs/pytorch.md, 'Sharded models'")
-
-
-def _difference(theirs, mine) -> str:
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        for name in {**theirs, **mine}:
-            if theirs.get(name) != mine.get(name):
-                return f"{name} was {theirs.get(name)}, is {mine.get(name)}"
-    if isinstance(mine, list) and isinstance(theirs, list):
-        for one, other in zip(theirs, mine):
-            if one != other:
-                return f"{one[0]} {one[1]} was where {other[0]} {other[1]} is"
-        return f"{len(theirs)} tensors were saved, the model has {len(mine)}"
-    return f"{theirs} was saved, {mine} is asked for"

@@ -28,11 +28,25 @@ from laser import _core as core  # noqa: E402
 Error = core.Error
 
 
+EXIT_USAGE = 2  # exit codes of the command
+EXIT_CONFIGURATION = 3
+EXIT_DATA = 4
+EXIT_NON_FINITE = 5
+
+
 def error(exit_code: int, text: str) -> Exception:
     """An Error with an exit code of the command."""
     made = Error(text)
     made.exit_code = exit_code
     return made
+
+
+class NotCopied:
+    """What holds parts of the C++ core or connections, and so is neither pickled nor copied."""
+
+    def __reduce_ex__(self, protocol):
+        raise error(EXIT_USAGE, f"a {type(self).__name__} is not pickled or copied. HINT: keep its state_dict(), and load it "
+                    f"into a new {type(self).__name__} with load_state_dict()")
 
 
 def pairs(settings: dict) -> list[tuple[str, str]]:

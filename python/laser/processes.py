@@ -15,24 +15,28 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from laser.native import error
+from laser.native import EXIT_USAGE, error
+from laser.settings import check_positive
 
 EXIT_WORKER_LOST = 7
 _all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # the name before torch 2.13
 
 
 class Processes:
-    def __init__(self, process_group=None, timeout: float | None = None):
+    """process_group: of the ranks that take part; None: all. sent_bytes: what this rank has handed to the network so far, as
+    the algorithms of the collectives send it."""
+
+    def __init__(self, process_group: dist.ProcessGroup | None = None, timeout: float | None = None):
         if not dist.is_initialized():
-            raise error(2, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
-        wait = None if timeout is None else datetime.timedelta(seconds=timeout)
-        if process_group is None:
-            self._group = dist.new_group(backend="gloo", timeout=wait)
-        else:
-            self._group = dist.new_group(dist.get_process_group_ranks(process_group), backend="gloo", timeout=wait,
-                                         use_local_synchronization=True)
-        self.workers = dist.get_world_size(self._group)
-        self.first_worker = dist.get_rank(self._group)
+            raise error(EXIT_USAGE, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
+        wait = None if timeout is None else datetime.timedelta(seconds=check_positive("timeout", timeout))
+        group = dist.group.WORLD if process_group is None else process_group
+        self.ranks: list[int] = sorted(dist.get_process_group_ranks(group))  # in the order of their workers
+        _agree_on_names(group)
+        self._group = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)
+        self.sent_bytes = 0
+        self.workers: int = dist.get_world_size(self._group)
+        self.first_worker: int = dist.get_rank(self._group)
         self._members = self._meet()
 
     def sum(self, tensors: list[torch.Tensor]) -> None:
@@ -50,6 +54,7 @@ class Processes:
         """Adds a contiguous vector over the ranks, in place."""
         if self.workers == 1:
             return
+        self.sent_bytes += 2 * (self.workers - 1) * -(-flat.numel() // self.workers) * flat.element_size()
         if self.workers == 2:  # a + b = b + a, bit for bit: any order is rank order
             self._guard(lambda: dist.all_reduce(flat, group=self._group))
             return
@@ -74,9 +79,16 @@ class Processes:
 
     def gather(self, row: torch.Tensor) -> torch.Tensor:
         """[k * n] of the ranks' vectors [n]."""
+        self.sent_bytes += (self.workers - 1) * row.numel() * row.element_size()
         rows = torch.empty(self.workers * row.numel(), dtype=row.dtype)
         self._guard(lambda: _all_gather(rows, row, group=self._group))
         return rows
+
+    def gather_objects(self, own: object) -> list:
+        """What each rank says, in rank order: for setting up and for checkpoints, not for rounds."""
+        told: list = [None] * self.workers
+        self._guard(lambda: dist.all_gather_object(told, own, group=self._group))
+        return told
 
     def _meet(self) -> list[tuple[bool, int]]:
         """Of every rank: whether it is on this machine, and its process."""
@@ -117,6 +129,19 @@ class Processes:
             pass
 
 
+def _agree_on_names(group: dist.ProcessGroup) -> None:
+    """torch names a group after its ranks and the number of groups that the process has, so ranks that are in different
+    numbers of groups would wait for each other under different names: those with fewer make some of their own."""
+    counts: list = [None] * dist.get_world_size(group)
+    dist.all_gather_object(counts, _groups(), group=group)
+    while _groups() < max(counts):
+        dist.new_group([dist.get_rank()], backend="gloo", use_local_synchronization=True)
+
+
+def _groups() -> int:
+    return len(dist.distributed_c10d._world.pg_names)
+
+
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id")
     return socket.gethostname() + (boot.read_text() if boot.is_file() else "")
@@ -125,7 +150,7 @@ def _machine() -> str:
 def _process_state(process: int) -> str:
     """The letter of /proc: Z and X are dead, T is stopped; X for a process that is not there."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0].decode()
     except OSError:
         return "X"
 

@@ -43,15 +43,15 @@ def load_run(folder: str | Path) -> Run:
     if not (folder / "config.toml").is_file():
         raise FileNotFoundError(f"{folder} holds no run: it has no config.toml")
     summary_file = folder / "summary.json"
-    summary = _json(summary_file.read_text(), summary_file) if summary_file.is_file() else {"status": "unfinished"}
+    summary = _json(_text(summary_file), summary_file) if summary_file.is_file() else {"status": "unfinished"}
     metrics = folder / "metrics.jsonl"
-    lines = metrics.read_text().split("\n") if metrics.is_file() else [""]
+    lines = _text(metrics).split("\n") if metrics.is_file() else [""]
     if lines.pop() and summary["status"] == "completed":
         raise ValueError(f"{metrics}: the last line has no end")
     epochs = [_json(line, f"{metrics} line {number}") for number, line in enumerate(lines, 1)]
     versions = folder / "versions.json"
-    return Run(folder, tomllib.loads((folder / "config.toml").read_text()),
-               _json(versions.read_text(), versions) if versions.is_file() else {}, epochs, summary)
+    return Run(folder, tomllib.loads(_text(folder / "config.toml")),
+               _json(_text(versions), versions) if versions.is_file() else {}, epochs, summary)
 
 
 def load_runs(folder: str | Path) -> list[Run]:
@@ -60,6 +60,14 @@ def load_runs(folder: str | Path) -> list[Run]:
     if not found:
         raise FileNotFoundError(f"there is no run at or below {folder}")
     return [load_run(path) for path in found]
+
+
+def _text(file: Path) -> str:
+    """A record, which is UTF-8 whatever the locale says; its lines end as they were written."""
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{file}: not UTF-8 ({problem})") from problem
 
 
 def _json(text: str, where) -> dict:

@@ -2,9 +2,8 @@
 
     python theory_figures.py VERIFY_JSON FOLDER
 
-writes influence_over_power, bounds_over_rounds and bounds_over_snr, each as SVG and PNG, into FOLDER. It computes
-nothing but quotients for the axes: means, errors, formulas and bounds are taken from the file. Equal files give equal
-figures, byte for byte in SVG.
+writes influence_over_power and moments_over_rounds, each as SVG and PNG, into FOLDER. It computes nothing but quotients
+for the axes: means, errors and formulas are taken from the file. Equal files give equal figures, byte for byte in SVG.
 """
 
 from __future__ import annotations
@@ -25,18 +24,9 @@ CURVES = {
     "LASER alternating, odd rounds": ("alternating, odd", {"color": "#56B4E9", "marker": "v"}),
     "LASER canonical, 24 x 40, r = 3": ("one-shot", dict(STYLES["laser"])),
 }
-METHODS = {
-    "LASER, fresh basis": {"color": STYLES["laser"]["color"], "marker": "o", "size": 8, "linewidth": 2.4, "zorder": 5},
-    # The same curve as with fresh bases in most places: dots and a thin line inside the red ones.
-    "LASER, warm basis": {"color": "#3D0709", "marker": ".", "size": 6, "linewidth": 0.8, "zorder": 8},
-    "LASER, no feedback": {"color": "#C98A8C", "marker": "v", "size": 6, "linewidth": 1.1, "zorder": 3},
-    "Z-SGD": {"color": STYLES["zsgd"]["color"], "marker": "s", "size": 7, "linewidth": 2.0, "zorder": 4},
-}
-WITHOUT_VERDICT = {"LASER, warm basis", "LASER, no feedback"}  # drawn alike inside and outside the theorem
-CASES = ["quasi-convex", "convex", "non-convex"]
-PARTS = {"quasi-convex": "(i)", "convex": "(ii)", "non-convex": "(iii)"}
-QUANTITY = {"quasi-convex": r"E f(out) $-$ f*", "convex": r"E f(out) $-$ f*",
-            "non-convex": r"E $\Vert\nabla$f(out)$\Vert^2$"}
+# Colour of a number of workers, and the mark of a method, in the second figure.
+WORKERS = {1: "#C1272D", 2: "#D98E04", 4: "#009E73", 16: "#2B5C8A"}
+MARKS = {"Z-SGD": "s", "LASER alternating": "o"}
 SOFT = "#5C6B7A"
 
 
@@ -103,70 +93,56 @@ def label_ends(axes, ends: list[tuple[float, float, str, str]]) -> None:
                       va="center", annotation_clip=False, fontweight="bold" if name == "one-shot" else "normal")
 
 
-def draw_curve(axes, points: list[dict], x_of, style: dict) -> None:
-    """Measured (solid; open markers outside the theorem) and bound (dashed) of one method."""
-    points = sorted(points, key=x_of)
-    shown = [p for p in points if p["measured"] is not None]
-    line = {"color": style["color"], "linewidth": style["linewidth"], "zorder": style["zorder"]}
-    axes.plot([x_of(p) for p in shown], [p["measured"] for p in shown], **line)
-    for point in shown:
-        inside = point["covered"] or point["method"] in WITHOUT_VERDICT
-        axes.errorbar(x_of(point), point["measured"], yerr=3 * number(point["standard_error"]), color=style["color"],
-                      marker=style["marker"], markersize=style["size"], markerfacecolor=style["color"] if inside else "white",
-                      markeredgecolor="white" if inside else style["color"], markeredgewidth=0.6 if inside else 1.2,
-                      zorder=style["zorder"] + 1)
-    covered = [p for p in points if p["covered"] and p["method"] not in WITHOUT_VERDICT]
-    axes.plot([x_of(p) for p in covered], [p["bound"] for p in covered], linestyle=(0, (4, 2)),
-              **dict(line, linewidth=1.6))
-
-
-def draw_slope(axes, summary: dict, case: str) -> None:
-    """The measured slopes and those of the bounds, as text at the bottom."""
-    slopes = [s for s in summary["slopes"] if s["case"] == case]
-    text = "\n".join(f"slope, {s['method']}: {s['measured']:.2f} (bound {s['of_bound']:.2f})" for s in slopes)
-    text = text.replace("-0", "\N{MINUS SIGN}0").replace("-1", "\N{MINUS SIGN}1")
-    axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=7.8, color=SOFT, va="bottom")
-
-
-def draw_bounds(plt, summary: dict, over: str):
-    """One panel a case of Theorem 1; None where nothing was run."""
-    from matplotlib.lines import Line2D
-
-    curves = [c for c in summary["curves"] if c["over"] == over]
+def draw_moments(plt, summary: dict):
+    """Left: second moments over the rounds on their recursion; right: 1 + lambda measured over claimed, with the controls
+    in which it is 5 % too large. None where nothing was run."""
+    curves = [c for c in summary["curves"] if len(c["t"]) > 1]
     if not curves:
         return None
-    figure, panels = plt.subplots(1, 3, figsize=(11.2, 4.3))
-    figure.subplots_adjust(left=0.065, right=0.99, top=0.92, bottom=0.215, wspace=0.25)
-    present = [name for name in METHODS if any(c["method"] == name for c in curves)]
-    for axes, case in zip(panels, CASES):
-        axes.set(xscale="log", yscale="log")
-        for name in present:
-            points = [c for c in curves if c["case"] == case and c["method"] == name]
-            draw_curve(axes, points, (lambda p: p["T"]) if over == "T" else (lambda p: p["snr"]), METHODS[name])
-        axes.set_title(f"{PARTS[case]} {case}", fontsize=11, loc="left", fontweight="bold")
-        axes.set_xlabel("Rounds T" if over == "T" else "SNR = P/(m n)")
-        axes.set_ylabel(QUANTITY[case])
-        plain(axes)
-        low, high = axes.get_ylim()
-        if over == "T":
-            axes.set_ylim(low / 3, high)
-            draw_slope(axes, summary, case)
-        else:
-            axes.set_ylim(low / 1.2, high * 1.2)
-    handles = [Line2D([], [], label=name, color=METHODS[name]["color"], marker=METHODS[name]["marker"],
-                      linewidth=METHODS[name]["linewidth"], markersize=METHODS[name]["size"], markeredgecolor="white") for name in present]
-    handles.append(Line2D([], [], color="#55606B", linestyle=(0, (4, 2)), label="bound of Theorem 1"))
-    if any(not c["covered"] and c["method"] not in WITHOUT_VERDICT for c in curves):
-        handles.append(Line2D([], [], color="#55606B", marker="o", markerfacecolor="white", linestyle="none",
-                              label="outside the theorem"))
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 5.6), width_ratios=[1.15, 1])
+    figure.subplots_adjust(left=0.075, right=0.985, top=0.93, bottom=0.11, wspace=0.72)
+    ends = []
+    for curve in curves:
+        method = curve["subject"].split(", k =")[0]
+        if method not in MARKS or "no feedback" in curve["subject"]:
+            continue
+        color = WORKERS.get(curve["workers"], "#33404D")
+        solid = method != "Z-SGD"
+        left.plot(curve["t"], curve["expected"], color=color, linewidth=1.8 if solid else 1.0,
+                  linestyle="-" if solid else (0, (4, 2)), zorder=3)
+        shown = [(t, m, 3 * number(e)) for t, m, e in zip(curve["t"], curve["measured"], curve["standard_error"])
+                 if m is not None]
+        left.errorbar([t for t, _, _ in shown], [m for _, m, _ in shown], yerr=[e for _, _, e in shown], color=color,
+                      marker=MARKS[method], markersize=5, linestyle="none", markeredgecolor="white",
+                      markeredgewidth=0.5, zorder=5)
+        if curve["expected"][-1]:
+            name = f"{'LASER' if solid else method}, k = {curve['workers']}"
+            ends.append((curve["expected"][-1], curve["t"][-1], name, color))
+    left.set(xscale="log", yscale="log", xlabel="Round t", ylabel=r"E $\Vert x_t - e_t\Vert^2$")
+    plain(left)
+    label_ends(left, ends)
+    left.set_title("Markers: measured; lines: recursion", fontsize=10, loc="left", color=SOFT)
+
+    rows = [(c["subject"], c["measured"] / c["expected"], c["standard_error"] / c["expected"], "#1C2733")
+            for c in summary["checks"] if c["group"] == "recursion" and c["quantity"] == "1 + lambda"]
+    rows += [(f"control, {c['subject']}", c["measured"] / c["claimed"], c["standard_error"] / c["claimed"], "#C1272D")
+             for c in summary["controls"] if c["wrong"].startswith("1 + lambda 5 %") and c["quantity"] == "1 + lambda"]
+    for place, (_, ratio, error, color) in enumerate(rows):
+        right.errorbar(ratio, place, xerr=3 * error, color=color, marker="o", markersize=4, linewidth=1.2, zorder=3)
+    right.axvspan(0.99, 1.01, color="#E3E7EB", zorder=0)
+    right.axvline(1, color="#1C2733", linewidth=1, zorder=1)
+    right.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7.6)
+    right.set_ylim(len(rows) - 0.4, -0.6)
+    right.tick_params(axis="y", length=0)
+    right.set_xlabel(r"1 + $\lambda$, measured / claimed (\u00b1 3 standard errors; grey: 1 %)")
+    plain(right)
+    right.grid(axis="x", color="#E3E7EB", linewidth=0.8)
     return figure
 
 
 DRAWINGS = {
     "influence_over_power": draw_influence,
-    "bounds_over_rounds": lambda plt, summary: draw_bounds(plt, summary, "T"),
-    "bounds_over_snr": lambda plt, summary: draw_bounds(plt, summary, "SNR"),
+    "moments_over_rounds": draw_moments,
 }
 
 
@@ -177,7 +153,7 @@ def draw(summary: dict, folder: Path) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     return run(arguments, "theory_figures.py VERIFY_JSON FOLDER", "verify.json of `laser theory verify`",
-               lambda summary: summary.get("kind") == "theory_verification", draw)
+               lambda summary: summary.get("kind") == "theory_verification" and "controls" in summary, draw)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,7 @@
 laser_test(contract/compressor_laws_test TORCH LINK laser_aggregate)
 laser_test(contract/channel_laws_test TORCH LINK laser_aggregate)
 laser_test(contract/number_laws_test TORCH LINK laser_aggregate)
+laser_test(contract/refusal_laws_test TORCH LINK laser_aggregate)
+laser_test(contract/option_laws_test TORCH LINK laser_aggregate)
+laser_test(contract/energy_laws_test TORCH LINK laser_aggregate)
+laser_test(contract/freshness_laws_test TORCH LINK laser_aggregate)

@@ -52,6 +52,47 @@ TEST(Augmentation, EveryCropIsItsDefinitionInBothLayouts) {
   }
 }
 
+// Images of 16 x 16 and 8 x 8: means of squares, cropped with a border in proportion, against the definition.
+TEST(Augmentation, SmallerImagesAreMeansOfSquaresUnderCropsInProportion) {
+  const SyntheticImages images(2);
+  const auto* image = (*images).image(1);
+  const Normalization n;
+  for (const int side : {16, 8}) {
+    const int f = 32 / side, border = side / 8;
+    const ImageFormat planar(PixelLayout::kChannelsFirst, side), pixels(PixelLayout::kChannelsLast, side);
+    ASSERT_EQ(planar.values(), static_cast<std::size_t>(3 * side * side));
+    std::vector<float> first(planar.values()), last(planar.values());
+    for (int top = 0; top <= 2 * border; ++top) {
+      for (const bool flip : {false, true}) {
+        const int left = 2 * border - top;
+        const Crop crop{top, left, flip};
+        write_image(image, crop, n, planar, first.data());
+        write_image(image, crop, n, pixels, last.data());
+        for (int c = 0; c < 3; ++c) {
+          for (int y = 0; y < side; ++y) {
+            for (int x = 0; x < side; ++x) {
+              const int row = y + top - border, column = (flip ? side - 1 - x : x) + left - border;
+              double mean = 0;
+              if (row >= 0 && row < side && column >= 0 && column < side) {
+                for (int j = 0; j < f * f; ++j)
+                  mean += image[1024 * c + 32 * (row * f + j / f) + column * f + j % f] / double(f * f);
+              }
+              const auto channel = static_cast<std::size_t>(c);
+              const double expected = (mean / 255 - n.mean[channel]) / n.deviation[channel];
+              const auto value = first[static_cast<std::size_t>(side * side * c + side * y + x)];
+              ASSERT_NEAR(value, expected, 1e-5);
+              ASSERT_EQ(value, last[static_cast<std::size_t>(3 * (side * y + x) + c)]);
+            }
+          }
+        }
+      }
+    }
+    std::set<std::tuple<int, int, bool>> crops;
+    for (int i = 0; i < 3000; ++i) crops.insert(tuple_of(random_crop(7, 3, i, border)));
+    EXPECT_EQ(crops.size(), static_cast<std::size_t>(2 * (2 * border + 1) * (2 * border + 1)));
+  }
+}
+
 TEST(Augmentation, ChoicesAreAddressedBySeedEpochAndImage) {
   std::vector<std::tuple<int, int, bool>> base, seed, epoch, image;
   for (int i = 0; i < 50; ++i) {

@@ -107,7 +107,7 @@ std::string safetensors(Checksums checksums) {
       {"progress/round", {ElementType::kI64, {}, std::as_bytes(std::span(whole))}},
   };
   const auto path = place.folder() + "/a.safetensors";
-  write_safetensors(path, tensors, {{"format", "laser checkpoint 1"}, {"seconds", "1.5"}}, checksums);
+  write_safetensors(path, tensors, {{"format", "laser checkpoint 2"}, {"seconds", "1.5"}}, checksums);
   return laser::read_file(path);
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process that has started threads can't be forked
 
 import torch  # noqa: E402
+import torch._dynamo  # noqa: E402, F401  (which DistributedDataParallel imports: once here, not in every rank)
 import torch.distributed as dist  # noqa: E402
 
 torch.set_num_threads(1)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "python" / "laser" / "theory_figures.py"
 PYTHON = os.environ.get("LASER_PYTHON", sys.executable)
 HAS_MATPLOTLIB = subprocess.run([PYTHON, "-c", "import matplotlib"], capture_output=True, check=False).returncode == 0
-NAMES = ["bounds_over_rounds", "bounds_over_snr", "influence_over_power"]
+NAMES = ["influence_over_power", "moments_over_rounds"]
 
 
 def check(subject, power, measured):
@@ -21,22 +21,27 @@ def check(subject, power, measured):
             "measured": measured, "standard_error": measured / 100, "expected": measured * 1.01, "plain_ratio": True}
 
 
-def point(case, method, over, x, measured, covered=True):
-    return {"case": case, "method": method, "over": over, "T": x if over == "T" else 100,
-            "snr": x if over == "SNR" else 100, "covered": covered, "bound": 50 * measured if covered else None,
-            "measured": measured, "standard_error": measured / 50}
+def one_plus_lambda(subject, measured):
+    return {"group": "recursion", "subject": subject, "power": 1, "quantity": "1 + lambda", "measured": measured,
+            "standard_error": 0.01, "expected": 2.0, "plain_ratio": False}
 
 
-CASES = ("quasi-convex", "convex", "non-convex")
+def curve(subject, workers):
+    return {"subject": subject, "workers": workers, "lambda": 1, "M": 2, "t": [1, 8, 64],
+            "measured": [1.0 / workers, 0.4 / workers, 0.3 / workers], "standard_error": [0.01, 0.01, 0.01],
+            "expected": [1.0 / workers, 0.41 / workers, 0.3 / workers]}
+
+
+SUBJECTS = [(f"{method}, k = {k}", k) for method in ("Z-SGD", "LASER alternating") for k in (1, 4)]
 VERIFICATION = {
     "schema": 1,
     "kind": "theory_verification",
     "checks": [check(s, p, 100 / p) for s in ("Z-SGD", "LASER canonical, 24 x 40, r = 3") for p in (10, 100)]
-    + [dict(check("two terms, angle 0.1, P = 3000", None, 17.0))],
-    "curves": [point(c, m, "T", t, 100 / t) for c in CASES for m in ("LASER, fresh basis", "Z-SGD") for t in (10, 100)]
-    + [point(c, "LASER, fresh basis", "SNR", s, 2, s > 5) for c in CASES for s in (1, 10)],
-    "slopes": [{"case": "convex", "method": "Z-SGD", "points": 3, "measured": -0.5, "standard_error": 0.01,
-                "of_bound": -0.5}],
+    + [dict(check("two terms, angle 0.1, P = 3000", None, 17.0))]
+    + [one_plus_lambda(subject, 2.01) for subject, _ in SUBJECTS],
+    "curves": [curve(subject, k) for subject, k in SUBJECTS],
+    "controls": [{"wrong": "1 + lambda 5 % too large", "subject": "Z-SGD, k = 1", "quantity": "1 + lambda",
+                  "measured": 2.1, "claimed": 2.0, "standard_error": 0.01}],
 }
 
 
@@ -61,24 +66,25 @@ class Script(unittest.TestCase):
             svg = (first / f"{name}.svg").read_bytes()
             self.assertEqual(svg, (second / f"{name}.svg").read_bytes())
             self.assertGreater((first / f"{name}.png").stat().st_size, 10000)
-        self.assertEqual(len(list(first.iterdir())), 6)
+        self.assertEqual(len(list(first.iterdir())), 2 * len(NAMES))
 
     @unittest.skipUnless(HAS_MATPLOTLIB, "no matplotlib")
     def test_a_diverged_run_leaves_a_gap(self):
         broken = copy.deepcopy(VERIFICATION)
-        broken["curves"][0]["measured"] = None
+        broken["curves"][0]["measured"][1] = None
         result, folder = self.draw(broken)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertTrue((folder / "bounds_over_rounds.svg").exists())
+        self.assertTrue((folder / "moments_over_rounds.svg").exists())
 
     @unittest.skipUnless(HAS_MATPLOTLIB, "no matplotlib")
     def test_other_numbers_give_other_figures(self):
         _, first = self.draw(VERIFICATION, "first")
         other = copy.deepcopy(VERIFICATION)
         other["checks"][0]["measured"] *= 1.5
+        other["curves"][0]["measured"][0] *= 1.5
         _, second = self.draw(other, "second")
-        name = "influence_over_power.svg"
-        self.assertNotEqual((first / name).read_bytes(), (second / name).read_bytes())
+        for name in NAMES:
+            self.assertNotEqual((first / f"{name}.svg").read_bytes(), (second / f"{name}.svg").read_bytes())
 
     def test_refuses_other_files(self):
         result, _ = self.draw({"schema": 1, "rows": []})

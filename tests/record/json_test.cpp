@@ -88,7 +88,10 @@ TEST(Json, EveryFieldOfAnEpochIsKept) {
                      .symbols = 804,
                      .memory_ratio = 4,
                      .lambda = 5,
-                     .delta = 0.5};
+                     .delta = 0.5,
+                     .noise_energy = 6,
+                     .sent_ratio = 7,
+                     .waiting_rounds = 8};
   const EpochRecord back = parse_epoch(to_json_line(record), kSource);
   EXPECT_EQ(back.epoch, 5);
   EXPECT_EQ(back.round, 150);
@@ -105,6 +108,9 @@ TEST(Json, EveryFieldOfAnEpochIsKept) {
   EXPECT_EQ(back.memory_ratio, 4);
   EXPECT_EQ(back.lambda, 5);
   EXPECT_EQ(back.delta, 0.5);
+  EXPECT_EQ(back.noise_energy, 6);
+  EXPECT_EQ(back.sent_ratio, 7);
+  EXPECT_EQ(back.waiting_rounds, 8);
   record.memory_ratio.reset();
   EXPECT_FALSE(parse_epoch(to_json_line(record), kSource).memory_ratio.has_value());
 }

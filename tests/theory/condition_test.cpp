@@ -78,5 +78,31 @@ TEST(Condition, RefusesBadArguments) {
   expect_error([] { return largest_influence(1, -1); }, bad, "factor M is -1");
 }
 
+// spec 8.34: one 512 x 4608 tensor at r = 4 needs 1.6e6 (delta .9) to 1.9e8 (delta r/min), MNIST at r =
+// 2 1.4e5 to 6e5.
+TEST(LeastPower, IsFarAboveThePapersPowers) {
+  EXPECT_NEAR(least_power(512, 4608, 4, 0.9), 1.64e6, 0.01e6);
+  EXPECT_NEAR(least_power(512, 4608, 4, guaranteed_quality(512, 4608, 4)), 1.89e8, 0.01e8);
+  EXPECT_NEAR(least_power(10, 784, 2, 0.9), 1.39e5, 0.01e5);
+  EXPECT_NEAR(least_power(10, 784, 2, guaranteed_quality(10, 784, 2)), 6.27e5, 0.01e5);
+}
+
+TEST(LeastPower, IsWhereTheBoundOfLemma10MeetsAssumption5) {
+  for (const double noise : {0.0, 0.5, 30.0}) {
+    for (const double delta : {0.01, 0.4, 1.0}) {
+      const double power = least_power(64, 576, 4, delta, noise, 3);
+      EXPECT_NEAR(influence_one_shot_bound(64, 576, 4, power / 3) / largest_influence(delta, noise), 1,
+                  1e-12);
+      EXPECT_DOUBLE_EQ(least_power(576, 64, 4, delta, noise, 3), power);
+    }
+  }
+  EXPECT_DOUBLE_EQ(guaranteed_quality(576, 64, 4), 4.0 / 64);
+  expect_error([] { return least_power(4, 4, 5, 0.5); }, ExitCode::kConfiguration, "rank 5");
+  expect_error([] { return least_power(4, 4, 1, 0); }, ExitCode::kConfiguration, "quality delta is 0");
+  expect_error([] { return least_power(4, 4, 1, 0.5, -1); }, ExitCode::kConfiguration,
+               "noise factor M is -1");
+  expect_error([] { return least_power(4, 4, 1, 0.5, 0, 0); }, ExitCode::kConfiguration, "tensors L is 0");
+}
+
 }  // namespace
 }  // namespace laser::theory

@@ -126,5 +126,41 @@ TEST(Convergence, RefusesBadConstants) {
   expect_error([] { return quasi_convex_terms({.quasi_convexity = 0}, 1, 1); }, bad, "mu is 0");
 }
 
+TEST(Compare, RoundsAreWhereTheClosedFormsMeet) {
+  const Problem slow{.gradient_variance = 4, .compression_quality = 0.25, .influence = 0.01};
+  const auto fast = uncompressed_problem(slow, 1.5);
+  constexpr double kDistance = 7;
+  const auto result = compare(slow, fast, kDistance);
+  EXPECT_DOUBLE_EQ(result.early, slowness(fast) * 2.5 / (slowness(slow) * 1.01));
+  EXPECT_DOUBLE_EQ(result.late, std::sqrt(2.5 / 1.01));
+  ASSERT_GT(result.rounds, 10);
+  const auto bounds = [&](double factor) {
+    const auto last = static_cast<std::int64_t>(std::llround(factor * result.rounds)) - 1;
+    return std::pair{convex_bound(slow, last, kDistance).closed_form,
+                     convex_bound(fast, last, kDistance).closed_form};
+  };
+  EXPECT_GT(bounds(0.8).first, bounds(0.8).second);
+  EXPECT_LT(bounds(1.25).first, bounds(1.25).second);
+}
+
+TEST(Compare, WhoIsBetterInBothIsBetterAtOnceOrNever) {
+  const Problem quiet{.gradient_variance = 1, .compression_quality = 1, .influence = 0.01};
+  const auto loud = uncompressed_problem(quiet, 3);
+  EXPECT_EQ(compare(quiet, loud, 1).rounds, 1);
+  EXPECT_TRUE(std::isinf(compare(loud, quiet, 1).rounds));
+  EXPECT_TRUE(std::isinf(compare(quiet, quiet, 1).rounds)) << "equal bounds: never the smaller one";
+  // Behind once noise dominates: ahead at the start does not count.
+  const Problem early{.gradient_variance = 1, .compression_quality = 1, .influence = 0.05};
+  const Problem late{.gradient_variance = 1, .compression_quality = 0.1, .influence = 0};
+  EXPECT_GT(compare(early, late, 1).early, 1);
+  EXPECT_TRUE(std::isinf(compare(early, late, 1).rounds));
+  // Without gradient noise only the start counts.
+  const Problem still{.compression_quality = 0.5, .influence = 0.01};
+  EXPECT_TRUE(std::isinf(compare(still, uncompressed_problem(still, 0.1), 1).rounds));
+  EXPECT_EQ(compare(uncompressed_problem(still, 0.1), still, 1).rounds, 1);
+  expect_error([&] { return compare(quiet, loud, -1); }, ExitCode::kConfiguration,
+               "squared distance R0 is -1");
+}
+
 }  // namespace
 }  // namespace laser::theory

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -49,6 +50,12 @@ TEST(TheoryCommand, BadNumbersExitWith3AndSayWhatIsWrong) {
   expect_failure("bounds --L 1 --T 10 --M -1", 3, "the gradient noise factor M is -1");
   expect_failure("policy --T 4 --policy odd --power 1", 3,
                  "unknown power policy 'odd': choose one of constant");
+  expect_failure("condition --m 8 --n 10 --rank 9", 3, "rank 9 does not fit a 8 x 10 matrix");
+  expect_failure("condition --m 80 --n 100 --delta 2", 3, "the compression quality delta is 2");
+  expect_failure("condition --m 80 --n 100 --workers 0", 3, "the number of workers k is 0");
+  expect_failure("condition --m 80 --n 100 --tensors 0", 3, "the number of tensors L is 0");
+  expect_failure("condition --m 80 --n 100 --M -1", 3, "the gradient noise factor M is -1");
+  expect_failure("condition --m 80 --n 100 --L 0", 3, "the smoothness L is 0");
   expect_failure("volume --model vgg", 3, "unknown model 'vgg': choose one of mnist_linear");
 }
 
@@ -63,6 +70,9 @@ TEST(TheoryCommand, BadUsageExitsWith2) {
   expect_failure("split --m 10 --n 10 --power 1:10:lin:2.5", 2,
                  "--power has 2.5 points: a whole number is needed");
   expect_failure("condition --m 4 --power 3", 2, "--m requires --n");
+  expect_failure("condition --rank 4", 2, "theory condition needs a matrix or a power. HINT: --m 512");
+  expect_failure("plan --model resnet18 --power 4000 --rounds 0", 2, "--rounds");
+  expect_failure("plan --model resnet18 --power 4000 --rounds many", 2, "--rounds");
   expect_failure("verify --seed -1", 2, "--seed");
   expect_failure("verify --seed many", 2, "--seed");
 }
@@ -77,8 +87,10 @@ TEST(TheoryCommand, EverySubcommandPrintsATableAndJson) {
   for (const std::string arguments :
        {"split --m 64 --n 576 --power 10:1000:log:1", "ranks --m 64 --n 576 --power 250 --kappa 0.7,0.2,0.1",
         "lambda --m 64 --n 576 --power 250 --rank 4", "bounds --L 1 --mu 0.1 --sigma2 1 --T 1000",
-        "condition --power 250 --rank 4 --tensors 62", "volume --model resnet18_cifar10 --rank 4",
-        "policy --policy step_up --T 5 --power 3", "plan --model resnet18 --power 250 --rank 4"}) {
+        "condition --power 250 --rank 4 --tensors 62", "condition --m 512 --n 4608 --rank 1,4",
+        "condition --m 512 --n 4608 --power 250,1e9 --workers 16", "volume --model resnet18_cifar10 --rank 4",
+        "policy --policy step_up --T 5 --power 3", "plan --model resnet18 --power 250 --rank 4",
+        "plan --model gpt2 --power 250 --rank 4 --rounds 20000 --scheme laser_two_phase"}) {
     const auto table = run(arguments);
     EXPECT_EQ(table.code, 0) << arguments << "\n" << table.output;
     EXPECT_GE(std::count(table.output.begin(), table.output.end(), '\n'), 3) << arguments;
@@ -96,6 +108,62 @@ TEST(TheoryCommand, NumbersAreThoseOfTheFormulas) {
   EXPECT_NEAR(lambda["rows"][0]["one_shot_bound"].get<double>(), 9.216 + 2.359296, 1e-9);
 }
 
+// spec 8.34, with the numbers of tests/theory/condition_test.cpp.
+TEST(TheoryCommand, ConditionTellsWhereTheorem1SpeaksAndWhomItFavours) {
+  const auto json = nlohmann::json::parse(
+      run("condition --m 512 --n 4608 --rank 4 --delta 0.9 --workers 4 --json", "").output);
+  ASSERT_EQ(json["rows"].size(), 1U);
+  const auto& row = json["rows"][0];
+  const double alone = row["least_power"].get<double>() * 4;
+  EXPECT_NEAR(alone, 1.64e6, 0.01e6);
+  EXPECT_NEAR(row["least_power_equal"].get<double>() * 16, alone, 1);
+  EXPECT_NEAR(row["lambda_most"].get<double>(), 0.045, 1e-12);
+  EXPECT_NEAR(row["lambda_zsgd"].get<double>(), 512 * 4608 / alone, 1e-9);
+  EXPECT_EQ(row["favours_early"], "LASER");
+  EXPECT_EQ(row["favours_late"], "LASER");
+  EXPECT_NEAR(row["late"].get<double>(), std::sqrt((1 + row["lambda_zsgd"].get<double>()) / 1.045), 1e-9);
+  // What every message is sure of: much slower at the start, hardly better in the end.
+  const auto both = nlohmann::json::parse(run("condition --m 512 --n 4608 --rank 4 --json", "").output);
+  ASSERT_EQ(both["rows"].size(), 2U);
+  EXPECT_NEAR(both["rows"][0]["least_power"].get<double>(), 1.89e8, 0.01e8);
+  EXPECT_EQ(both["rows"][0]["favours_early"], "Z-SGD");
+  EXPECT_EQ(both["rows"][0]["favours_late"], "LASER");
+  EXPECT_GT(both["rows"][0]["rounds_from"].get<double>(), 1e6);
+  // At a power: does it speak there?
+  const auto at = nlohmann::json::parse(
+      run("condition --m 512 --n 4608 --rank 4 --delta 0.9 --power 250,1e7 --json", "").output);
+  EXPECT_EQ(at["rows"][0]["speaks"], false);
+  EXPECT_EQ(at["rows"][1]["speaks"], true);
+}
+
+// Ceilings and lags of the paper's models (spec 5.3, 7).
+TEST(TheoryCommand, PlanTellsCeilingAndLag) {
+  const auto summary = [](const std::string& arguments) {
+    return nlohmann::json::parse(run("plan --power 4000 --json " + arguments, "").output)["summary"];
+  };
+  const auto resnet = summary("--model resnet18 --rank 4 --rounds 3750");
+  EXPECT_NEAR(resnet["gain_ceiling"].get<double>(), 11173962 / ((135670 + 28850) / 2.0), 1e-9);
+  EXPECT_NEAR(resnet["lag"].get<double>(), 230.4, 1e-9);
+  EXPECT_NEAR(resnet["rounds_over_lag"].get<double>(), 3750 / 230.4, 1e-9);
+  // The parity that is shown does not matter, and with both factors a round both numbers are about half.
+  EXPECT_EQ(summary("--model resnet18 --rank 4 --scheme laser_alt_odd")["gain_ceiling"],
+            resnet["gain_ceiling"]);
+  const auto both = summary("--model resnet18 --rank 4 --scheme laser_two_phase");
+  EXPECT_NEAR(both["gain_ceiling"].get<double>(), 11173962 / 154910.0, 1e-9);
+  EXPECT_NEAR(both["lag"].get<double>(), 230.4 / 2, 1);
+  EXPECT_FALSE(both.contains("rounds_over_lag"));
+  const auto gpt = summary("--model gpt2 --rank 4 --rounds 20000");
+  EXPECT_NEAR(gpt["gain_ceiling"].get<double>(), 296, 1);
+  EXPECT_NEAR(gpt["lag"].get<double>(), 378, 1);
+  EXPECT_NEAR(summary("--model mnist_linear --rank 2")["gain_ceiling"].get<double>(), 9.8, 0.05);
+  const auto text = run("plan --model resnet18 --power 4000 --rank 4 --rounds 3750");
+  EXPECT_TRUE(contains(text.output, "T = 3750 rounds are 16.3 lags")) << text.output;
+  // Nothing compressed: no memory, no lag, and still a line.
+  const auto none = run("plan --model mnist_linear --power 10 --rank 16");
+  EXPECT_EQ(none.code, 0);
+  EXPECT_TRUE(contains(none.output, "there is no error memory and no lag")) << none.output;
+}
+
 TEST(TheoryCommand, HelpNamesTheSubcommands) {
   const auto help = run("--help");
   EXPECT_EQ(help.code, 0);
@@ -109,6 +177,8 @@ TEST(TheoryCommand, QuickVerificationHoldsAndWritesItsFiles) {
   const auto result = run("verify --quick --seed 7 --out " + folder / "out");
   EXPECT_EQ(result.code, 0) << result.output;
   EXPECT_TRUE(contains(result.output, " 0 fail.")) << result.output;
+  EXPECT_TRUE(contains(result.output, " caught, 0 missed.")) << result.output;
+  EXPECT_TRUE(contains(result.output, "lambda ten times too large")) << result.output;
   EXPECT_TRUE(contains(result.output, "Lemma 10 needs mutually orthogonal rank-one terms"));
   const auto json = nlohmann::json::parse(read_file(folder / "out/verify.json"));
   EXPECT_EQ(json["seed"], 7);

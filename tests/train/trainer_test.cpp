@@ -109,6 +109,36 @@ TEST(Trainer, EnergyIsLoggedForEveryWorkerAndNeverOverTheBudget) {
   }
 }
 
+// LASER alternates: the two factors differ in lambda and delta, and an epoch's record is the mean of both.
+TEST(Trainer, DiagnosesAreMeansOverAnEpochThatSeeBothParities) {
+  const auto outcome = run({{"method", "laser"}, {"power", "10"}, {"epochs", "2"}});
+  for (const auto& record : outcome.epochs) {
+    ASSERT_TRUE(record.noise_energy && record.sent_ratio && record.waiting_rounds && record.delta);
+    EXPECT_GT(*record.noise_energy, 0);
+    EXPECT_GT(*record.sent_ratio, 0);
+    // ||e||^2 / ||g||^2 over all workers against the mean of the workers' ||e|| / ||g||: near its square.
+    EXPECT_NEAR(*record.waiting_rounds / (*record.memory_ratio * *record.memory_ratio), 1, 0.2);
+    // delta ||M||^2 is sent, and ||M - C(M)||^2 stays: C^2 = delta / (1 - delta) of what stays.
+    EXPECT_NEAR(*record.sent_ratio / *record.waiting_rounds, *record.delta / (1 - *record.delta), 0.3);
+  }
+  const auto clean = run({{"method", "sgd"}, {"epochs", "1"}});
+  EXPECT_FALSE(clean.epochs[0].waiting_rounds.has_value()) << "there is no memory";
+  ASSERT_TRUE(clean.epochs[0].noise_energy.has_value());
+  EXPECT_EQ(*clean.epochs[0].noise_energy, 0);
+}
+
+// The best epoch of a run whose noise explodes says nothing: it is told as diverged.
+TEST(Trainer, NoiseThatGrowsAThousandfoldIsDivergence) {
+  try {
+    run({{"method", "laser"}, {"power", "0.01"}, {"learning_rate", "5"}, {"epochs", "12"}});
+    FAIL() << "trained through";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kNonFinite);
+    EXPECT_NE(std::string(error.what()).find("times that of the first epoch"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Trainer, DivergenceIsToldNotTrainedThrough) {
   try {
     run({{"method", "zsgd"}, {"learning_rate", "1e30"}, {"epochs", "3"}});

@@ -31,10 +31,17 @@ TEST(Verification, QuickRunHolds) {
   EXPECT_TRUE(quick().holds());
   EXPECT_EQ(quick().findings.size(), 7U);
   EXPECT_EQ(quick().channel_rounds, 512);
-  for (const char* group : {"channel", "convergence", "corrections"}) {
+  for (const char* group : {"channel", "channels", "recursion", "lemmas", "corrections"}) {
     EXPECT_GT(std::ranges::count_if(quick().checks, [&](const auto& c) { return c.group == group; }), 20)
         << group;
   }
+  EXPECT_GT(quick().controls.size(), 20U);
+  for (const auto& control : verify::missed(quick().controls))
+    ADD_FAILURE() << control.name << control.subject;
+  // What can fail outweighs what hardly can.
+  const auto equalities =
+      std::ranges::count_if(quick().checks, [](const auto& c) { return c.claim == verify::Claim::kEqual; });
+  EXPECT_GT(2 * equalities, static_cast<std::int64_t>(quick().checks.size()));
 }
 
 TEST(Verification, JsonHoldsEverything) {
@@ -42,7 +49,11 @@ TEST(Verification, JsonHoldsEverything) {
   EXPECT_EQ(json["kind"], "theory_verification");
   EXPECT_EQ(json["holds"], true);
   EXPECT_EQ(json["checks"].size(), quick().checks.size());
-  EXPECT_EQ(json["curves"].size(), quick().points.size());
+  EXPECT_EQ(json["controls"].size(), quick().controls.size());
+  EXPECT_EQ(json["curves"].size(), quick().curves.size());
+  EXPECT_EQ(json["lemmas"].size(), quick().lemmas.size());
+  EXPECT_EQ(json["theorem"].size(), quick().theorem.size());
+  for (const auto& row : json["lemmas"]) EXPECT_LT(row["ratio"].get<double>(), 1.01) << row;
   EXPECT_EQ(json["findings"].size(), 7U);
   for (const auto& finding : json["findings"]) {
     for (const auto& row : finding["rows"]) EXPECT_EQ(row.size(), finding["columns"].size());
@@ -68,6 +79,20 @@ TEST(Verification, OneWrongNumberTurnsTheVerdict) {
   EXPECT_EQ(nlohmann::json::parse(to_json(wrong))["holds"], false);
   wrong.checks[0].expected = NAN;
   EXPECT_FALSE(wrong.holds());
+}
+
+// A mistake that is not noticed is as bad as a formula that does not hold.
+TEST(Verification, AMissedControlTurnsTheVerdict) {
+  auto blind = quick();
+  blind.controls[0].failed = 0;
+  EXPECT_FALSE(blind.holds());
+  EXPECT_TRUE(verify::failures(blind.checks).empty());
+  expect_error([&] { require_holds(blind, "out"); }, ExitCode::kData, "the verification is blind: 1 of ");
+  EXPECT_TRUE(has(verdict_text(blind), "MISSED " + blind.controls[0].name));
+  EXPECT_TRUE(has(verification_page(blind, {}), "<strong>MISSED</strong>"));
+  const auto json = nlohmann::json::parse(to_json(blind));
+  EXPECT_EQ(json["holds"], false);
+  EXPECT_EQ(json["controls"][0]["caught"], false);
 }
 
 TEST(Verification, CanBeInterrupted) {

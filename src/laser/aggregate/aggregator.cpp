@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "laser/aggregate/presence.hpp"
@@ -14,6 +15,32 @@
 #include "laser/core/parallel.hpp"
 
 namespace laser {
+namespace {
+
+const Algorithm& validated(const Algorithm& algorithm) {
+  validate(algorithm);
+  return algorithm;
+}
+
+/// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
+void check_layout(const Layout& layout, at::ScalarType type) {
+  if (type != at::kFloat && type != at::kDouble) {
+    fail(ExitCode::kConfiguration, "a round works on float32 or float64, not on {}. HINT: at::kFloat",
+         at::toString(type));
+  }
+  if (layout.layers.empty()) fail(ExitCode::kConfiguration, "the model has no tensors");
+  if (layout.layers.size() >= kPresenceLayer) {
+    fail(ExitCode::kConfiguration, "the model has {} tensors, more than {}", layout.layers.size(),
+         kPresenceLayer);
+  }
+  std::set<std::string> names;
+  for (const auto& layer : layout.layers) {
+    if (!names.insert(layer.name).second)
+      fail(ExitCode::kConfiguration, "two tensors of the model are called '{}'", layer.name);
+  }
+}
+
+}  // namespace
 
 Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
                        at::ScalarType type, std::unique_ptr<NoiseSource> noise)
@@ -21,10 +48,12 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       seed_(seed),
       collective_(collective),
       noise_(noise ? std::move(noise) : std::make_unique<AddressedNoise>()),
-      compressor_(make_compressor(algorithm.compressor)),
+      compressor_(make_compressor(validated(algorithm).compressor)),
       uncompressed_(make_compressor({.name = "identity"})),
       channel_(make_channel(algorithm.channel, algorithm.fading)),
+      last_pass_(static_cast<int>(compressor_->pass_shares().size()) - 1),
       allocation_(parse_allocation(algorithm.allocation)),
+      type_(type),
       memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       feedback_(algorithm.feedback),
@@ -32,10 +61,11 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       receiver_exponent_(algorithm.receiver_exponent),
       worker_momentum_(algorithm.worker_momentum),
       draws_per_tensor_(algorithm.fading_draw == "tensor" && channel_->fades()),
+      fill_budget_(algorithm.fill_budget),
       participation_(algorithm.participation),
       loss_rate_(algorithm.loss_rate),
       power_shares_(shares_of(algorithm.power_shares, collective.workers())) {
-  validate(algorithm);
+  check_layout(layout_, type);
   compressor_->check(layout_);
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
     const auto& layer = layout_.layers[l];
@@ -44,21 +74,46 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
     state.compressor = compressor_->applies(layer) ? compressor_.get() : uncompressed_.get();
     state.shared = state.compressor->initial_state(layer, index, seed_, type);
     state.constants = state.compressor->constants(layer, index, seed_, type);
+    lasting_ = lasting_ || worker_momentum_ != 0 || remembers(state);
     tensors_.push_back(std::move(state));
   }
 }
 
 RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tensor& gradients,
                               at::Tensor& estimate, bool diagnosed, double scale) {
-  LASER_CHECK(gradients.dim() == 2 && gradients.size(1) == layout_.size && gradients.stride(1) == 1);
-  LASER_CHECK(estimate.numel() == layout_.size && estimate.is_contiguous());
+  check_arguments(index, budget, gradients, estimate, scale);
   Round round;
   round.index = index;
   round.diagnosed = diagnosed;
   round.estimate = estimate;
   round.report.energy.assign(static_cast<std::size_t>(gradients.size(0)), 0.0);
+  const auto rows = gradients.stride(1) == 1 ? gradients : gradients.contiguous();
+  draw(round);  // who takes part, and over which gains
+  if (!lasting_) {
+    run(round, budget, rows, scale);  // changes nothing before its end
+    return std::move(round.report);
+  }
+  const double largest = check_gradients(round, rows) * scale;
+  const bool edge = near_the_edge(largest, budget);
+  const auto kept = edge ? keep() : Kept{};
+  try {
+    run(round, budget, rows, scale);
+    if (edge) check_outcome(round);
+  } catch (...) {
+    if (edge) {
+      momentum_ = kept.momentum;
+      tensors_ = kept.tensors;
+      reach_ = kept.reach;
+    } else {
+      broken_ = index;
+    }
+    throw;
+  }
+  return std::move(round.report);
+}
 
-  meet(round, gradients);  // who takes part, over which gains, and with what
+void Aggregator::run(Round& round, double budget, const at::Tensor& gradients, double scale) {
+  meet(round, gradients);  // what the workers have to say
   open(round, scale);      // M_i = e_i + s g_i
   const auto shares = compressor_->pass_shares();
   for (std::size_t pass = 0; pass < shares.size(); ++pass) {
@@ -66,9 +121,7 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
     allocate(round, sendings, budget * shares[pass]);
     exchange(round, sendings, static_cast<int>(pass));
   }
-  close(round, gradients, scale);  // e_i = M_i - what the worker got across
-  count_energy(round, budget);
-  return std::move(round.report);
+  close(round, budget, gradients, scale);  // e_i = M_i - what the worker got across
 }
 
 void Aggregator::for_each_tensor(const std::function<void(std::size_t)>& work) const {
@@ -106,8 +159,7 @@ void Aggregator::open(Round& round, double scale) {
     exchange.constants = &tensor.constants;
     auto& task = sweeps[l];
     task.gradient = gradient;
-    const bool remembers = feedback_ == "weighted" || tensor.compressor == compressor_.get();
-    if (feedback_ != "none" && remembers) {
+    if (remembers(tensor)) {
       if (!tensor.memory.defined()) {
         tensor.memory = at::zeros(gradient.sizes(), gradient.options().dtype(memory_type_));
       }
@@ -128,6 +180,7 @@ void Aggregator::open(Round& round, double scale) {
   sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
   round.silent.assign(count, 0);
   round.weights.assign(count, 1.0);
+  round.shared.resize(count);
   std::vector<double> rows(workers * count, 0.0);
   for (std::size_t l = 0; l < count; ++l) {
     round.exchanges[l].products = std::move(sweeps[l].products);
@@ -138,27 +191,14 @@ void Aggregator::open(Round& round, double scale) {
   for (std::size_t l = 0; l < count; ++l) {
     std::vector<double> column;
     for (std::size_t j = l; j < round.raw_norms.size(); j += count) column.push_back(round.raw_norms[j]);
-    check_finite(column, 1, l, round.index);
-  }
-}
-
-void Aggregator::check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
-                              std::int64_t round) const {
-  for (std::size_t j = 0; j < norms.size(); ++j) {
-    if (!std::isfinite(norms[j])) {
-      fail(ExitCode::kNonFinite,
-           "the gradient of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
-           "raise power, or try feedback=none",
-           layout_.layers[tensor].name, j / columns, round);
-    }
+    check_finite(column, 1, l, round.index, lasting_ ? "message" : "gradient");
   }
 }
 
 std::vector<Aggregator::Sending> Aggregator::encode(Round& round, int pass) {
-  const bool last = pass + 1 == static_cast<int>(compressor_->pass_shares().size());
   std::vector<Sending> sendings;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
-    const bool waits = tensors_[l].compressor == uncompressed_.get() && !last;
+    const bool waits = tensors_[l].compressor == uncompressed_.get() && !is_last(pass);
     if (round.silent[l] == 0 && !waits) sendings.emplace_back().tensor = l;
   }
   for_each_sending(sendings, [&](Sending& sending) {
@@ -220,43 +260,7 @@ void Aggregator::gather_norms(std::vector<Sending>& sendings, const Round& round
     sending.norms.resize(workers * width);
     for (std::size_t i = 0; i < workers; ++i) spread(rows, sending.norms, i, width, at, false);
     at += width;
-    check_finite(sending.norms, width, sending.tensor, round.index);
-  }
-}
-
-void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double budget) {
-  const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = sendings.size();
-  if (!channel_->noisy()) {
-    for (auto& sending : sendings)
-      sending.group_energies.assign(static_cast<std::size_t>(sending.groups), 0.0);
-    return;
-  }
-  std::vector<double> raw(workers * blocks), contents;  // [k, blocks]
-  std::vector<std::int64_t> symbols(blocks, 0);
-  for (std::size_t b = 0; b < blocks; ++b) {
-    const auto& sending = sendings[b];
-    symbols[b] = sending.symbols;
-    for (std::size_t i = 0; i < workers; ++i) {
-      raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + sending.tensor];
-    }
-  }
-  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(sendings[0].message.blocks[0].size(0));
-  for (std::size_t i = 0; i < locals; ++i) {
-    for (const auto& sending : sendings) {
-      const auto& content = sending.message.content_norm;
-      contents.push_back(content.empty() ? norm_of_groups(sending.local_norms, i, sending.groups)
-                                         : content[i]);
-    }
-  }
-  const auto sent = collective_.gather_rows(std::move(contents), static_cast<std::int64_t>(blocks));
-  const std::vector<double> budgets(workers, budget);
-  const auto energies = block_energies(allocation_, budgets, {raw, sent, symbols});
-  for (std::size_t b = 0; b < blocks; ++b) {
-    auto& sending = sendings[b];
-    std::vector<double> own(workers);  // [k] what each worker would give the tensor
-    for (std::size_t i = 0; i < workers; ++i) own[i] = energies[i * blocks + b];
-    const auto& layer = layout_.layers[sending.tensor];
-    sending.group_energies = split_over_groups(sending.message.split, layer, own, sending.norms);
+    check_finite(sending.norms, width, sending.tensor, round.index, lasting_ ? "message" : "gradient");
   }
 }
 
@@ -280,11 +284,10 @@ void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass
     const auto l = sending.tensor;
     if (round.silent[l] != 0) return;
     receive(round, sending, pass);
-    if (receiver_ == "matched") {
-      const auto& link = round.link(l);
-      round.weights[l] = matched_weight(sending.noisy, sending.norms, link.active, receiver_exponent_);
-    }
+    NamedTensors shared;
+    if (is_last(pass)) shared = scale_received(round, sending);
     decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, sending.noisy);
+    if (!shared.empty()) decoded[l].shared = std::move(shared);
     if (decoded[l].estimate.defined()) decoded[l].write(slice(round.estimate, l));
   });
   std::vector<ProductTensor> products;
@@ -298,24 +301,14 @@ void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass
       round.exchanges[l].place = at::Tensor();
       tensors_[l].compressor->decode(round.exchanges[l], pass, sending.clean).write(slice(round.clean, l));
     }
-    tensors_[l].shared = std::move(result.shared);
+    round.shared[l] = std::move(result.shared);
   }
   write_products(products);
 }
 
 /// What the local workers put on the air together; nothing where the channel lets nothing through.
 void Aggregator::transmit(const Round& round, Sending& sending) {
-  const auto workers = static_cast<std::size_t>(collective_.workers());
   const auto groups = static_cast<std::size_t>(sending.groups);
-  for (std::size_t g = 0; g < groups; ++g) {
-    std::vector<double> norms(workers);
-    std::vector<double> energies(power_shares_);
-    for (std::size_t i = 0; i < workers; ++i) {
-      norms[i] = sending.norms[i * groups + g];
-      energies[i] *= sending.group_energies[g];
-    }
-    sending.scales.push_back(channel_->superpose(round.link(sending.tensor), norms, energies));
-  }
   const bool unheard =
       std::any_of(sending.scales.begin(), sending.scales.end(), [](const auto& s) { return !s.received; });
   const bool powered = std::any_of(sending.group_energies.begin(), sending.group_energies.end(),
@@ -342,7 +335,7 @@ void Aggregator::transmit(const Round& round, Sending& sending) {
   }
 }
 
-/// What the server hears of it: noise, and the receiver's scaling.
+/// What the server hears of it, with the noise.
 void Aggregator::receive(const Round& round, Sending& sending, int pass) {
   std::size_t first = 0;
   for (std::size_t b = 0; b < sending.air.size(); ++b) {
@@ -353,17 +346,36 @@ void Aggregator::receive(const Round& round, Sending& sending, int pass) {
     for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
     const auto unit = static_cast<std::uint32_t>(pass) * 16 + static_cast<std::uint32_t>(b);
     receive_symbols(sum, scales, mode_, *noise_, round.exchanges[sending.tensor].key(Purpose::kNoise, unit));
-    if (receiver_ == "mmse" || receiver_ == "mmse_genie") {
-      const bool genie = receiver_ == "mmse_genie";
-      apply_mmse(sum, genie ? sending.exact[b] : sum, reception.noise_std, genie);
-    }
     if (round.diagnosed) sending.clean.push_back({sending.exact[b], std::vector<double>(count, 0.0)});
     sending.noisy.push_back(std::move(reception));
     first += count;
   }
 }
 
-void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) {
+/// The receiver's part in the estimate, from the last pass alone: the passes before it bring a space, of
+/// which a weight of 0 would leave nothing (spec 1.4). For the same reason what lasts is made of what was
+/// heard, before it is scaled: returned where scaling makes a difference to it.
+NamedTensors Aggregator::scale_received(Round& round, Sending& sending) const {
+  const auto l = sending.tensor;
+  if (receiver_ == "matched") {
+    const auto& link = round.link(l);
+    round.weights[l] = matched_weight(sending.noisy, sending.norms, link.active, receiver_exponent_);
+  }
+  const bool genie = receiver_ == "mmse_genie";
+  if (receiver_ != "mmse" && !genie) return {};
+  NamedTensors shared;
+  if (!tensors_[l].shared.empty()) {
+    shared = tensors_[l].compressor->decode(round.exchanges[l], last_pass_, sending.noisy).shared;
+    for (auto& heard : sending.noisy) heard.values = heard.values.clone();
+  }
+  for (std::size_t b = 0; b < sending.noisy.size(); ++b) {
+    auto& heard = sending.noisy[b];
+    apply_mmse(heard.values, genie ? sending.exact[b] : heard.values, heard.noise_std, genie);
+  }
+  return shared;
+}
+
+void Aggregator::close(Round& round, double budget, const at::Tensor& gradients, double scale) {
   for_each_tensor([&](std::size_t l) {
     if (round.silent[l] != 0) slice(round.estimate, l).zero_();
     if (round.weights[l] != 1.0) {
@@ -373,8 +385,12 @@ void Aggregator::close(Round& round, const at::Tensor& gradients, double scale) 
     // A silent tensor keeps its whole message.
     if (round.silent[l] == 0 && tensors_[l].memory.defined()) keep_rest(round, l);
   });
-  if (round.diagnosed) diagnose(round, gradients);
+  if (round.diagnosed) diagnose(round, gradients, scale);
   if (scale != 1.0) round.estimate.div_(scale);
+  count_energy(round, budget);
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {  // nothing can fail any more
+    if (!round.shared[l].empty()) tensors_[l].shared = std::move(round.shared[l]);
+  }
 }
 
 at::Tensor Aggregator::slice(const at::Tensor& flat, std::size_t tensor) const {

@@ -29,20 +29,29 @@ struct RoundReport {
   std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
+  std::optional<double> noise_energy;  // ||estimate - noiseless estimate||^2
+  // Over the compressed tensors and all workers; g has the scale s of M = e + s g.
+  std::optional<double> sent_ratio;      // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
+  std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memory
 };
 
 class Aggregator {
  public:
   /// For tensors of `layout` and numbers of `type` (float32 or float64). The collective says how many workers
   /// there are and outlives the aggregator. `noise` may bring other draws than the addressed ones. Throws
-  /// Error (configuration) where the algorithm makes no sense for the model.
+  /// Error (configuration) for a value that validate() refuses, and where the algorithm makes no sense for
+  /// the model.
   Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
              at::ScalarType type = at::kFloat, std::unique_ptr<NoiseSource> noise = nullptr);
 
-  /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (infinite
-  /// where the channel is noiseless), `estimate` [d] receives the server's estimate of the mean gradient.
-  /// `scale` is s of M = e + s g; the estimate is divided by it. Throws Error (non-finite) naming worker,
-  /// tensor and round.
+  /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (of no
+  /// meaning where the channel is noiseless), `estimate` [d] receives the server's estimate of the mean
+  /// gradient. `scale` is s of M = e + s g; the estimate is divided by it.
+  ///
+  /// A round that is refused has changed nothing but the estimate: the next one gives, to the last bit, what
+  /// it would have given. Throws Error (configuration) for a shape, type, budget, scale or index that does
+  /// not fit, and Error (non-finite) naming worker, tensor and round. Where a round ends in the middle for
+  /// another reason (a process is lost, memory runs out), those after it are refused until load_state().
   RoundReport round(std::int64_t round, double budget, const at::Tensor& gradients, at::Tensor& estimate,
                     bool diagnose = false, double scale = 1.0);
 
@@ -52,7 +61,8 @@ class Aggregator {
   [[nodiscard]] NamedTensors state();
   /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
   [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
-  /// Restores what `state` returned. Throws Error (data) if a name or shape does not fit.
+  /// Restores what `state` returned. Throws Error (data) if a name, type or shape, the number of workers
+  /// among it, does not fit or a number is not finite; nothing has changed then.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
   [[nodiscard]] at::Tensor memory(std::size_t layer);
@@ -77,17 +87,36 @@ class Aggregator {
     std::vector<double> norms;           // [k, groups]
     std::vector<double> local_norms;     // [K, groups]
     std::vector<double> group_energies;  // [groups] p_b
-    std::vector<Superposition> scales;   // [groups]
-    std::vector<OnAir> air;              // one a block
-    std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
+    [[nodiscard]] double norm(std::size_t worker, std::size_t group) const {
+      return norms[worker * static_cast<std::size_t>(groups) + group];
+    }
+    std::vector<Superposition> scales;  // [groups]
+    std::vector<OnAir> air;             // one a block
+    std::vector<at::Tensor> exact;      // one a block: without noise, where wanted
     std::vector<Reception> noisy, clean;
   };
   struct Round;  // the state of a round under way
+  struct Kept {  // what a round changes, as it was before
+    at::Tensor momentum;
+    std::vector<TensorState> tensors;
+    double reach = 0;
+  };
 
+  void check_arguments(std::int64_t index, double budget, const at::Tensor& gradients,
+                       const at::Tensor& estimate, double scale) const;
+  double check_gradients(const Round& round, const at::Tensor& gradients) const;
+  [[nodiscard]] bool near_the_edge(double largest, double budget);
+  void check_outcome(const Round& round);
+  [[nodiscard]] Kept keep() const;
+  void run(Round& round, double budget, const at::Tensor& gradients, double scale);
+  void draw(Round& round) const;
   void meet(Round& round, const at::Tensor& gradients);
   void open(Round& round, double scale);
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
+  void superpose(const Round& round, std::vector<Sending>& sendings) const;
+  [[nodiscard]] double unused_factor(const Round& round, const std::vector<Sending>& sendings,
+                                     double budget) const;
   void exchange(Round& round, std::vector<Sending>& sendings, int pass);
   void gather_symbols(std::vector<Sending>& sendings);
   void transmit(const Round& round, Sending& sending);
@@ -95,13 +124,19 @@ class Aggregator {
   void gather_norms(std::vector<Sending>& sendings, const Round& round);
   void for_each_tensor(const std::function<void(std::size_t)>& work) const;
   void for_each_sending(std::vector<Sending>& sendings, const std::function<void(Sending&)>& work) const;
-  void close(Round& round, const at::Tensor& gradients, double scale);
+  NamedTensors scale_received(Round& round, Sending& sending) const;
+  void close(Round& round, double budget, const at::Tensor& gradients, double scale);
   void keep_rest(Round& round, std::size_t tensor);
   void count_energy(Round& round, double budget);
   void settle();
   void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
-                    std::int64_t round) const;
-  void diagnose(Round& round, const at::Tensor& gradients);
+                    std::int64_t round, const char* what) const;
+  /// Whether the workers have an error memory of the tensor.
+  [[nodiscard]] bool remembers(const TensorState& tensor) const {
+    return feedback_ == "weighted" || (feedback_ != "none" && tensor.compressor == compressor_.get());
+  }
+  [[nodiscard]] bool is_last(int pass) const { return pass == last_pass_; }
+  void diagnose(Round& round, const at::Tensor& gradients, double scale);
   [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
 
   Layout layout_;
@@ -111,7 +146,9 @@ class Aggregator {
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Compressor> uncompressed_;
   std::unique_ptr<Channel> channel_;
+  int last_pass_;
   Allocation allocation_;
+  at::ScalarType type_;
   at::ScalarType memory_type_;
   ChannelMode mode_;
   std::string feedback_;
@@ -119,11 +156,15 @@ class Aggregator {
   double receiver_exponent_;
   double worker_momentum_;
   bool draws_per_tensor_;
+  bool fill_budget_;
   double participation_;
   double loss_rate_;
   std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
   at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;
+  bool lasting_ = false;      // a round changes memories or averages before it knows its end
+  double reach_ = 0;          // no message of a worker has been longer, as far as is known
+  std::int64_t broken_ = -1;  // the round that ended in the middle; -1: none
 };
 
 }  // namespace laser

@@ -1,6 +1,7 @@
 // What lasts between rounds, and what a round tells about itself when asked.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -32,6 +33,10 @@ at::Tensor Aggregator::memory(std::size_t layer) {
 }
 
 NamedTensors Aggregator::state() {
+  if (broken_ >= 0) {
+    fail(ExitCode::kConfiguration,
+         "round {} ended in the middle: there is no state to save. HINT: the one saved before it", broken_);
+  }
   settle();
   NamedTensors result;
   if (momentum_.defined()) result["momentum"] = momentum_;
@@ -54,57 +59,66 @@ bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
 }
 
 void Aggregator::load_state(const NamedTensors& state) {
-  const auto restore = [&](const std::string& name, at::Tensor& target, at::IntArrayRef sizes,
-                           at::ScalarType type) {
+  const auto workers = collective_.local_workers();
+  double largest = 0;
+  const auto restored = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
     const auto found = state.find(name);
-    if (found == state.end() || found->second.sizes() != sizes || found->second.scalar_type() != type) {
+    if (found == state.end() || !found->second.defined() || found->second.sizes() != sizes ||
+        found->second.scalar_type() != type || !found->second.device().is_cpu()) {
       fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape and type", name);
     }
-    target = found->second.clone(at::MemoryFormat::Contiguous);
+    auto copy = found->second.clone(at::MemoryFormat::Contiguous);
+    const double own = largest_magnitude(copy);
+    if (!std::isfinite(own)) {
+      fail(ExitCode::kData, "the saved state's tensor '{}' is not finite. HINT: one saved earlier", name);
+    }
+    largest = std::max(largest, own);
+    return copy;
   };
-  momentum_.reset();
-  const auto momentum = state.find("momentum");
-  if (worker_momentum_ != 0 && momentum != state.end() && momentum->second.dim() == 2) {
-    restore("momentum", momentum_, {momentum->second.size(0), layout_.size}, momentum->second.scalar_type());
-  }
-  for (std::size_t l = 0; l < tensors_.size(); ++l) {
-    auto& tensor = tensors_[l];
+  at::Tensor momentum;
+  if (worker_momentum_ != 0 && state.contains("momentum"))
+    momentum = restored("momentum", {workers, layout_.size}, type_);
+  auto tensors = tensors_;
+  for (std::size_t l = 0; l < tensors.size(); ++l) {
+    auto& tensor = tensors[l];
     const auto& layer = layout_.layers[l];
-    tensor.memory.reset();
+    const auto memory = "memory/" + layer.name, left = "pending/" + layer.name + "/left",
+               right = "pending/" + layer.name + "/right";
+    tensor.memory = state.contains(memory)
+                        ? restored(memory, {workers, layer.rows, layer.columns}, memory_type_)
+                        : at::Tensor();
     tensor.pending = {};
-    const auto memory = state.find("memory/" + layer.name);
-    if (memory != state.end() && memory->second.dim() == 3) {
-      const std::vector<std::int64_t> sizes{memory->second.size(0), layer.rows, layer.columns};
-      restore("memory/" + layer.name, tensor.memory, sizes, memory_type_);
+    if (state.contains(left)) {
+      const auto part = [&](const std::string& name, std::int64_t size) {  // [r, size] or [K, r, size]
+        const auto found = state.find(name);
+        const auto dimensions = found == state.end() ? 0 : found->second.dim();
+        const auto rank = dimensions < 2 ? 0 : found->second.size(-2);
+        const Shape each{workers, rank, size}, common{rank, size};
+        return restored(name, dimensions == 3 ? each : common, type_);
+      };
+      tensor.pending = {part(left, layer.rows), part(right, layer.columns)};
+      if (!tensor.memory.defined() || tensor.pending.left.size(-2) != tensor.pending.right.size(-2))
+        fail(ExitCode::kData, "the saved state has factors 'pending/{}' of another shape", layer.name);
     }
-    const auto pending = "pending/" + layer.name;
-    if (const auto left = state.find(pending + "/left"); left != state.end()) {
-      auto sizes = left->second.sizes().vec();
-      restore(pending + "/left", tensor.pending.left, sizes, left->second.scalar_type());
-      const auto right = state.find(pending + "/right");
-      sizes = right != state.end() ? right->second.sizes().vec() : sizes;
-      restore(pending + "/right", tensor.pending.right, sizes, left->second.scalar_type());
-      const auto rank = [](const at::Tensor& factor) { return factor.size(factor.dim() - 2); };
-      const bool fits = tensor.memory.defined() && left->second.dim() >= 2 && sizes.size() >= 2 &&
-                        left->second.size(-1) == layer.rows && sizes.back() == layer.columns &&
-                        rank(tensor.pending.left) == rank(tensor.pending.right);
-      if (!fits) fail(ExitCode::kData, "the saved state has factors '{}' of another shape", pending);
-    }
-    for (auto& [key, value] : tensor.shared) {
-      restore("shared/" + layer.name + "/" + key, value, value.sizes().vec(), value.scalar_type());
-    }
+    for (auto& [key, value] : tensor.shared)
+      value = restored("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());
   }
+  momentum_ = std::move(momentum);
+  tensors_ = std::move(tensors);
+  reach_ = largest * std::sqrt(static_cast<double>(layout_.size));
+  broken_ = -1;
 }
 
-void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
+void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scale) {
   const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
-  double message = 0, residual = 0;
+  double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& tensor = tensors_[l];
     if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
+    come_in += scale * scale * square(slice(gradients, l));
     const auto count = tensors_.size();
     for (std::size_t j = l; j < round.raw_norms.size(); j += count) {
       message += round.raw_norms[j] * round.raw_norms[j];
@@ -123,25 +137,34 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients) {
       residual += square(rest);
     }
   }
-  std::vector<double> rows;  // [K, 2] ratio, and what all local workers kept
+  std::vector<double> rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
     const double gradient = square(gradients[static_cast<std::int64_t>(i)]);
     rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);
+    rows.push_back(own_memory[i]);
     rows.push_back(i == 0 ? residual : 0.0);
+    rows.push_back(i == 0 ? come_in : 0.0);
   }
-  rows = collective_.gather_rows(std::move(rows), 2);
-  double memory_sum = 0;
-  residual = 0;
-  for (std::size_t i = 0; i < rows.size(); i += 2) {
+  rows = collective_.gather_rows(std::move(rows), 4);
+  double memory_sum = 0, waiting = 0;
+  residual = come_in = 0;
+  for (std::size_t i = 0; i < rows.size(); i += 4) {
     memory_sum += rows[i];
-    residual += rows[i + 1];
+    waiting += rows[i + 1];
+    residual += rows[i + 2];
+    come_in += rows[i + 3];
   }
-  const auto workers = rows.size() / 2;
+  const auto workers = rows.size() / 4;
   if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(workers);
-  if (message > 0 && feedback_ != "weighted") round.report.delta = 1 - residual / message;
+  if (feedback_ != "none" && come_in > 0) round.report.waiting_rounds = waiting / come_in;
+  if (message > 0 && feedback_ != "weighted") {
+    round.report.delta = 1 - residual / message;
+    if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
+  }
   if (round.clean.defined()) {
-    const double signal = square(round.clean);
-    if (signal > 0) round.report.lambda = square(round.estimate - round.clean) / signal;
+    const double signal = square(round.clean), noise = square(round.estimate - round.clean);
+    round.report.noise_energy = noise / (scale * scale);
+    if (signal > 0) round.report.lambda = noise / signal;
   }
 }
 

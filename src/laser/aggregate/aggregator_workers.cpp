@@ -10,8 +10,8 @@
 
 namespace laser {
 
-/// Draws the links, and forms what the workers have to say: their gradients, or averages of them.
-void Aggregator::meet(Round& round, const at::Tensor& gradients) {
+/// Draws who takes part and over which links.
+void Aggregator::draw(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
   round.awake = awake_workers({seed_, Purpose::kFading, index, kPresenceLayer, 0}, collective_.workers(),
@@ -24,6 +24,10 @@ void Aggregator::meet(Round& round, const at::Tensor& gradients) {
   }
   round.report.unheard =
       std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });
+}
+
+/// Forms what the workers have to say: their gradients, or averages of them.
+void Aggregator::meet(Round& round, const at::Tensor& gradients) {
   round.inputs = gradients;
   const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
   if (worker_momentum_ == 0 && all_awake) return;

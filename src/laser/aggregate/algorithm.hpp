@@ -11,17 +11,19 @@
 
 namespace laser {
 
-/// Everything that says how k gradients become one estimate.
+/// Everything that says how k gradients become one estimate. The describe functions below say what each may
+/// be.
 struct Algorithm {
   CompressorOptions compressor;
   double worker_momentum = 0;            // beta: a worker sends u <- beta u + (1 - beta) g instead of g
   std::string feedback = "local";        // none | local | decoded (spec 2.3) | weighted (docs/beyond.md)
   std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
-  std::string receiver = "unbiased";     // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
-  double receiver_exponent = 1;          // a: the matched weight is w^a, w = 1/(1 + lambda)
-  std::string channel = "awgn";          // a name of channel/
-  std::string channel_mode = "fast";     // fast | physical (spec 1.2)
+  bool fill_budget = false;  // spec 3.2: one common factor gives back what averaged shares leave unused
+  std::string receiver = "unbiased";  // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
+  double receiver_exponent = 1;       // a: the matched weight is w^a, w = 1/(1 + lambda)
+  std::string channel = "awgn";       // a name of channel/
+  std::string channel_mode = "fast";  // fast | physical (spec 1.2)
   FadingOptions fading;
   std::string fading_draw = "round";  // round | tensor: how long a draw of the gains holds
   std::vector<double> power_shares;   // relative budgets of the workers, repeated over them; empty: all equal
@@ -29,7 +31,15 @@ struct Algorithm {
   double loss_rate = 0;               // probability that what a worker sends in a round is lost
 };
 
-/// Throws Error (configuration) where parts that are fine alone don't go together.
+/// The options of the round at the workers and at the receiver, of the channel and the budget, and of who
+/// takes part over which links, with what each may be. They and those of the parts are the one home for the
+/// command, its configurations and validate().
+void describe_round(OptionList& list, Algorithm& algorithm);
+void describe_channel(OptionList& list, Algorithm& algorithm);
+void describe_links(OptionList& list, Algorithm& algorithm);
+
+/// Throws Error (configuration) for a value that the options do not allow, with the text of the command, and
+/// where parts that are fine alone don't go together.
 void validate(const Algorithm& algorithm);
 
 /// A method: the values that differ from those of `laser`.

@@ -3,28 +3,6 @@
 
 namespace laser {
 
-void validate(const Algorithm& algorithm) {
-  const bool linear = make_compressor(algorithm.compressor)->traits().linear;
-  if (algorithm.receiver == "matched" && !linear) {
-    fail(ExitCode::kConfiguration,
-         "receiver = 'matched' needs an estimate that is linear in what is received. HINT: "
-         "transport=alternating or two_phase");
-  }
-  if (algorithm.feedback == "weighted" && algorithm.receiver != "matched" &&
-      algorithm.receiver != "unbiased") {
-    fail(ExitCode::kConfiguration,
-         "feedback = 'weighted' keeps what the receiver's weight left out, and receiver = '{}' has no weight "
-         "that workers know. HINT: receiver=matched",
-         algorithm.receiver);
-  }
-  if (algorithm.memory == "float32") return;
-  if (algorithm.feedback != "local" || !make_compressor(algorithm.compressor)->traits().factored) {
-    fail(ExitCode::kConfiguration,
-         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
-         algorithm.memory);
-  }
-}
-
 const std::vector<Recipe>& recipes() {
   // Spec 4. The allocations are the paper's best: norm for Z-SGD, the norm of what is sent for all others.
   static const std::vector<Recipe> table{

@@ -14,9 +14,11 @@ struct Aggregator::Round {
   std::vector<Exchange> exchanges;  // one a tensor
   std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
   std::vector<double> weights;      // of each tensor: the receiver's, 1 where it has none
-  std::vector<double> raw_norms;    // [k, tensors] of the messages M_i
-  at::Tensor estimate;              // [d]
-  at::Tensor clean;                 // [d] the estimate without noise, where diagnosed
+  std::vector<NamedTensors>
+      shared;  // of each tensor: the shared state from here on; as it was where it has none
+  std::vector<double> raw_norms;  // [k, tensors] of the messages M_i
+  at::Tensor estimate;            // [d]
+  at::Tensor clean;               // [d] the estimate without noise, where diagnosed
   RoundReport report;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
 };

@@ -1,10 +1,11 @@
 // Unknown uniform phases and many receive antennas: the receiver knows only s_a = sum_i h_ia, from one pilot
 // that all workers send together.
 //
-// The antennas y_a = sum_i h_ia x_i + Z_a, h_ia and Z_a ~ CN(0, 1), are combined to Re sum_a conj(s_a) y_a.
-// That is a real channel with the gains g_i = Re sum_a conj(s_a) h_ia and noise of variance sum_a |s_a|^2 /
-// 2, which is what the link holds; dividing by A a k makes it unbiased, and the error falls with 1/A
-// (spec 1.3).
+// The antennas y_a = sum_i h_ia x_i + Z_a, h_ia ~ CN(0, 1), are combined to Re sum_a conj(s_a) y_a. Noise is
+// counted as in every other channel, N(0, 1) for each real number received: the real and the imaginary part
+// of Z_a have variance 1 each. That is a real channel with the gains g_i = Re sum_a conj(s_a) h_ia and noise
+// of variance sum_a |s_a|^2, which is what the link holds; dividing by A a k makes it unbiased, and the error
+// falls with 1/A (spec 1.3). The pilot is heard without noise and is no symbol of the message.
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -35,7 +36,7 @@ class BlindMimo final : public Channel {
       pilots += std::norm(pilot);
       for (std::size_t i = 0; i < workers; ++i) link.gain[i] += std::real(std::conj(pilot) * gains[i]);
     }
-    link.air_noise = std::sqrt(pilots / 2);
+    link.air_noise = std::sqrt(pilots);
     return link;
   }
   [[nodiscard]] bool fades() const override { return true; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "laser/channel/models.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
@@ -43,20 +44,37 @@ const std::vector<ChannelEntry>& channels() {
       {"csit_trunc", "as csit, but workers in a deep fade stay silent", make_csit_trunc},
       {"csir", "Rayleigh fading that only the receiver knows", make_csir},
       {"stat", "Rayleigh fading of which only mean and variance are known", make_stat},
-      {"blind_mimo", "unknown phases, many receive antennas, one common pilot", make_blind_mimo},
+      {"blind_mimo",
+       "unknown phases, many receive antennas, one common pilot that is neither noisy nor counted",
+       make_blind_mimo},
       {"sum_power", "as awgn, with one budget for all workers together", make_sum_power},
       {"saturating", "as awgn, every worker always at full power", make_saturating},
   };
   return table;
 }
 
+void describe_channel(OptionList& list, std::string& channel) {
+  list.group("channel");
+  list.add_choice("channel", channel, names_of(channels()), "model of the air");
+}
+
+void describe_fading(OptionList& list, const std::string& channel, FadingOptions& o) {
+  list.group("links", [&channel] { return channel == "csit_trunc"; });
+  list.add_real("least_gain", o.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
+  list.group("links", [&channel] { return channel == "blind_mimo"; });
+  list.add_integer("antennas", o.antennas, 1, 4096, "", "at the receiver");
+}
+
 std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading) {
-  std::string known;
-  for (const auto& entry : channels()) {
-    if (entry.name == name) return entry.make(fading);
-    known += (known.empty() ? "" : ", ") + entry.name;
-  }
-  fail(ExitCode::kConfiguration, "channel = '{}' is unknown; choose one of {}", name, known);
+  auto known = name;
+  auto checked = fading;
+  OptionList list;
+  describe_channel(list, known);
+  describe_fading(list, known, checked);
+  list.check();
+  const auto entry = std::ranges::find(channels(), name, &ChannelEntry::name);
+  LASER_CHECK(entry != channels().end());  // the list knows the same names
+  return entry->make(fading);
 }
 
 }  // namespace laser

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "laser/core/options.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
@@ -38,7 +39,7 @@ struct Superposition {
   [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
 };
 
-/// What the channels with fading can be told.
+/// What the channels with fading can be told. describe_fading() says what they may be.
 struct FadingOptions {
   double least_gain = 0.3;     // csit_trunc: workers with |h| below stay silent
   std::int64_t antennas = 16;  // blind_mimo: at the receiver
@@ -78,7 +79,15 @@ struct ChannelEntry {
 /// All channels.
 const std::vector<ChannelEntry>& channels();
 
-/// The channel of that name. Throws Error (configuration) naming the known ones.
+/// The option `channel` with the names of all channels: the one home for the command, its configurations and
+/// make_channel().
+void describe_channel(OptionList& list, std::string& channel);
+
+/// The options of the channels with fading, likewise; which of them matter depends on `channel`.
+void describe_fading(OptionList& list, const std::string& channel, FadingOptions& options);
+
+/// The channel of that name. Throws Error (configuration) for a name or value that the options above do not
+/// allow, with the text of the command.
 std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading = {});
 
 }  // namespace laser

@@ -6,6 +6,7 @@
 
 #include "laser/compress/elementwise.hpp"
 #include "laser/compress/low_rank.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
@@ -73,13 +74,45 @@ bool uses_setting(const std::string& name, const std::string& setting) {
   });
 }
 
+void describe(OptionList& list, CompressorOptions& o) {
+  const auto low_rank = [&o] { return o.name == "low_rank"; };
+  list.group("compressor");
+  list.add_choice("compressor", o.name, names_of(compressors()), "what is sent instead of the gradient");
+  list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
+  list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
+  list.group("compressor", low_rank);
+  list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
+                  "order in which the factors P and Q are sent");
+  list.add_flag("warm_start", o.warm_start, "start from the last factors, not from random ones");
+  list.add_choice("compress", o.compress, {"saves", "always"},
+                  "factor a matrix only where that saves symbols, or always");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport != "one_shot"; });
+  list.add_choice("column_mode", o.column_mode, {"common", "sqrt_kappa"},
+                  "one scale a factor, or one a column with energy in proportion to its norm");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "two_phase"; });
+  list.add_real("phase_share", o.phase_share, 0.01, 0.99, false, "", "share of the budget for sending P");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "one_shot"; });
+  list.add_flag("canonical", o.canonical, "send thin SVD factors (orthogonal rank-one terms)");
+  // An option that is younger than published runs is no part of their hashes while it says what they did.
+  list.group("compressor", [&o] {
+    return o.name == "low_rank" && o.transport == "one_shot" && o.rank_allocation != "sqrt_kappa";
+  });
+  list.add_choice("rank_allocation", o.rank_allocation, {"sqrt_kappa", "opt"},
+                  "a factor pair's energy over its ranks: Lemma 8, or the least noise at this power");
+  list.group("compressor", [&o] { return uses_setting(o.name, "compression_factor"); });
+  list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
+  list.group("compressor", [&o] { return o.name == "top_k_projection"; });
+  list.add_choice("decoder", o.decoder, {"pinv", "lmmse", "amp"}, "how the projections are decoded");
+}
+
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options) {
-  std::string known;
-  for (const auto& entry : compressors()) {
-    if (entry.name == options.name) return entry.make(options);
-    known += (known.empty() ? "" : ", ") + entry.name;
-  }
-  fail(ExitCode::kConfiguration, "compressor = '{}' is unknown; choose one of {}", options.name, known);
+  auto checked = options;
+  OptionList list;
+  describe(list, checked);
+  list.check();
+  const auto entry = std::ranges::find(compressors(), options.name, &CompressorEntry::name);
+  LASER_CHECK(entry != compressors().end());  // the list knows the same names
+  return entry->make(options);
 }
 
 }  // namespace laser

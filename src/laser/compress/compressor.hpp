@@ -17,6 +17,7 @@
 
 #include "laser/compress/sweep.hpp"
 #include "laser/core/layout.hpp"
+#include "laser/core/options.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
@@ -30,6 +31,7 @@ struct Message {
     kByNorm,      // in proportion to the group norms (a single group gets all)
     kFactorPair,  // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, Lemma 7 inside
                   // each
+    kFactorPairOptimal,  // likewise, with the energies over ranks that minimise the noise (`opt` of spec 3.4)
   };
   /// Each [K, C, D]: C groups of D contiguous symbols, each group with its own scale.
   std::vector<at::Tensor> blocks;
@@ -83,6 +85,7 @@ struct Traits {
   bool splits = true;  // own reconstruction + residual = message
   bool exact = false;  // without noise the estimate is the mean of the messages
   bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
+  bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
 };
 
 class Compressor {
@@ -93,7 +96,8 @@ class Compressor {
   [[nodiscard]] virtual bool applies(const Layer&) const { return true; }
   /// Throws Error (configuration) if its options make no sense for these tensors.
   virtual void check(const Layout&) const {}
-  /// Share of the round's budget of each pass; adds up to 1.
+  /// Share of the round's budget of each pass; adds up to 1. Only the last pass carries the estimate; what
+  /// those before it bring counts by the space that it spans, and no receiver scales it.
   [[nodiscard]] virtual std::vector<double> pass_shares() const { return {1.0}; }
   /// Shared state before the first round.
   [[nodiscard]] virtual NamedTensors initial_state(const Layer&, std::uint32_t /*index*/,
@@ -119,16 +123,17 @@ class Compressor {
   virtual void subtract_own(const Exchange& exchange, at::Tensor& memory) const;
 };
 
-/// Options of all compressors; each uses some.
+/// Options of all compressors; each uses some. describe() says what they may be.
 struct CompressorOptions {
   std::string name = "low_rank";
   std::int64_t rank = 4;
   std::string transport = "alternating";  // alternating | two_phase | one_shot
   std::string column_mode = "common";     // common | sqrt_kappa
   bool warm_start = true;
-  bool canonical = false;          // one_shot: send thin SVD factors
-  double phase_share = 0.5;        // two_phase: share of the budget for the first phase
-  std::string compress = "saves";  // saves | always
+  bool canonical = false;                      // one_shot: send thin SVD factors
+  std::string rank_allocation = "sqrt_kappa";  // one_shot: sqrt_kappa (Lemma 8) | opt (spec 3.4)
+  double phase_share = 0.5;                    // two_phase: share of the budget for the first phase
+  std::string compress = "saves";              // saves | always
   double compression_factor = 0.2;
   std::string decoder = "pinv";  // A-DSGD: pinv | lmmse | amp
 };
@@ -153,7 +158,12 @@ const std::vector<CompressorEntry>& compressors();
 /// Whether the compressor `name` reads the setting: only then is it a part of what a run is called by.
 bool uses_setting(const std::string& name, const std::string& setting);
 
-/// The compressor that `options.name` names. Throws Error (configuration) naming the known ones.
+/// The options of compressors with what each may be: the one home for the command, its configurations and
+/// make_compressor().
+void describe(OptionList& list, CompressorOptions& options);
+
+/// The compressor that `options.name` names. Throws Error (configuration) for a name or value that describe()
+/// does not allow, with the text of the command.
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options);
 
 }  // namespace laser

@@ -23,7 +23,10 @@ std::vector<double> batch_norms(const at::Tensor& factors) {
 class OneShotLowRank final : public Compressor {
  public:
   explicit OneShotLowRank(const CompressorOptions& options)
-      : shape_(options), canonical_(options.canonical) {}
+      : shape_(options),
+        canonical_(options.canonical),
+        split_(options.rank_allocation == "opt" ? Message::Split::kFactorPairOptimal
+                                                : Message::Split::kFactorPair) {}
 
   [[nodiscard]] Traits traits() const override {
     return {.linear = false, .splits = true, .exact = false, .factored = true};
@@ -52,7 +55,7 @@ class OneShotLowRank final : public Compressor {
         std::all_of(content.begin(), content.end(), [](double norm) { return std::isfinite(norm); });
     if (canonical_ && finite) make_canonical(left, right);
     exchange.scratch = {{"left", left}, {"right", right}};
-    return {{left, right}, Message::Split::kFactorPair, std::move(content)};
+    return {{left, right}, split_, std::move(content)};
   }
 
   Decoded decode(Exchange&, int, std::span<const Reception> received) const override {
@@ -107,6 +110,7 @@ class OneShotLowRank final : public Compressor {
 
   LowRankShape shape_;
   bool canonical_;
+  Message::Split split_;
 };
 
 }  // namespace

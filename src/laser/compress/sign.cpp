@@ -34,7 +34,9 @@ void write_signs(const at::Tensor& values, const at::Tensor& signs) {
 
 class Sign final : public Compressor {
  public:
-  [[nodiscard]] Traits traits() const override { return {.linear = false, .splits = true, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = false, .splits = true, .exact = false, .factored = false, .scales = false};
+  }
 
   Message encode(Exchange& exchange, int) const override {
     auto& signs = exchange.scratch["signs"];

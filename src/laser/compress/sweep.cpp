@@ -7,6 +7,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/magnitude.hpp"
 
 namespace laser {
 namespace {
@@ -127,6 +128,27 @@ void sweep(std::span<SweepTensor> tensors, std::uint32_t first_worker) {
       }
     }
   }
+}
+
+double largest_magnitude(const at::Tensor& tensor) {
+  if (!tensor.is_contiguous()) {
+    double largest = 0;
+    for (std::int64_t i = 0; i < tensor.size(0); ++i) {
+      const double own = largest_magnitude(tensor[i]);
+      if (!(own <= largest)) largest = own;
+      if (std::isnan(largest)) break;
+    }
+    return largest;
+  }
+  const auto count = static_cast<std::size_t>(tensor.numel());
+  if (tensor.scalar_type() == at::kBFloat16) {
+    return largest_magnitude(std::span(static_cast<const Bfloat16*>(tensor.const_data_ptr()), count));
+  }
+  double largest = 0;
+  with_span(tensor, [&](auto span) {
+    largest = largest_magnitude(std::span<const element_of<decltype(span)>>(span));
+  });
+  return largest;
 }
 
 Factors products_of(const at::Tensor& message, const Projection& projection) {

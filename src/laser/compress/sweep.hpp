@@ -45,6 +45,10 @@ struct SweepTensor {
 /// Runs the sweep. float32 and float64, and bfloat16 memories or gradients with float32 factors; CPU.
 void sweep(std::span<SweepTensor> tensors, std::uint32_t first_worker = 0);
 
+/// The largest magnitude of the numbers of a tensor on the CPU whose rows, along the first dimension, are
+/// contiguous: infinite or NaN where one of them is (kernels/magnitude.hpp). float32, float64 or bfloat16.
+double largest_magnitude(const at::Tensor& tensor);
+
 /// Products of messages [K, m, n] by LibTorch's operations, on any device.
 Factors products_of(const at::Tensor& message, const Projection& projection);
 

@@ -158,6 +158,10 @@ const Option& OptionList::find(std::string_view name) const {
        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
+void OptionList::check() const {
+  for (const auto& option : options_) option.set(option.get());
+}
+
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 1) + 1;

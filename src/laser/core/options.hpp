@@ -22,6 +22,7 @@ struct Option {
   std::string range;     // as printed: "1 .. 1024", "a | b"
   std::string sentence;  // what it does
   std::string fallback;  // the default, as text
+  std::string unsaid;    // the value that runs from before the option have: it is no part of their hashes
   std::function<std::string()> get;
   std::function<void(const std::string&)> set;  // throws Error (configuration)
   std::function<bool()> used;                   // whether it matters for the present configuration
@@ -31,8 +32,7 @@ struct Option {
 class OptionList {
  public:
   /// Options added from here on belong to `name` and matter only while `used` holds.
-  void group(
-      const std::string& name, std::function<bool()> used = [] { return true; });
+  void group(const std::string& name, std::function<bool()> used = [] { return true; });
 
   void add_integer(const std::string& name, std::int64_t& variable, std::int64_t low, std::int64_t high,
                    const std::string& unit, const std::string& sentence);
@@ -46,10 +46,17 @@ class OptionList {
   void add_real_list(const std::string& name, std::vector<double>& variable, const std::string& unit,
                      const std::string& sentence);
 
+  /// The option added last is younger than published runs, which all have `value`: with it, it is no part of an
+  /// experiment's hash.
+  void younger_than_runs_with(const std::string& value) { options_.back().unsaid = value; }
+
   /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.
   [[nodiscard]] const Option& find(std::string_view name) const;
   void set(std::string_view name, const std::string& text) const { find(name).set(text); }
   [[nodiscard]] const std::vector<Option>& all() const { return options_; }
+  /// Throws Error (configuration) where a variable holds what its option would not take, with the text that
+  /// setting it gives: for values that came in as numbers and not as text.
+  void check() const;
 
  private:
   Option& add(const std::string& name, Option::Kind kind, const std::string& unit, const std::string& range,

@@ -12,9 +12,24 @@
 
 namespace laser {
 
-/// How the numbers of an image lie: plane by plane [3, 32, 32], or pixel by pixel [32, 32, 3] (PyTorch's
+/// How the numbers of an image lie: plane by plane [3, s, s], or pixel by pixel [s, s, 3] (PyTorch's
 /// channels-last).
 enum class PixelLayout { kChannelsFirst, kChannelsLast };
+
+/// What the network is given: the layout, and the side s of the images, 32 or a half or a quarter of it. A
+/// smaller image holds the means of squares of 2 x 2 or 4 x 4 pixels.
+struct ImageFormat {
+  ImageFormat(PixelLayout pixel_layout, std::int64_t image_side = ColorImages::kSide)  // NOLINT: also implicit
+      : layout(pixel_layout), side(image_side) {}
+  /// Pixels around an image that a crop may show: 4 of 32, and in proportion.
+  [[nodiscard]] int border() const { return static_cast<int>(side / 8); }
+  /// Numbers of an image, 3 s^2.
+  [[nodiscard]] std::size_t values() const {
+    return static_cast<std::size_t>(ColorImages::kChannels * side * side);
+  }
+  PixelLayout layout;
+  std::int64_t side;
+};
 
 /// (value / 255 - mean) / deviation for each channel. The values are the paper's, for both data sets (spec
 /// 5): means of CIFAR-10, and deviations smaller than those of its pixels (0.2470, 0.2435, 0.2616).
@@ -23,21 +38,21 @@ struct Normalization {
   std::array<double, 3> deviation{0.2023, 0.1994, 0.2010};
 };
 
-/// Where a window of 32 x 32 lies in an image with a border of 4 black pixels, and whether it is then
+/// Where a window of s x s lies in an image with a black border (ImageFormat::border), and whether it is then
 /// mirrored.
 struct Crop {
-  static constexpr int kBorder = 4;
-  int top = kBorder;  // 0 .. 8; kBorder is the image itself
-  int left = kBorder;
+  int top = 4;  // 0 .. twice the border; the border itself (4 of 32 pixels) shows the image as it is
+  int left = 4;
   bool flip = false;  // left to right
 };
 
-/// The crop of an image (its number in the training set) in an epoch: all 162 are equally likely.
-Crop random_crop(std::uint64_t seed, std::int64_t epoch, std::int64_t image);
+/// The crop of an image (its number in the training set) in an epoch: all 2 (2 border + 1)^2 are equally
+/// likely, 162 at 32 pixels.
+Crop random_crop(std::uint64_t seed, std::int64_t epoch, std::int64_t image, int border = 4);
 
-/// Writes one image: kValues bytes as planes [3, 32, 32] to kValues floats in `layout`.
+/// Writes one image: kValues bytes as planes [3, 32, 32] to format.values() floats.
 void write_image(const std::uint8_t* image, const Crop& crop, const Normalization& normalization,
-                 PixelLayout layout, float* out);
+                 const ImageFormat& format, float* out);
 
 /// What a training set is augmented with.
 struct Augmentation {
@@ -46,10 +61,10 @@ struct Augmentation {
   bool enabled = true;  // false: images as they are
 };
 
-/// Writes the images of these numbers, normalised and augmented, to `pixels` [n, 3072] in `layout`, and their
-/// classes to `labels` [n].
+/// Writes the images of these numbers, normalised and augmented, to `pixels` [n, 3 s^2], and their classes to
+/// `labels` [n].
 void write_images(const ColorImages& images, std::span<const std::int32_t> numbers,
-                  const Augmentation& augmentation, PixelLayout layout, std::span<float> pixels,
+                  const Augmentation& augmentation, const ImageFormat& format, std::span<float> pixels,
                   std::span<std::int64_t> labels);
 
 }  // namespace laser

@@ -5,12 +5,12 @@
 namespace laser {
 
 TrainingBatches::TrainingBatches(const ColorImages& images, const Sharding& sharding, Workers workers,
-                                 std::uint64_t seed, PixelLayout layout, bool augment)
+                                 std::uint64_t seed, const ImageFormat& format, bool augment)
     : images_(images),
       sharding_(sharding),
       workers_(workers),
       seed_(seed),
-      layout_(layout),
+      format_(format),
       augment_(augment),
       orders_(static_cast<std::size_t>(workers.count)) {}
 
@@ -28,9 +28,9 @@ void TrainingBatches::fill(std::int64_t round, ImageBatch& batch) {
     batch.images_per_worker = static_cast<std::int64_t>(part.size());
     batch.numbers.insert(batch.numbers.end(), part.begin(), part.end());
   }
-  batch.pixels.resize(batch.numbers.size() * ColorImages::kValues);
+  batch.pixels.resize(batch.numbers.size() * format_.values());
   batch.labels.resize(batch.numbers.size());
-  write_images(images_, batch.numbers, {seed_, epoch, augment_}, layout_, batch.pixels, batch.labels);
+  write_images(images_, batch.numbers, {seed_, epoch, augment_}, format_, batch.pixels, batch.labels);
 }
 
 }  // namespace laser

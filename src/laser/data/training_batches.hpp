@@ -15,7 +15,7 @@ namespace laser {
 /// What the workers train on in one round, n images each.
 struct ImageBatch {
   std::int64_t images_per_worker = 0;  // n: the batch size, or less in the last round of an epoch
-  std::vector<float> pixels;           // [workers, n, 3072]
+  std::vector<float> pixels;           // [workers, n, 3 s^2]
   std::vector<std::int64_t> labels;    // [workers, n]
   std::vector<std::int32_t> numbers;   // of the images in the training set, [workers, n]
 };
@@ -29,7 +29,7 @@ class TrainingBatches {
   };
   /// `images` and `sharding` must live as long. With `augment` false the images are as they are.
   TrainingBatches(const ColorImages& images, const Sharding& sharding, Workers workers, std::uint64_t seed,
-                  PixelLayout layout, bool augment);
+                  const ImageFormat& format, bool augment);
 
   /// Writes the batch of round `round` (0-based, through all epochs) into `batch`, whose memory is used
   /// again. For one thread at a time: the orders of the epoch are kept.
@@ -40,7 +40,7 @@ class TrainingBatches {
   const Sharding& sharding_;
   Workers workers_;
   std::uint64_t seed_;
-  PixelLayout layout_;
+  ImageFormat format_;
   bool augment_;
   std::int64_t epoch_ = -1;                        // of the orders
   std::vector<std::vector<std::int32_t>> orders_;  // of each worker

@@ -150,6 +150,9 @@ void visit_epoch(Record& record, Visit&& visit) {
   visit("memory_ratio", record.memory_ratio);
   visit("lambda", record.lambda);
   visit("delta", record.delta);
+  visit("noise_energy", record.noise_energy);
+  visit("sent_ratio", record.sent_ratio);
+  visit("waiting_rounds", record.waiting_rounds);
   visit("spectrum", record.spectrum);
 }
 
@@ -171,6 +174,7 @@ void visit_summary(Summary& summary, Visit&& visit) {
   visit("budget_use", summary.budget_use);
   visit("symbols_per_round", summary.symbols_per_round);
   visit("dense_symbols", summary.dense_symbols);
+  visit("memory_lag", summary.memory_lag);
   visit("seconds", summary.seconds);
   visit("weights_hash", summary.weights_hash);
   visit("configuration", summary.configuration);

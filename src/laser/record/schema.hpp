@@ -37,10 +37,15 @@ struct EpochRecord {
   double budget_use = 0;       // max over workers and rounds of the epoch of energy sent / P_t (never over 1)
   std::vector<double> energy;  // [k] mean over the epoch's rounds of the energy that each worker sent
   double symbols = 0;          // mean channel uses per round
+  // Means over rounds of the epoch: pairs of neighbours, evenly spread, the last two among them. Until version
+  // 0.1 those of the last round alone.
   std::optional<double>
       memory_ratio;              // mean over workers of ||e_i|| / ||g_i||; absent without error feedback
   std::optional<double> lambda;  // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
   std::optional<double> delta;   // 1 - ||M - C(M)||^2 / ||M||^2, the compression quality
+  std::optional<double> noise_energy;    // ||estimate - noiseless estimate||^2
+  std::optional<double> sent_ratio;      // energy of what was sent over that of the gradients that came in
+  std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memories
   std::map<std::string, double>
       spectrum;  // by tensor: share of the gradient's energy in its largest singular values, where asked for
 };
@@ -63,6 +68,7 @@ struct RunSummary {
   double budget_use = 0;  // max over the whole run
   double symbols_per_round = 0;
   double dense_symbols = 0;                          // d
+  std::optional<double> memory_lag;                  // rounds that the error memory lags, where there is one
   double seconds = 0;                                // wall-clock time of training and evaluation
   std::string weights_hash;                          // SHA-256 of the final raw weights, first 16 hex digits
   std::map<std::string, std::string> configuration;  // every option, as text

@@ -132,9 +132,9 @@ double blind_antenna_error(std::span<const double> norms, double energy, double 
   require_at_least("the number of symbols D", symbols, 1);
   require_at_least("the number of antennas A", antennas, 1);
   const auto k = static_cast<double>(norms.size());
-  const double twice_antennas = 2 * static_cast<double>(antennas);
-  return static_cast<double>(symbols) / (twice_antennas * scale * scale * k) +
-         (k * sum_of_squares(norms) + sum_norm * sum_norm) / (twice_antennas * k * k);
+  const auto many = static_cast<double>(antennas);
+  return static_cast<double>(symbols) / (many * scale * scale * k) +
+         (k * sum_of_squares(norms) + sum_norm * sum_norm) / (2 * many * k * k);
 }
 
 double noise_std_sum_power(std::span<const double> norms, double energy) {

@@ -44,6 +44,11 @@ std::int64_t largest_rank_for_power(double power, std::int64_t tensors) {
   return rank;
 }
 
+double guaranteed_quality(std::int64_t m, std::int64_t n, std::int64_t rank) {
+  require_rank(rank, m, n);
+  return static_cast<double>(rank) / static_cast<double>(std::min(m, n));
+}
+
 double compression_quality(std::span<const double> singular_values, std::int64_t rank) {
   require_all_nonnegative("the singular values", singular_values);
   const auto count = static_cast<std::int64_t>(singular_values.size());
@@ -68,6 +73,18 @@ double largest_influence(double delta, double gradient_noise_factor) {
   require_fraction("the compression quality delta", delta);
   require_nonnegative("the gradient noise factor M", gradient_noise_factor);
   return 1 / (10 * (2 / delta + gradient_noise_factor));
+}
+
+double least_power(std::int64_t m, std::int64_t n, std::int64_t rank, double delta,
+                   double gradient_noise_factor, std::int64_t tensors) {
+  require_rank(rank, m, n);
+  require_at_least("the number of tensors L", tensors, 1);
+  const double limit = largest_influence(delta, gradient_noise_factor);
+  // limit p^2 - 4 r max p - 4 r^2 m n = 0 for the power p of one tensor.
+  const double longer = static_cast<double>(std::max(m, n));
+  const double size = static_cast<double>(m) * static_cast<double>(n);
+  const double root = std::sqrt(longer * longer + limit * size);
+  return static_cast<double>(tensors) * 2 * static_cast<double>(rank) * (longer + root) / limit;
 }
 
 }  // namespace laser::theory

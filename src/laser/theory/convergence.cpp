@@ -129,4 +129,25 @@ Problem uncompressed_problem(Problem problem, double influence) {
   return problem;
 }
 
+Comparison compare(const Problem& problem, const Problem& other, double squared_distance) {
+  require_nonnegative("the squared distance R0", squared_distance);
+  const double pace = slowness(problem) * noise_growth(problem);
+  const double other_pace = slowness(other) * noise_growth(other);
+  // With u = sqrt(R0/(T + 1)) both closed forms are 6 pace u^2 + 12 sqrt(2 sigma^2 Lam) u.
+  const double noise = std::sqrt(2 * problem.gradient_variance * noise_growth(problem));
+  const double other_noise = std::sqrt(2 * problem.gradient_variance * noise_growth(other));
+  Comparison result;
+  result.early = other_pace / pace;
+  result.late = std::sqrt(noise_growth(other) / noise_growth(problem));
+  if (noise > other_noise || (noise == other_noise && pace >= other_pace)) {
+    result.rounds = std::numeric_limits<double>::infinity();
+  } else if (pace <= other_pace) {
+    result.rounds = 1;
+  } else {
+    const double u = 2 * (other_noise - noise) / (pace - other_pace);
+    result.rounds = std::max(1.0, squared_distance / (u * u));
+  }
+  return result;
+}
+
 }  // namespace laser::theory

@@ -84,6 +84,21 @@ struct NoiseConstants {
 /// not needed (spec 6).
 [[nodiscard]] Problem uncompressed_problem(Problem problem, double influence);
 
+/// What Theorem 1 says about one method against another, each with its own delta_r and lambda.
+struct Comparison {
+  double early =
+      0;  // tau Lam of `other` over that of `problem`: above 1 where `problem` is faster at the start
+  double late =
+      0;  // sqrt(Lam) of `other` over that of `problem`: the ratio of the bounds once noise dominates
+  /// Rounds T + 1 from which on the closed form of the convex bound of `problem` is the smaller one, at least
+  /// 1; infinite if it never stays so.
+  double rounds = 0;
+};
+
+/// Compares the closed forms 6 tau Lam R0/(T+1) + 12 sqrt(2 sigma^2 Lam R0/(T+1)) of two methods on one
+/// function: L, M and sigma^2 are those of `problem`, R0 = ||x0 - x*||^2 (spec 6).
+[[nodiscard]] Comparison compare(const Problem& problem, const Problem& other, double squared_distance);
+
 /// Throws Error (configuration) unless all constants lie in their ranges.
 void check(const Problem& problem);
 

@@ -16,11 +16,10 @@
 namespace laser {
 namespace {
 
-/// Images [n, 3, 32, 32] in channels-last memory over n x 3072 floats that lie pixel by pixel.
-at::Tensor as_images(std::vector<float>& pixels) {
-  const auto count = static_cast<std::int64_t>(pixels.size()) / ColorImages::kValues;
-  return at::from_blob(pixels.data(), {count, ColorImages::kSide, ColorImages::kSide, ColorImages::kChannels},
-                       at::kFloat)
+/// Images [n, 3, s, s] in channels-last memory over n x 3 s^2 floats that lie pixel by pixel.
+at::Tensor as_images(std::vector<float>& pixels, const ImageFormat& format) {
+  const auto count = static_cast<std::int64_t>(pixels.size() / format.values());
+  return at::from_blob(pixels.data(), {count, format.side, format.side, ColorImages::kChannels}, at::kFloat)
       .permute({0, 3, 1, 2});
 }
 
@@ -46,6 +45,7 @@ class CifarTask final : public Task {
       : data_(std::move(data)),
         options_(options),
         device_(find_device(options.device)),
+        format_(PixelLayout::kChannelsLast, options.image_size),
         sharding_(data_->cifar.train.labels().first(static_cast<std::size_t>(
                       used("train_images", options.train_images, data_->cifar.train.size()))),
                   options.shards, options.workers, options.batch_size, options.seed),
@@ -73,7 +73,7 @@ class CifarTask final : public Task {
     next_round_ = round + 1;
     const auto labels =
         at::from_blob(batch.labels.data(), {static_cast<std::int64_t>(batch.labels.size())}, at::kLong);
-    const LabelledImages examples{as_images(batch.pixels).to(device_), labels.to(device_)};
+    const LabelledImages examples{as_images(batch.pixels, format_).to(device_), labels.to(device_)};
     network_.gradients(parameters.to(device_), examples, buffers_, bank_.defined() ? bank_ : gradients,
                        losses);
     if (bank_.defined()) gradients.copy_(bank_);
@@ -90,10 +90,10 @@ class CifarTask final : public Task {
         numbers.resize(static_cast<std::size_t>(test_images_));
         std::iota(numbers.begin(), numbers.end(), 0);
       }
-      test_pixels_.resize(numbers.size() * static_cast<std::size_t>(ColorImages::kValues));
+      test_pixels_.resize(numbers.size() * format_.values());
       std::vector<std::int64_t> labels(numbers.size());
-      write_images(images, numbers, {.enabled = false}, PixelLayout::kChannelsLast, test_pixels_, labels);
-      test_.images = as_images(test_pixels_).to(device_);
+      write_images(images, numbers, {.enabled = false}, format_, test_pixels_, labels);
+      test_.images = as_images(test_pixels_, format_).to(device_);
       test_.labels = at::tensor(at::ArrayRef<std::int64_t>(labels), at::kLong).to(device_);
     }
     return network_.evaluate(parameters.to(device_), statistics.to(device_), test_);
@@ -122,7 +122,7 @@ class CifarTask final : public Task {
     const auto producer = std::make_shared<TrainingBatches>(
         data_->cifar.train, sharding_,
         TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed,
-        PixelLayout::kChannelsLast, options_.augment);
+        format_, options_.augment);
     batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
                      [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });
   }
@@ -130,6 +130,7 @@ class CifarTask final : public Task {
   std::shared_ptr<const CifarData> data_;
   TaskOptions options_;
   at::Device device_;
+  ImageFormat format_;
   Sharding sharding_;
   ResNet18 network_;
   at::Tensor buffers_;  // [K, B] on the device

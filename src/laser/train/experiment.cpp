@@ -23,31 +23,6 @@ constexpr const char* kMachineGroup = "machine";  // options of this group never
 
 bool is_language_model(const std::string& task) { return model_of(task) == ModelKind::kLanguage; }
 
-void describe_compressor(OptionList& list, CompressorOptions& o) {
-  const auto low_rank = [&o] { return o.name == "low_rank"; };
-  list.group("compressor");
-  list.add_choice("compressor", o.name, names_of(compressors()), "what is sent instead of the gradient");
-  list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
-  list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
-  list.group("compressor", low_rank);
-  list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
-                  "order in which the factors P and Q are sent");
-  list.add_flag("warm_start", o.warm_start, "start from the last factors, not from random ones");
-  list.add_choice("compress", o.compress, {"saves", "always"},
-                  "factor a matrix only where that saves symbols, or always");
-  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport != "one_shot"; });
-  list.add_choice("column_mode", o.column_mode, {"common", "sqrt_kappa"},
-                  "one scale a factor, or one a column with energy in proportion to its norm");
-  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "two_phase"; });
-  list.add_real("phase_share", o.phase_share, 0.01, 0.99, false, "", "share of the budget for sending P");
-  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "one_shot"; });
-  list.add_flag("canonical", o.canonical, "send thin SVD factors (orthogonal rank-one terms)");
-  list.group("compressor", [&o] { return uses_setting(o.name, "compression_factor"); });
-  list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
-  list.group("compressor", [&o] { return o.name == "top_k_projection"; });
-  list.add_choice("decoder", o.decoder, {"pinv", "lmmse", "amp"}, "how the projections are decoded");
-}
-
 void describe_optimizer(OptionList& list, Experiment& e) {
   auto& o = e.optimizer;
   // What an option that is younger than published runs says by default is no part of their hashes.
@@ -89,31 +64,11 @@ void describe(OptionList& list, Experiment& e) {
       "method", e.method, names_of(recipes()),
       "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
       "receiver and momenta");
-  describe_compressor(list, a.compressor);
-  list.group("round");
-  list.add_choice("feedback", a.feedback, {"none", "local", "decoded", "weighted"},
-                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
-                  "message - receiver's weight x own reconstruction");
-  list.add_choice(
-      "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
-      "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
-  list.group("round", [&a] { return a.receiver == "matched" && a.receiver_exponent != 1; });
-  list.add_real("receiver_exponent", a.receiver_exponent, 0, 1, false, "",
-                "a: the matched weight is (1 + noise / signal)^-a");
-  list.group("round", [&a] { return a.worker_momentum != 0; });
-  list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
-                "beta: a worker sends u <- beta u + (1 - beta) g, not g");
-  list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
-  list.add_choice("memory", a.memory, {"float32", "bfloat16"},
-                  "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
-  list.group("channel");
-  list.add_choice("channel", a.channel, names_of(channels()), "model of the air");
+  describe(list, a.compressor);
+  describe_round(list, a);
+  describe_channel(list, a);
   const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
   list.group("channel", noisy);
-  list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
-                  "exact mean + noise, or every transmitted signal formed and measured");
-  list.add_choice("allocation", a.allocation, choice_names(kAllocations),
-                  "how the budget is shared over the tensors");
   list.add_real("power", e.power, 0, kInfinity, false, "energy per worker and round, noise variance 1",
                 "average power budget P");
   list.add_choice("power_policy", e.power_policy, choice_names(kPowerPolicies), "the budget over time");
@@ -153,8 +108,17 @@ void describe(OptionList& list, Experiment& e) {
   list.add_integer("spectrum_rank", e.spectrum_rank, 0, 64, "",
                    "record the share of the gradients' energy in that many singular values; 0: none");
 
-  const auto network = [&e] { return model_of(e.task) != ModelKind::kOneLayer; };
+  const auto network = [&e] {
+    return model_of(e.task) == ModelKind::kResidual || model_of(e.task) == ModelKind::kLanguage;
+  };
   const auto residual = [&e] { return model_of(e.task) == ModelKind::kResidual; };
+  list.group("model", [&e] { return model_of(e.task) == ModelKind::kPerceptron; });
+  list.add_real_list("hidden", e.hidden, "units", "of an MLP's hidden layers");
+  list.younger_than_runs_with("[128]");
+  list.group("model", residual);
+  list.add_integer("image_size", e.image_size, 8, 32, "pixels",
+                   "side of the images: 32, or 16 or 8 by averaging, with crops in proportion");
+  list.younger_than_runs_with("32");
   list.group("model", network);
   list.add_integer("width", e.width, 1, 8192, "",
                    "channels of a ResNet18's first stage; numbers a token of GPT-2");
@@ -216,6 +180,15 @@ void validate(const Experiment& e) {
     if (epoch != std::floor(epoch) || epoch < 0)
       fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
   }
+  if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
+    fail(ExitCode::kConfiguration, "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16",
+         e.image_size);
+  }
+  if (e.hidden.empty()) fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
+  for (const double units : e.hidden) {
+    if (units != std::floor(units) || units < 1 || units > 65536)
+      fail(ExitCode::kConfiguration, "hidden: {} is not a whole number of units from 1 to 65536", units);
+  }
   if (!make_channel(e.algorithm.channel)->noisy()) return;
   if (e.power <= 0) {
     fail(
@@ -247,7 +220,8 @@ std::string experiment_hash(const Experiment& experiment) {
   describe(list, copy);
   std::map<std::string, std::string> relevant;
   for (const auto& option : list.all()) {
-    if (option.group != kMachineGroup && option.used()) relevant[option.name] = option.get();
+    const bool said = option.unsaid.empty() || option.get() != option.unsaid;
+    if (option.group != kMachineGroup && option.used() && said) relevant[option.name] = option.get();
   }
   std::string text;
   for (const auto& [name, value] : relevant) text += fmt::format("{} = {}\n", name, value);

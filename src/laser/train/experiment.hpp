@@ -50,6 +50,8 @@ struct Experiment {
   double end_divisor = 0.05;          // one_cycle
 
   std::int64_t width = 64;            // ResNet18: channels of the first stage; GPT-2: numbers a token
+  std::vector<double> hidden{128};    // units of an MLP's hidden layers, whole numbers
+  std::int64_t image_size = 32;       // side of CIFAR's images: 32, or 16 or 8 by averaging
   bool augment = true;                // random crops and flips of images
   std::int64_t train_images = 0;      // used of the training data, from its start; 0: all
   std::int64_t test_images = 0;       // likewise of the test data

@@ -1,20 +1,18 @@
-// MNIST with one hidden layer of 128 units: a small deep model for studies beyond the paper.
+// MNIST with hidden layers, one of 128 units by default: a small deep model for studies beyond the paper.
 #include <ATen/ATen.h>
 
-#include "laser/model/two_layer.hpp"
+#include "laser/model/perceptron.hpp"
 #include "laser/train/mnist_data.hpp"
 
 namespace laser {
 namespace {
-
-constexpr std::int64_t kHidden = 128;
 
 class MnistMlpTask final : public Task {
  public:
   MnistMlpTask(std::shared_ptr<const MnistData> data, const TaskOptions& options)
       : rounds_(std::move(data), options),
         options_(options),
-        model_(Mnist::kPixels, kHidden, Mnist::kClasses) {}
+        model_(Mnist::kPixels, options.hidden, Mnist::kClasses) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override {
@@ -74,7 +72,7 @@ class MnistMlpTask final : public Task {
 
   MnistRounds rounds_;
   TaskOptions options_;
-  TwoLayer model_;
+  Perceptron model_;
   LabelledRows evaluated_;
 };
 

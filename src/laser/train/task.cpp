@@ -16,7 +16,7 @@ struct TaskEntry {
 /// The tasks' table of contents.
 constexpr TaskEntry kTasks[] = {
     {"mnist", load_mnist_data, ModelKind::kOneLayer},
-    {"mnist_mlp", load_mnist_data, ModelKind::kOneLayer},
+    {"mnist_mlp", load_mnist_data, ModelKind::kPerceptron},
     {"cifar10", load_cifar_data, ModelKind::kResidual},
     {"cifar100", load_cifar_data, ModelKind::kResidual},
     {"wikitext2", load_wikitext_data, ModelKind::kLanguage},

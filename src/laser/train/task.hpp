@@ -35,7 +35,9 @@ struct TaskOptions {
   ShardingOptions shards;         // with shards.held_out the accuracies are those of the held-out examples
   std::int64_t epochs = 1;        // of the whole run: no batch beyond is prepared
   std::int64_t width = 64;        // of the first stage of a ResNet18, or of GPT-2
-  bool augment = true;            // random crops and flips
+  std::vector<std::int64_t> hidden{128};  // units of an MLP's hidden layers
+  std::int64_t image_size = 32;           // side of CIFAR's images: 32, or 16 or 8 by averaging
+  bool augment = true;                    // random crops and flips
   std::int64_t train_images = 0;  // of CIFAR, the first ones; 0: all
   std::int64_t test_images = 0;
   std::string precision = "float32";  // of activations: float32 | bfloat16
@@ -92,7 +94,7 @@ std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOption
 std::vector<std::string> task_names();
 
 /// The model of a task: it decides which options matter.
-enum class ModelKind { kOneLayer, kResidual, kLanguage };
+enum class ModelKind { kOneLayer, kPerceptron, kResidual, kLanguage };
 /// That of the task `name`; one layer where the name is unknown.
 ModelKind model_of(const std::string& name);
 

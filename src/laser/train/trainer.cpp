@@ -29,7 +29,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-constexpr const char* kFormat = "laser checkpoint 1";
+constexpr const char* kFormat = "laser checkpoint 2";
 
 /// The files of one run beside its records.
 class Saver {
@@ -140,6 +140,8 @@ TaskOptions task_options(const Experiment& e, const Collective* processes) {
   options.shards = e.shards;
   options.epochs = e.epochs;
   options.width = e.width;
+  options.hidden.assign(e.hidden.begin(), e.hidden.end());
+  options.image_size = e.image_size;
   options.augment = e.augment;
   options.train_images = e.train_images;
   options.test_images = e.test_images;

@@ -11,6 +11,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/core/tensor_span.hpp"
+#include "laser/power/lag.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/learning_rate.hpp"
@@ -58,6 +59,15 @@ std::string weights_hash(const at::Tensor& parameters) {
 
 }  // namespace
 
+std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout) {
+  const auto& compressor = experiment.algorithm.compressor;
+  if (compressor.name != "low_rank" || experiment.algorithm.feedback == "none") return {};
+  const auto factors =
+      compressor.transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
+  const double lag = error_memory_lag(layout, compressor.rank, factors);
+  return lag > 0 ? std::optional(lag) : std::nullopt;
+}
+
 Training::Training(const Experiment& experiment, Task& task, Collective* processes)
     : experiment_(experiment),
       task_(task),
@@ -79,6 +89,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       losses_(static_cast<std::size_t>(collective_.local_workers())) {
   sums_.energy.resize(static_cast<std::size_t>(experiment.workers), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
+  summary_.memory_lag = memory_lag(experiment, task.layout());
   if (!task.averages()) summary_.final_accuracy = summary_.best_ema_accuracy = kNone;
 }
 
@@ -104,7 +115,7 @@ std::optional<EpochRecord> Training::advance() {
   const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
   const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
   const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
-  const auto report = aggregator_.round(round_, budget, gradients_, estimate_, last, scale);
+  const auto report = aggregator_.round(round_, budget, gradients_, estimate_, diagnosed(), scale);
   add(report);
   if (!report.unheard) {
     const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
@@ -118,7 +129,38 @@ std::optional<EpochRecord> Training::advance() {
   ++round_;
   summary_.rounds = round_;
   if (!last) return {};
-  return end_epoch(report, budget);
+  return end_epoch(budget);
+}
+
+bool Training::diagnosed() const {
+  constexpr std::int64_t kPairs = 8, kSpacing = 16;  // pairs an epoch at most, rounds from pair to pair at least
+  const auto pairs = std::clamp<std::int64_t>(rounds_per_epoch_ / kSpacing, 1, kPairs);
+  const auto left = rounds_per_epoch_ - 1 - round_ % rounds_per_epoch_;  // rounds after this one
+  for (std::int64_t j = 0; j < pairs; ++j) {
+    const auto end = j * rounds_per_epoch_ / pairs;  // rounds after the pair
+    if (left == end || left == end + 1) return true;
+  }
+  return false;
+}
+
+void Training::check_growth(const EpochRecord& record) {
+  constexpr double kGrowth = 1000;
+  const double noise = record.noise_energy.value_or(0), waiting = record.waiting_rounds.value_or(0);
+  if (record.epoch == 1) {
+    first_noise_ = noise;
+    first_waiting_ = waiting;
+    first_loss_ = record.test_loss;
+  }
+  if (record.test_loss <= first_loss_) return;
+  const auto check = [&](const char* what, double now, double first) {
+    if (first <= 0 || now <= kGrowth * first) return;
+    fail(ExitCode::kNonFinite,
+         "training diverged: after epoch {} {} is {:.0f} times that of the first epoch, and the test loss has "
+         "risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
+         record.epoch, what, now / first, first_loss_, record.test_loss);
+  };
+  check("the noise in the estimate", noise, first_noise_);
+  check("the error memory", waiting, first_waiting_);
 }
 
 void Training::add(const RoundReport& report) {
@@ -127,11 +169,17 @@ void Training::add(const RoundReport& report) {
   sums_.symbols += static_cast<double>(report.symbols);
   for (std::size_t i = 0; i < report.energy.size(); ++i) sums_.energy[i] += report.energy[i];
   sums_.budget_use = std::max(sums_.budget_use, report.budget_use);
+  sums_.memory_ratio.add(report.memory_ratio);
+  sums_.lambda.add(report.lambda);
+  sums_.delta.add(report.delta);
+  sums_.noise_energy.add(report.noise_energy);
+  sums_.sent_ratio.add(report.sent_ratio);
+  sums_.waiting_rounds.add(report.waiting_rounds);
   ++sums_.rounds;
   LASER_CHECK(sums_.budget_use <= 1 + 1e-6);  // no worker ever sends more than its budget
 }
 
-EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
+EpochRecord Training::end_epoch(double budget) {
   EpochRecord record;
   record.epoch = round_ / rounds_per_epoch_;
   record.round = round_;
@@ -157,9 +205,12 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   record.ema_accuracy = task_.averages() ? known[2] : kNone;
   if (!task_.averages()) record.perplexity = std::exp(raw.loss);
   record.power = std::isfinite(budget) ? budget : 0.0;
-  record.memory_ratio = report.memory_ratio;
-  record.lambda = report.lambda;
-  record.delta = report.delta;
+  record.memory_ratio = sums_.memory_ratio.value();
+  record.lambda = sums_.lambda.value();
+  record.delta = sums_.delta.value();
+  record.noise_energy = sums_.noise_energy.value();
+  record.sent_ratio = sums_.sent_ratio.value();
+  record.waiting_rounds = sums_.waiting_rounds.value();
   const auto count = static_cast<double>(sums_.rounds);
   if (experiment_.spectrum_rank > 0)
     record.spectrum = energy_shares(task_.layout(), gradient_average_.value(), experiment_.spectrum_rank);
@@ -179,8 +230,10 @@ EpochRecord Training::end_epoch(const RoundReport& report, double budget) {
   summary_.budget_use = std::max(summary_.budget_use, record.budget_use);
   symbols_ += sums_.symbols;
   summary_.symbols_per_round = symbols_ / static_cast<double>(round_);
+  check_growth(record);
+  const auto workers = sums_.energy.size();
   sums_ = {};
-  sums_.energy.resize(report.energy.size(), 0.0);
+  sums_.energy.resize(workers, 0.0);
   return record;
 }
 
@@ -211,6 +264,19 @@ void Training::visit_numbers(const std::function<void(const std::string&, double
   visit("epoch/loss", sums_.loss);
   visit("epoch/symbols", sums_.symbols);
   visit("epoch/budget_use", sums_.budget_use);
+  const auto mean = [&](const std::string& name, Mean& value) {
+    visit("epoch/" + name, value.sum);
+    visit("epoch/" + name + "_count", value.count);
+  };
+  mean("memory_ratio", sums_.memory_ratio);
+  mean("lambda", sums_.lambda);
+  mean("delta", sums_.delta);
+  mean("noise_energy", sums_.noise_energy);
+  mean("sent_ratio", sums_.sent_ratio);
+  mean("waiting_rounds", sums_.waiting_rounds);
+  visit("first/noise", first_noise_);
+  visit("first/waiting", first_waiting_);
+  visit("first/loss", first_loss_);
   visit("final_accuracy", summary_.final_accuracy);
   visit("final_loss", summary_.final_loss);
   visit("best_ema_accuracy", summary_.best_ema_accuracy);

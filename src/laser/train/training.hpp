@@ -22,6 +22,10 @@
 
 namespace laser {
 
+/// Rounds that the error memory of an experiment lags in the model's largest tensor (power/lag.hpp); nothing where
+/// nothing is kept back.
+std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout);
+
 class Training {
  public:
   /// Before the first round. `task` outlives it, and so does `processes`: where the workers are, and `task`
@@ -56,17 +60,36 @@ class Training {
   [[nodiscard]] NamedTensors weights() const;
 
  private:
+  /// The mean of what some rounds tell.
+  struct Mean {
+    double sum = 0, count = 0;
+    void add(const std::optional<double>& value) {
+      if (!value) return;
+      sum += *value;
+      count += 1;
+    }
+    [[nodiscard]] std::optional<double> value() const {
+      return count > 0 ? std::optional(sum / count) : std::nullopt;
+    }
+  };
   /// Sums over the rounds of an epoch.
   struct Sums {
     double loss = 0, symbols = 0, budget_use = 0;
     std::vector<double> energy;  // [k]
     std::int64_t rounds = 0;
+    Mean memory_ratio, lambda, delta, noise_energy, sent_ratio, waiting_rounds;
   };
 
   /// Step size of a round.
   [[nodiscard]] double learning_rate(std::int64_t round) const;
+  /// Whether the present round is looked at more closely: up to 8 pairs of neighbours an epoch, so that a
+  /// transport which alternates is seen from both sides.
+  [[nodiscard]] bool diagnosed() const;
+  /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epoch and the loss
+  /// has grown with it: such a run diverges, and its best epoch would hide that.
+  void check_growth(const EpochRecord& record);
   void add(const RoundReport& report);
-  EpochRecord end_epoch(const RoundReport& report, double budget);
+  EpochRecord end_epoch(double budget);
   /// Calls visit(name, number) for all numbers that last: one list for saving and restoring.
   void visit_numbers(const std::function<void(const std::string&, double&)>& visit);
 
@@ -91,6 +114,7 @@ class Training {
   Sums sums_;                       // of the epoch under way
   RunSummary summary_;
   double symbols_ = 0;  // of all whole epochs
+  double first_noise_ = 0, first_waiting_ = 0, first_loss_ = 0;  // of the first epoch's record
 };
 
 }  // namespace laser

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
@@ -43,34 +44,90 @@ void validate(const TuningPlan& plan) {
              value);
     }
   }
-  if (plan.methods.empty() || plan.powers.empty() || plan.rates.empty())
+  (void)tuning_metric(plan.metric);
+  const bool powers = std::ranges::all_of(plan.methods, [&](const std::string& method) {
+    const auto own = plan.powers_of.find(method);
+    return own == plan.powers_of.end() ? !plan.powers.empty() : !own->second.empty();
+  });
+  if (plan.methods.empty() || !powers || plan.rates.empty())
     fail(ExitCode::kConfiguration, "tuning needs a method, a power and a step size at least");
 }
+
+std::span<const TuningMetric> tuning_metrics() {
+  static constexpr double kWorstPerplexity = 1e6;  // finite, so that a line through it has a slope
+  static constexpr TuningMetric kMetrics[] = {
+      {"accuracy", "of the raw weights after the last epoch", 0, true,
+       [](const EpochRecord& r) { return r.test_accuracy; }},
+      {"ema", "accuracy of the averaged weights after the last epoch", 0, true,
+       [](const EpochRecord& r) { return r.ema_accuracy; }},
+      {"perplexity", "of a language model after the last epoch", kWorstPerplexity, false,
+       [](const EpochRecord& r) { return r.perplexity.value_or(kWorstPerplexity); }},
+  };
+  return kMetrics;
+}
+
+const TuningMetric& tuning_metric(const std::string& name) {
+  for (const auto& metric : tuning_metrics()) {
+    if (name == metric.name) return metric;
+  }
+  fail(ExitCode::kConfiguration, "metric = '{}' is unknown; choose accuracy, ema or perplexity", name);
+}
+
+namespace {
+
+/// The runs of all methods: each method's powers, then `axes`. Names begin with the method.
+std::vector<Job> jobs_of(const TuningPlan& plan, const Settings& base, const std::vector<Axis>& axes) {
+  std::vector<Job> jobs;
+  for (const auto& method : plan.methods) {
+    const auto own = plan.powers_of.find(method);
+    auto settings = base;
+    settings.emplace_back("method", method);
+    std::vector<Axis> all{{"power", own == plan.powers_of.end() ? plan.powers : own->second}};
+    all.insert(all.end(), axes.begin(), axes.end());
+    for (auto& job : make_jobs(settings, all)) {
+      job.name.insert(0, method + "_");
+      jobs.push_back(std::move(job));
+    }
+  }
+  return jobs;
+}
+
+}  // namespace
 
 std::vector<Job> choosing_jobs(const TuningPlan& plan) {
   auto base = plan.base;
   base.emplace_back("validation", number_text(plan.validation));
-  return make_jobs(base, {{"method", plan.methods},
-                          {"power", plan.powers},
-                          {"learning_rate", plan.rates},
-                          seed_axis(plan.choosing_seeds)});
+  return jobs_of(plan, base, {{"learning_rate", plan.rates}, seed_axis(plan.choosing_seeds)});
 }
 
-std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs) {
+std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs, std::int64_t epoch,
+                                     std::vector<std::string> rates) {
   const auto jobs = choosing_jobs(plan);
   LASER_CHECK(runs.size() == jobs.size());
-  std::vector<ChosenRate> candidates;  // one for each method, power and rate, the accuracy summed over seeds
+  if (rates.empty()) rates = plan.rates;
+  const auto& metric = tuning_metric(plan.metric);
+  std::set<double> allowed;
+  for (const auto& rate : rates) allowed.insert(std::stod(rate));
+  const auto value_of = [&](const Run& run) {
+    if (run.summary.status == "failed") return metric.worst;
+    for (const auto& record : run.epochs) {
+      if (record.epoch != (epoch == 0 ? run.summary.epochs : epoch)) continue;
+      const double value = metric.at_epoch(record);
+      return std::isfinite(value) ? value : metric.worst;
+    }
+    fail(ExitCode::kData, "{} has no record of epoch {}", run.folder, epoch == 0 ? run.summary.epochs : epoch);
+  };
+  std::vector<ChosenRate> candidates;  // one for each method, power and rate, the values summed over seeds
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const auto& e = jobs[j].experiment;
-    const auto& summary = runs[j].summary;
-    if (summary.status != "completed" && summary.status != "failed") {
+    if (!allowed.contains(e.learning_rate)) continue;
+    const auto& status = runs[j].summary.status;
+    if (status != "completed" && status != "failed") {
       fail(ExitCode::kData, "the run {} is not complete. HINT: the same command with --resume goes on",
            jobs[j].name);
     }
-    const bool diverged = summary.status == "failed" || !std::isfinite(summary.final_accuracy);
-    const double accuracy = diverged ? 0.0 : summary.final_accuracy;
     ChosenRate candidate{e.method, power_of(e), number_text(e.learning_rate),
-                         accuracy / static_cast<double>(plan.choosing_seeds)};
+                         value_of(runs[j]) / static_cast<double>(plan.choosing_seeds)};
     const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const ChosenRate& other) {
       return other.method == candidate.method && other.power == candidate.power &&
              other.rate == candidate.rate;
@@ -78,7 +135,7 @@ std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run
     if (same == candidates.end()) {
       candidates.push_back(candidate);
     } else {
-      same->accuracy += candidate.accuracy;
+      same->value += candidate.value;
     }
   }
   std::vector<ChosenRate> chosen;
@@ -88,19 +145,19 @@ std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run
     });
     if (same == chosen.end()) {
       chosen.push_back(candidate);
-    } else if (candidate.accuracy > same->accuracy) {
+    } else if (metric.higher_is_better ? candidate.value > same->value : candidate.value < same->value) {
       *same = candidate;
     }
   }
   for (auto& choice : chosen) {
     const double rate = std::stod(choice.rate);
-    choice.at_edge = rate == std::stod(plan.rates.front()) || rate == std::stod(plan.rates.back());
+    choice.at_edge = rate == *allowed.begin() || rate == *allowed.rbegin();
   }
   return chosen;
 }
 
 std::vector<Job> fixed_jobs(const TuningPlan& plan) {
-  return make_jobs(plan.base, {{"method", plan.methods}, {"power", plan.powers}, seed_axis(plan.seeds)});
+  return jobs_of(plan, plan.base, {seed_axis(plan.seeds)});
 }
 
 std::vector<Job> tuned_jobs(const TuningPlan& plan, std::span<const ChosenRate> chosen) {

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "laser/aggregate/presence.hpp"
-#include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/task.hpp"
 
@@ -15,23 +14,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 void describe_links(OptionList& list, Experiment& e) {
-  auto& a = e.algorithm;
-  list.group("links", [&a] { return a.channel == "csit_trunc"; });
-  list.add_real("least_gain", a.fading.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
-  list.group("links", [&a] { return a.channel == "blind_mimo"; });
-  list.add_integer("antennas", a.fading.antennas, 1, 4096, "", "at the receiver");
-  list.group("links", [&a] { return make_channel(a.channel)->fades(); });
-  list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
-                  "one draw of the gains a round, or one for each tensor");
-  list.group("links", [&a] { return make_channel(a.channel)->noisy() && !a.power_shares.empty(); });
-  list.add_real_list("power_shares", a.power_shares, "relative",
-                     "budgets of the workers, repeated over them; their mean is the power");
-  list.group("links", [&a] { return a.participation != 1; });
-  list.add_real("participation", a.participation, 0, 1, true, "",
-                "share of the workers that take part in a round; the others keep their memory");
-  list.group("links", [&a] { return a.loss_rate != 0; });
-  list.add_real("loss_rate", a.loss_rate, 0, 1, false, "",
-                "probability that a worker's message of a round is lost; it keeps all of it");
+  describe_links(list, e.algorithm);
   list.group("links", [&e] { return e.downlink.mode != "exact"; });
   list.add_choice("downlink", e.downlink.mode, {"exact", "common", "separate"},
                   "the broadcast: exact, noisy and the same for all, or with each worker's own noise");
@@ -59,9 +42,6 @@ void describe_shards(OptionList& list, Experiment& e) {
 
 void validate_workers(const Experiment& e) {
   (void)shares_of(e.algorithm.power_shares, e.workers);
-  if (e.algorithm.loss_rate >= 1) {
-    fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
-  }
   if (e.downlink.mode != "exact" && e.downlink.power <= 0) {
     fail(ExitCode::kConfiguration,
          "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",

@@ -1,36 +1,29 @@
-// Algorithm 1 on a test function, through the real aggregator: theta <- theta - y, M = e + gamma g, k = 1
-// (spec 2.3 with s = gamma; [LASER, Algorithm 1]). The factors are P orthonormal and Q = M^T P, so the
-// rank-one terms are orthogonal and Lemma 10 holds.
+// Algorithm 1 on a test function without gradient noise, through the real aggregator: theta <- theta - y, M =
+// e + gamma g, k = 1 (spec 2.3 with s = gamma; [LASER, Algorithm 1]), `one_shot` with a fresh basis each
+// round. The factors are P orthonormal and Q = M^T P, so the rank-one terms are orthogonal and Lemma 10
+// holds; ||P P^T M|| >= ||M Q|| and E ||M Q||^2 = (r/n) ||M||^2 for a random Q, so delta_r >= r/n whatever
+// the message is.
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include "laser/theory/convergence.hpp"
 #include "laser/verify/objective.hpp"
 
 namespace laser::verify {
 
-/// The methods that are compared.
-enum class Method {
-  kFresh,       // LASER one-shot, a fresh random basis each round: delta_r >= r/n whatever the message is
-  kWarm,        // LASER one-shot, bases carried over from round to round, as in training
-  kNoFeedback,  // kFresh without error memory: the theorem does not cover it
-  kZsgd,        // Z-SGD
-};
-
-/// "LASER, fresh basis", ...
-[[nodiscard]] std::string method_name(Method method);
+inline constexpr double kDescentSnr = 100;           // P/(m n): Assumption 5 holds
+inline constexpr std::int64_t kDescentRows = 48;     // m
+inline constexpr std::int64_t kDescentColumns = 32;  // n
+inline constexpr std::int64_t kDescentRank = 4;      // r
 
 /// One run.
 struct DescentOptions {
-  Method method = Method::kFresh;
-  std::int64_t rank = 4;
+  std::int64_t rank = kDescentRank;
   double power = 0;             // per round; infinite: a noiseless channel
   double step = 0;              // gamma
   std::int64_t last_round = 0;  // T: the iterates are x_0 .. x_T
-  double gradient_variance =
-      0;                    // sigma^2 = E ||xi||^2; xi = sigma a b^T with Gaussian a, b, as of one sample
-  double weight_decay = 0;  // out is x_t with probability proportional to (1 - weight_decay)^-t
+  double weight_decay = 0;      // out is x_t with probability proportional to (1 - weight_decay)^-t
   std::uint64_t seed = 0;
 };
 
@@ -38,15 +31,11 @@ struct DescentOptions {
 struct DescentResult {
   double gap = 0;               // sum_t w_t (f(x_t) - f*) / sum_t w_t = E f(out) - f* of this run
   double squared_gradient = 0;  // the same mean of ||grad f(x_t)||^2
-  // Of every kDiagnosedRounds-th round:
-  double influence = 0;      // mean of ||y - C(M)||^2 / ||C(M)||^2
-  double least_quality = 1;  // smallest 1 - ||M - C(M)||^2 / ||M||^2
-  double mean_quality = 0;
-  bool diverged = false;  // the run was stopped: gap and squared_gradient are infinite
+  bool diverged = false;        // the run was stopped: both are infinite
 };
 
-/// Every so many rounds lambda and delta are measured.
-inline constexpr std::int64_t kDiagnosedRounds = 8;
+/// The problem of Theorem 1 for this method on a function at `power`: delta = r/n, lambda from Lemma 10.
+[[nodiscard]] theory::Problem descent_problem(const Objective& objective, double power);
 
 /// Runs Algorithm 1. Throws nothing for divergence: it is a result.
 [[nodiscard]] DescentResult descend(const Objective& objective, const DescentOptions& options);

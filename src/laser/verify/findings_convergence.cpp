@@ -3,7 +3,8 @@
 
 #include <cmath>
 
-#include "laser/verify/convergence_study.hpp"
+#include "laser/core/error.hpp"
+#include "laser/verify/descent.hpp"
 #include "laser/verify/findings.hpp"
 #include "laser/verify/moments.hpp"
 
@@ -26,7 +27,6 @@ Check exact_check(const std::string& subject, const std::string& quantity, const
 DescentOptions largest_step_run(const theory::Problem& problem, double power, std::int64_t last_round,
                                 std::uint64_t seed) {
   DescentOptions options;
-  options.rank = kStudyRank;
   options.power = power;
   options.step = theory::largest_step(problem);
   options.last_round = last_round;
@@ -48,10 +48,10 @@ Finding squared_gap(std::uint64_t seed) {
   finding.columns = {"scale c",       "f(x0) - f*",      "measured",
                      "printed bound", "corrected bound", "measured/printed"};
   constexpr std::int64_t kLastRound = 64;
-  constexpr double kPower = kStudySnr * static_cast<double>(kStudyRows * kStudyColumns);
+  constexpr double kPower = kDescentSnr * static_cast<double>(kDescentRows * kDescentColumns);
   for (const double scale : {1.0, 1e-3, 1e-6, 1e-9}) {
-    const Objective objective(Case::kNonConvex, kStudyRows, kStudyColumns, scale);
-    const auto problem = study_problem(objective, Method::kFresh, kPower, kStudyRank, 0);
+    const Objective objective(Case::kNonConvex, kDescentRows, kDescentColumns, scale);
+    const auto problem = descent_problem(objective, kPower);
     const auto run =
         descend(objective, largest_step_run(problem, kPower, kLastRound, derived_seed(seed, 601)));
     const double corrected = theory::nonconvex_bound(problem, kLastRound, objective.gap()).value;
@@ -77,9 +77,9 @@ Finding exponent_of_the_decay(std::uint64_t seed) {
       "sigma = "
       "0, largest step. measured/printed grows like exp(mu T/(2 tau Lam)).";
   finding.columns = {"T", "measured", "printed", "corrected, explicit", "measured/printed"};
-  const Objective objective(Case::kQuasiConvex, kStudyRows, kStudyColumns);
-  constexpr double kPower = kStudySnr * static_cast<double>(kStudyRows * kStudyColumns);
-  const auto problem = study_problem(objective, Method::kFresh, kPower, kStudyRank, 0);
+  const Objective objective(Case::kQuasiConvex, kDescentRows, kDescentColumns);
+  constexpr double kPower = kDescentSnr * static_cast<double>(kDescentRows * kDescentColumns);
+  const auto problem = descent_problem(objective, kPower);
   const double pace = 1 / theory::largest_step(problem);  // tau Lam
   for (const std::int64_t last_round : {2048, 8192}) {
     const auto run =

@@ -57,6 +57,12 @@ Evaluation Objective::evaluate(std::span<const double> x, std::span<double> grad
   return result;
 }
 
+std::vector<double> Objective::curvature() const {
+  auto values = curvature_;
+  for (double& value : values) value *= scale_;
+  return values;
+}
+
 double Objective::smoothness() const {
   // The largest |h''|: 1; 9/8 at u^2 = 3; 2 at u = 0.
   const double curvature = kind_ == Case::kQuasiConvex ? 1.0 : kind_ == Case::kConvex ? 1.125 : 2.0;

@@ -36,6 +36,8 @@ class Objective {
   Evaluation evaluate(std::span<const double> x, std::span<double> gradient) const;
   /// x_0 [m n]: fixed numbers of either sign and size 1 or so.
   [[nodiscard]] const std::vector<double>& start() const { return start_; }
+  /// c_ij times the scale, [m n]: in the quasi-convex case f is a quadratic with these curvatures.
+  [[nodiscard]] std::vector<double> curvature() const;
   [[nodiscard]] Case kind() const { return kind_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] std::int64_t columns() const { return columns_; }

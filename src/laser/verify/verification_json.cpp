@@ -27,34 +27,44 @@ Json to_json(const Check& check) {
           {"holds", check.holds()}};
 }
 
-Json to_json(const StudyPoint& point) {
-  return {{"case", case_name(point.kind)},
-          {"method", method_name(point.method)},
-          {"over", point.over_rounds ? "T" : "SNR"},
-          {"T", point.last_round},
-          {"snr", point.snr},
-          {"lambda", point.influence},
-          {"covered", point.covered},
-          {"step", point.step},
-          {"noise_limited", point.noise_limited},
-          {"settled", point.settled},
-          {"bound", point.covered ? number(point.bound) : Json(nullptr)},
-          {"measured", number(point.measured.value)},
-          {"standard_error", number(point.measured.standard_error)},
-          {"runs", point.values.size()},
-          {"diverged", point.diverged},
-          {"lambda_measured", number(point.measured_influence)},
-          {"delta_smallest", number(point.least_quality)},
-          {"delta_mean", number(point.mean_quality)}};
+Json to_json(const ControlResult& control) {
+  return {{"wrong", control.name},
+          {"subject", control.subject},
+          {"checks", control.checks},
+          {"failed", control.failed},
+          {"caught", control.caught()},
+          {"quantity", control.worst.quantity},
+          {"measured", number(control.worst.measured.value)},
+          {"standard_error", number(control.worst.measured.standard_error)},
+          {"claimed", number(control.worst.expected)},
+          {"score", number(control.worst.score())}};
 }
 
-Json to_json(const Slope& slope) {
-  return {{"case", case_name(slope.kind)},
-          {"method", method_name(slope.method)},
-          {"points", slope.points},
-          {"measured", number(slope.measured.value)},
-          {"standard_error", number(slope.measured.standard_error)},
-          {"of_bound", number(slope.of_bound)}};
+Json to_json(const MomentCurve& curve) {
+  Json measured = Json::array(), errors = Json::array(), expected = Json::array();
+  for (const auto& estimate : curve.measured) {
+    measured.push_back(number(estimate.value));
+    errors.push_back(number(estimate.standard_error));
+  }
+  for (const double value : curve.expected) expected.push_back(number(value));
+  return {{"subject", curve.subject},         {"workers", curve.workers}, {"lambda", curve.influence},
+          {"M", curve.gradient_noise_factor}, {"t", curve.rounds},        {"measured", measured},
+          {"standard_error", errors},         {"expected", expected}};
+}
+
+Json to_json(const LemmaRow& row) {
+  return {{"lemma", row.lemma},
+          {"subject", row.subject},
+          {"place", row.place},
+          {"left", number(row.left.value)},
+          {"standard_error", number(row.left.standard_error)},
+          {"right", number(row.right)},
+          {"ratio", number(row.left.value / row.right)}};
+}
+
+Json to_json(const TheoremRow& row) {
+  return {{"method", row.method}, {"T", row.last_round}, {"lambda", row.influence},      {"step", row.step},
+          {"left", row.left},     {"right", row.right},  {"ratio", row.left / row.right}};
 }
 
 Json to_json(const Finding& finding) {
@@ -88,15 +98,12 @@ std::string to_json(const Verification& verification) {
                   {"holds", verification.holds()},
                   {"failing_score", kFailing},
                   {"channel_rounds", verification.channel_rounds},
-                  {"problem",
-                   {{"m", kStudyRows},
-                    {"n", kStudyColumns},
-                    {"rank", kStudyRank},
-                    {"snr", kStudySnr},
-                    {"noise_per_entry", kEntryDeviation}}},
+                  {"recursion_rounds", verification.recursion_rounds},
                   {"checks", list(verification.checks)},
-                  {"curves", list(verification.points)},
-                  {"slopes", list(verification.slopes)},
+                  {"controls", list(verification.controls)},
+                  {"curves", list(verification.curves)},
+                  {"lemmas", list(verification.lemmas)},
+                  {"theorem", list(verification.theorem)},
                   {"findings", list(verification.findings)}};
   return json.dump(1) + "\n";
 }

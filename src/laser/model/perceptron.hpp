@@ -1,11 +1,12 @@
-// A classifier with one hidden layer of rectified units and softmax cross-entropy, its gradients written out:
-// all workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
+// A classifier with hidden layers of rectified units and softmax cross-entropy, its gradients written out: all
+// workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "laser/core/layout.hpp"
 #include "laser/model/evaluation.hpp"
@@ -18,10 +19,12 @@ struct LabelledRows {
   at::Tensor labels;  // int64
 };
 
-class TwoLayer {
+class Perceptron {
  public:
-  TwoLayer(std::int64_t inputs, std::int64_t hidden, std::int64_t classes);
-  /// hidden.weight [hidden, inputs], hidden.bias, output.weight [classes, hidden], output.bias.
+  /// Hidden layers of these sizes, one at least.
+  Perceptron(std::int64_t inputs, const std::vector<std::int64_t>& hidden, std::int64_t classes);
+  /// hidden.weight [hidden, inputs], hidden.bias, output.weight [classes, hidden], output.bias; several hidden
+  /// layers are hidden.1, hidden.2, ...
   [[nodiscard]] const Layout& layout() const { return layout_; }
   /// Uniform on +-1/sqrt(inputs of the layer) for weights and biases, from the seed's streams. [d]
   void initialise(at::Tensor& parameters, std::uint64_t seed) const;
@@ -35,6 +38,8 @@ class TwoLayer {
  private:
   /// Tensor number `index` of the layout in flat numbers [..., d].
   [[nodiscard]] at::Tensor part(const at::Tensor& flat, std::size_t index) const;
+  /// What goes into every layer, and the scores: [n, inputs], [n, hidden], ..., [n, classes].
+  [[nodiscard]] std::vector<at::Tensor> forward(const at::Tensor& parameters, const at::Tensor& inputs) const;
 
   Layout layout_;
 };

@@ -1,4 +1,4 @@
-#include "laser/model/two_layer.hpp"
+#include "laser/model/perceptron.hpp"
 
 #include <ATen/ATen.h>
 
@@ -9,20 +9,25 @@
 
 namespace laser {
 
-TwoLayer::TwoLayer(std::int64_t inputs, std::int64_t hidden, std::int64_t classes) {
-  layout_.add("hidden.weight", {hidden, inputs});
-  layout_.add("hidden.bias", {hidden});
-  layout_.add("output.weight", {classes, hidden});
+Perceptron::Perceptron(std::int64_t inputs, const std::vector<std::int64_t>& hidden, std::int64_t classes) {
+  LASER_CHECK(!hidden.empty());
+  for (std::size_t l = 0; l < hidden.size(); ++l) {
+    const auto name = hidden.size() == 1 ? std::string("hidden") : fmt::format("hidden.{}", l + 1);
+    layout_.add(name + ".weight", {hidden[l], inputs});
+    layout_.add(name + ".bias", {hidden[l]});
+    inputs = hidden[l];
+  }
+  layout_.add("output.weight", {classes, inputs});
   layout_.add("output.bias", {classes});
 }
 
-at::Tensor TwoLayer::part(const at::Tensor& flat, std::size_t index) const {
+at::Tensor Perceptron::part(const at::Tensor& flat, std::size_t index) const {
   const auto& layer = layout_.layers[index];
   const auto numbers = flat.narrow(-1, layer.offset, layer.size);
   return index % 2 == 0 ? numbers.unflatten(-1, {layer.rows, layer.columns}) : numbers;
 }
 
-void TwoLayer::initialise(at::Tensor& parameters, std::uint64_t seed) const {
+void Perceptron::initialise(at::Tensor& parameters, std::uint64_t seed) const {
   LASER_CHECK(parameters.numel() == layout_.size && parameters.is_contiguous());
   float* numbers = parameters.data_ptr<float>();
   for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
@@ -36,33 +41,42 @@ void TwoLayer::initialise(at::Tensor& parameters, std::uint64_t seed) const {
   }
 }
 
-void TwoLayer::gradients(const at::Tensor& parameters, const LabelledRows& examples, at::Tensor& gradients,
-                         std::span<double> losses) const {
+std::vector<at::Tensor> Perceptron::forward(const at::Tensor& parameters, const at::Tensor& inputs) const {
+  std::vector<at::Tensor> layers{inputs};
+  const auto count = layout_.layers.size();
+  for (std::size_t l = 0; l < count; l += 2) {
+    auto next = at::addmm(part(parameters, l + 1), layers.back(), part(parameters, l).t());
+    layers.push_back(l + 2 < count ? next.relu_() : next);
+  }
+  return layers;
+}
+
+void Perceptron::gradients(const at::Tensor& parameters, const LabelledRows& examples, at::Tensor& gradients,
+                           std::span<double> losses) const {
   const auto workers = examples.inputs.size(0), count = examples.inputs.size(1);
   LASER_CHECK(gradients.size(0) == workers && losses.size() == static_cast<std::size_t>(workers));
-  const auto inputs = examples.inputs.flatten(0, 1);  // [K n, inputs]
-  const auto hidden = at::addmm(part(parameters, 1), inputs, part(parameters, 0).t()).relu_();
-  const auto scores = at::addmm(part(parameters, 3), hidden, part(parameters, 2).t());
-  const auto logs = at::log_softmax(scores, 1);
+  const auto layers = forward(parameters, examples.inputs.flatten(0, 1));  // [K n, ...]
+  const auto logs = at::log_softmax(layers.back(), 1);
   const auto labels = examples.labels.flatten().unsqueeze(1);
   const auto loss = logs.gather(1, labels).view({workers, count}).to(at::kDouble).mean(1).neg();
   for (std::int64_t i = 0; i < workers; ++i) losses[static_cast<std::size_t>(i)] = loss.data_ptr<double>()[i];
 
-  // d loss / d scores = (softmax - one-hot) / n, and back through both layers.
+  // d loss / d scores = (softmax - one-hot) / n, and back through the layers.
   auto errors = logs.exp();
   errors.scatter_add_(1, labels, at::full_like(labels, -1, errors.options()));
   errors.div_(static_cast<double>(count));
-  const auto hidden_errors = at::mm(errors, part(parameters, 2)).mul_(hidden.gt(0));
   const auto batch = [&](const at::Tensor& rows) { return rows.view({workers, count, -1}); };
-  part(gradients, 0).copy_(at::bmm(batch(hidden_errors).transpose(1, 2), examples.inputs));
-  part(gradients, 1).copy_(batch(hidden_errors).sum(1));
-  part(gradients, 2).copy_(at::bmm(batch(errors).transpose(1, 2), batch(hidden)));
-  part(gradients, 3).copy_(batch(errors).sum(1));
+  for (std::size_t l = layout_.layers.size() - 2;; l -= 2) {
+    const auto& inputs = layers[l / 2];
+    part(gradients, l).copy_(at::bmm(batch(errors).transpose(1, 2), batch(inputs)));
+    part(gradients, l + 1).copy_(batch(errors).sum(1));
+    if (l == 0) break;
+    errors = at::mm(errors, part(parameters, l)).mul_(inputs.gt(0));
+  }
 }
 
-Evaluation TwoLayer::evaluate(const at::Tensor& parameters, const LabelledRows& examples) const {
-  const auto hidden = at::addmm(part(parameters, 1), examples.inputs, part(parameters, 0).t()).relu_();
-  const auto scores = at::addmm(part(parameters, 3), hidden, part(parameters, 2).t());
+Evaluation Perceptron::evaluate(const at::Tensor& parameters, const LabelledRows& examples) const {
+  const auto scores = forward(parameters, examples.inputs).back();
   const auto correct = scores.argmax(1).eq(examples.labels).sum().item<std::int64_t>();
   const auto loss =
       at::log_softmax(scores, 1).gather(1, examples.labels.unsqueeze(1)).to(at::kDouble).mean().neg();

@@ -1,0 +1,154 @@
+#include "gain_study.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "laser/core/atomic_file.hpp"
+#include "laser/core/collect.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/resources.hpp"
+#include "laser/record/reader.hpp"
+#include "laser/report/figures.hpp"
+#include "laser/report/gain.hpp"
+#include "output.hpp"
+
+namespace laser {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
+  return collect(jobs, [&](const Job& job) { return read_run((fs::path(folder) / job.name).string()); });
+}
+
+/// The choice for one number of epochs and one grid.
+struct Choice {
+  GainQuestion question;
+  std::vector<ChosenRate> rates;
+};
+
+std::vector<Choice> choices_of(const TuningPlan& plan, const GainPlan& gain, std::span<const Run> runs) {
+  std::vector<Choice> choices;
+  const auto add = [&](std::int64_t epoch, bool tuned) {
+    Choice choice{{epoch, tuned, {}}, choose_rates(plan, runs, epoch, tuned ? gain.rates : gain.paper_rates)};
+    for (const auto& rate : choice.rates)
+      choice.question.rates[{rate.method, rate.power.value_or(0)}] = std::stod(rate.rate);
+    choices.push_back(std::move(choice));
+  };
+  for (const auto epoch : gain.horizons) add(epoch, true);
+  add(gain.horizons.back(), false);
+  return choices;
+}
+
+/// The step sizes of a first look, for every number of epochs.
+std::vector<Choice> fixed_choices(const TuningPlan& plan, const GainPlan& gain) {
+  std::vector<Choice> choices;
+  for (const auto epoch : gain.horizons) {
+    auto& choice = choices.emplace_back();
+    choice.question = {epoch, false, {}};
+    for (const auto& [method, powers] : plan.powers_of) {
+      const auto& rate = gain.quick_rate_of.at(method);
+      for (const auto& power : powers) {
+        choice.rates.push_back({method, std::stod(power), rate});
+        choice.question.rates[{method, std::stod(power)}] = std::stod(rate);
+      }
+    }
+  }
+  return choices;
+}
+
+/// The runs that all choices ask for, none twice: all of the first seed first.
+std::vector<Job> final_jobs(const TuningPlan& plan, std::span<const Choice> choices) {
+  std::vector<Job> jobs;
+  std::set<std::string> names;
+  for (std::int64_t seed = 1; seed <= plan.seeds; ++seed) {
+    for (const auto& choice : choices) {
+      for (const auto& rate : choice.rates) {
+        auto settings = plan.base;
+        settings.emplace_back("method", rate.method);
+        if (rate.power) settings.emplace_back("power", number_text(*rate.power));
+        settings.emplace_back("learning_rate", rate.rate);
+        settings.emplace_back("seed", std::to_string(seed));
+        auto job = make_jobs(settings, std::vector<Axis>{}).at(0);
+        const auto power = rate.power ? fmt::format("_power-{}", number_text(*rate.power)) : "";
+        job.name.insert(0, fmt::format("{}{}_learning_rate-{}_seed-{}_", rate.method, power, rate.rate, seed));
+        if (names.insert(job.name).second) jobs.push_back(std::move(job));
+      }
+    }
+  }
+  return jobs;
+}
+
+void write_gain_report(const GainReport& report, const std::string& folder, bool json) {
+  create_folders(folder);
+  const auto text = to_json(report);
+  write_file_atomically(folder + "/gain.json", text);
+  std::string shown, markdown;
+  for (const auto& table : gain_tables(report)) {
+    shown += (shown.empty() ? "" : "\n") + to_text(table);
+    markdown += (markdown.empty() ? "" : "\n") + to_markdown(table);
+  }
+  for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
+  for (const auto& note : report.notes) shown += "\n" + wrap("note: " + note, "  ") + "\n";
+  write_file_atomically(folder + "/gain.md", markdown);
+  const char* python = std::getenv("LASER_PYTHON");
+  const auto script = (resource_root() / "python" / "laser" / "gain_figures.py").string();
+  const auto drawing = draw_figures({{"gain", ""}, {"gain_values", ""}},
+                                    python != nullptr && *python != '\0' ? python : "python3", script,
+                                    folder + "/gain.json", folder);
+  if (json) {
+    std::cout << text;
+    return;
+  }
+  std::cout << shown;
+  if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
+  std::cout << fmt::format("\nWritten to {}: gain.md, gain.json{}\n", folder,
+                           drawing.drawn ? ", gain and gain_values (.svg, .png)" : "");
+}
+
+}  // namespace
+
+int run_gain_study(const TuningPlan& plan, const GainPlan& gain, GainStudyOptions options) {
+  validate(plan);
+  const std::string root = options.sweep.folder;
+  options.sweep.extend = options.sweep.resume;  // a part that has not begun yet is new, the others go on
+  options.sweep.resume = false;
+  const auto sweep = [&](const char* part, const std::vector<Job>& jobs) {
+    options.sweep.folder = root + "/" + part;
+    const int code = sweep_with_progress(jobs, options.sweep, part, options.quiet);
+    return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
+  };
+  const char* part = options.look ? "look" : "final";
+  std::vector<Choice> choices;
+  if (options.look) {
+    choices = fixed_choices(plan, gain);
+  } else {
+    const auto choosing = choosing_jobs(plan);
+    if (const int code = sweep("choosing", choosing); code != 0) return code;
+    choices = choices_of(plan, gain, runs_of(root + "/choosing", choosing));
+  }
+  const auto jobs = final_jobs(plan, choices);
+  if (const int code = sweep(part, jobs); code != 0) return code;
+  std::vector<GainQuestion> questions;
+  for (const auto& choice : choices) questions.push_back(choice.question);
+  const auto& metric = tuning_metric(plan.metric);
+  auto report = build_gain_report(runs_of(root + "/" + part, jobs), questions, gain.targets, metric.at_epoch,
+                                  metric.worst, metric.higher_is_better);
+  if (options.look)
+    report.notes.push_back("a first look: one seed, fixed step sizes, few powers; not a result");
+  for (const auto& choice : choices) {
+    for (const auto& rate : choice.rates) {
+      if (!rate.at_edge || !choice.question.tuned) continue;
+      report.notes.push_back(
+          fmt::format("{} at P = {:g}, {} epochs: the chosen step size {} is the edge of the grid; the best may "
+                      "lie beyond",
+                      rate.method, rate.power.value_or(0), choice.question.epoch, rate.rate));
+    }
+  }
+  write_gain_report(report, root + "/report", options.json);
+  return 0;
+}
+
+}  // namespace laser

@@ -1,0 +1,106 @@
+"""What sets a state apart from all others: its random streams, and the run that its shards are of."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from laser.native import EXIT_CONFIGURATION, error
+from laser.processes import Processes
+from laser.shards import Folder
+
+MOST_RUNS = 20  # of a history that are remembered
+_live: weakref.WeakSet[Identity] = weakref.WeakSet()  # of this process
+
+
+class Identity:
+    """stream: "" for the first state of a job, whose numbers are those of the command; else the number among those that live
+    at once, and the first rank of its group. No two states have the same: where two groups share a rank it numbers them, and
+    where they share none their first ranks differ. runs: this run, and before it those that it went on from, each with the number of
+    the save at which it was left (-1: none that is known)."""
+
+    def __init__(self, state: Any, seed: int):
+        self.name: str = state.name
+        processes: Processes = state.processes
+        taken = max((one.number for one in _live if one.name == self.name), default=-1)
+        told = processes.gather(torch.tensor([taken + 1, secrets.randbits(48)])).view(-1, 2)
+        self.number = int(told[:, 0].max())
+        self.runs: list[tuple[str, int]] = [(f"{int(told[0, 1]):012x}", -1)]
+        first = processes.ranks[0]
+        self.stream = "" if not self.name and self.number == 0 and first == 0 else f"{self.name}/{self.number}/{first}"
+        self.seed = self.seed_of(seed, self.stream)
+        _live.add(self)
+
+    @staticmethod
+    def seed_of(seed: int, stream: str) -> int:
+        if not stream:
+            return seed
+        return int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:8], "big")
+
+    @property
+    def run(self) -> str:
+        return self.runs[-1][0]
+
+    def go_on_from(self, stream: str, runs: list, iteration: int, save: int) -> None:
+        """Another run begins, the same on all ranks, which differs from what else went on from there."""
+        text = f"{self.run}/{runs[-1][0]}/{iteration}"
+        self.stream = stream
+        before = [(str(run), int(left)) for run, left in runs]
+        before[-1] = (before[-1][0], save)
+        self.runs = [*before, (hashlib.sha256(text.encode()).hexdigest()[:12], -1)][-MOST_RUNS:]
+
+    def check_alone(self, folder: Folder) -> None:
+        """Raises Error where another state of this process saves into the folder under the same name."""
+        theirs = {run for one in _live if one is not self and one.name == self.name for run, _ in one.runs}
+        theirs -= {run for run, _ in self.runs}
+        if any(shard.run in theirs for shard in folder.own()):
+            raise error(EXIT_CONFIGURATION, f"another LaserState of this process saves into {folder.path}. HINT: a folder for "
+                        "each, or LaserState(..., name='decoder')")
+
+
+def check_same_group(ddp: DistributedDataParallel | None,
+                     group: dist.ProcessGroup | None) -> dist.ProcessGroup | None:
+    """The group of the model's ranks. Raises Error where another one is asked for."""
+    if ddp is None:
+        return group
+    if group is not None and dist.is_initialized():
+        asked, own = dist.get_process_group_ranks(group), dist.get_process_group_ranks(ddp.process_group)
+        if sorted(asked) != sorted(own):
+            raise error(EXIT_CONFIGURATION, f"process_group has ranks {asked}, and DDP averages over ranks {own}. HINT: leave "
+                        "process_group out, or give it to DistributedDataParallel")
+    return ddp.process_group
+
+
+def check_same_everywhere(processes: Processes, setup: Mapping) -> None:
+    """Raises the same Error on all ranks where they do not agree in what a state is made of."""
+    digest = hashlib.sha256(repr(sorted(setup.items())).encode()).digest()
+    told = processes.gather(torch.tensor(list(digest), dtype=torch.uint8)).view(-1, len(digest))
+    if (told == told[0]).all():
+        return
+    for rank, theirs in enumerate(processes.gather_objects(dict(setup))):
+        first = theirs if rank == 0 else first
+        for part, value in first.items():
+            if theirs[part] != value:
+                raise error(EXIT_CONFIGURATION, f"ranks 0 and {rank} have different {part}: "
+                            f"{difference(value, theirs[part])}. HINT: LaserState is made alike on all ranks")
+
+
+def difference(theirs: Any, mine: Any) -> str:
+    """Where two settings, lists of shapes or values part."""
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for name in {**theirs, **mine}:
+            if theirs.get(name) != mine.get(name):
+                return f"{name} was {theirs.get(name)}, is {mine.get(name)}"
+    if isinstance(mine, list) and isinstance(theirs, list):
+        for one, other in zip(theirs, mine):
+            if one != other:
+                return f"{one[0]} {one[1]} was where {other[0]} {other[1]} is"
+        return f"{len(theirs)} tensors were saved, the model has {len(mine)}"
+    return f"{theirs} was saved, {mine} is asked for"

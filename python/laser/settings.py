@@ -1,0 +1,147 @@
+"""Which settings of the command a round outside of the command reads: what it would not read is refused or told.
+
+The list is the core's own: a setting is read where changing it changes the algorithm.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Mapping
+
+from laser.native import EXIT_CONFIGURATION, core, error, pairs
+
+GIVEN = ("method", "workers", "seed", "power")  # read, though no part of the algorithm
+MOST_SEED = 2**64 - 1
+OF_TRAINING = "it belongs to the training loop and the optimizer, which are yours"
+HINTS = {  # by group of the option list, or by setting
+    "training": OF_TRAINING,
+    "model": "the model is yours",
+    "shards": "the data are yours: give each rank its part",
+    "machine": "torch decides where and how it computes, torch.set_num_threads and .to(device)",
+    "links": "the step is yours: add the noise of a broadcast to it",
+    "power_policy": "power may be a function of the round: power=laser.power.schedule('linear_up', rounds, 1e4).__getitem__",
+    "power_period": "power may be a function of the round",
+    "power_levels": "power may be a function of the round: power=laser.power.schedule('custom', 3, 1e4, [1, 2, 3]).__getitem__",
+    "gradient_clip": "torch.nn.utils.clip_grad_norm_ before the step",
+}
+
+
+@functools.cache
+def groups() -> dict[str, tuple[str, bool]]:
+    """Of every setting its group, and whether a round reads it."""
+    return {name: (group, read or name in GIVEN) for name, group, read in core.setting_groups()}
+
+
+def check_read(settings: Mapping, reader: str) -> None:
+    """Raises Error naming the first setting that no round reads; names that are unknown are left to the core."""
+    for name in settings:
+        group, read = groups().get(name, ("", True))
+        if not read:
+            hint = HINTS.get(name) or HINTS.get(group) or OF_TRAINING
+            raise error(EXIT_CONFIGURATION, f"{name} = {settings[name]} would have no effect: {reader} does not read it. "
+                        f"HINT: {hint}")
+
+
+def tell_without_effect(given: Mapping, settings: Mapping, reader: str, stacklevel: int, more: tuple[str, ...] = ()) -> None:
+    """Warns where one of the `given` settings has no effect beside the other `settings`."""
+    idle = [text for text in core.without_effect(pairs(settings | given)) if text.split(" = ")[0] in given]
+    idle += more
+    if idle:
+        warnings.warn(f"laser: {reader} has no use for {', '.join(idle)} with method, channel and compressor as they are",
+                      stacklevel=stacklevel + 1)
+
+
+def check_seed(seed) -> int:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() <= MOST_SEED:
+        raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1)")
+    return seed.__index__()
+
+
+def check_whole(name: str, value, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more")
+    return value.__index__()
+
+
+def check_positive(name: str, value) -> float:
+    number = real_number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a number above 0")
+    return number
+
+
+def check_power(power, round_number: int | None = None) -> float:
+    """A budget that is fixed is above 0; one of a function may be 0 in a round, which nobody hears then."""
+    number = real_number(power)
+    least_fits = number > 0 if round_number is None else number >= 0
+    if not (math.isfinite(number) and least_fits):
+        where = "" if round_number is None else f" in round {round_number}"
+        raise error(EXIT_CONFIGURATION, f"power = {power!r}{where} must be a number above 0. HINT: for exact communication "
+                    "set channel='none'")
+    return number
+
+
+def real_number(value) -> float:
+    if isinstance(value, (bool, str)):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+class SharedBudget:
+    """A budget that several states spend together: ``LaserState(ddp, power=budget)`` for each of them.
+
+    power: energy that each worker spends on one round of all of them, or a function of the round's number. Each state has
+        the part of it that its parameters are of all of theirs.
+
+    >>> budget = laser.SharedBudget(1e4)
+    >>> one, other = laser.LaserState(encoder, power=budget), laser.LaserState(decoder, power=budget)
+    """
+
+    def __init__(self, power: float | Callable[[int], float] = 1e4):
+        self.power: float | Callable[[int], float] = power if callable(power) else check_power(power)
+        self._sizes: list[int] = []
+
+    def join(self, size: int) -> int:
+        """Takes part with so many parameters; the number under which ``of`` tells the part."""
+        self._sizes.append(size)
+        return len(self._sizes) - 1
+
+    def of(self, member: int, round_number: int) -> float:
+        whole = check_power(self.power(round_number), round_number) if callable(self.power) else self.power
+        return whole * self._sizes[member] / sum(self._sizes)
+
+
+class Power:
+    """The budget of a state: a number, a function of the round, or a part of a shared one."""
+
+    def __init__(self, power: float | Callable[[int], float] | SharedBudget | None, size: int):
+        self._shared = power if isinstance(power, SharedBudget) else None
+        self._member = self._shared.join(size) if self._shared else 0
+        self._function = power if callable(power) else None
+        self._fixed = 0.0 if self._shared or self._function else check_power(1e4 if power is None else power)
+
+    def of(self, round_number: int) -> float:
+        """The budget of a round; before the first one nothing is spent."""
+        if round_number < 0:
+            return 0.0
+        if self._shared:
+            return self._shared.of(self._member, round_number)
+        return check_power(self._function(round_number), round_number) if self._function else self._fixed
+
+    def agree(self, powers: list[float]) -> float:
+        """One budget from those of all ranks. Ranks with more states have smaller parts of a shared budget, and the smallest
+        keeps to it everywhere."""
+        if self._shared is None and len(set(powers)) > 1:
+            raise error(EXIT_CONFIGURATION, f"the ranks have different powers: {powers}. HINT: a power that is a function "
+                        "must give all ranks the same")
+        return min(powers)
+
+    def text(self) -> str:
+        if self._shared:
+            return "a shared budget"
+        return "a function" if self._function else repr(float(self._fixed))

@@ -1,0 +1,157 @@
+// A round is refused before it changes anything: what it is given is checked first, and where numbers near
+// the end of their range might leave it on the way, what lasts is kept aside until the round is through.
+//
+// The message M is written over the memory e, and e can be had back from it to rounding only. So gradients
+// are looked through before the sweep, a pass that reads and does not write; the bits of e stay what they
+// were.
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "laser/aggregate/round.hpp"
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+/// Far from the end of the range of float and of double, and of squares of doubles: what is smaller can be
+/// multiplied by bases, added over workers and rounds and amplified by noise.
+double comfortable(at::ScalarType type) { return type == at::kDouble ? 1e140 : 1e25; }
+
+/// Throws Error (configuration) unless the tensor has the numbers that a round works on.
+void check_numbers(const char* what, const at::Tensor& tensor, at::ScalarType type) {
+  if (!tensor.defined()) fail(ExitCode::kConfiguration, "there are no {}", what);
+  if (!tensor.device().is_cpu() || tensor.layout() != at::kStrided) {
+    fail(ExitCode::kConfiguration,
+         "the {} lie on '{}' as {}. HINT: .cpu(), and .to_dense() where it is sparse", what,
+         tensor.device().str(), tensor.layout() == at::kStrided ? "a plain tensor" : "a sparse tensor");
+  }
+  if (tensor.scalar_type() != type) {
+    fail(ExitCode::kConfiguration, "the {} are {}, and this aggregator is made for {}. HINT: .to({})", what,
+         at::toString(tensor.scalar_type()), at::toString(type),
+         type == at::kDouble ? "torch.float64" : "torch.float32");
+  }
+}
+
+}  // namespace
+
+void Aggregator::check_arguments(std::int64_t index, double budget, const at::Tensor& gradients,
+                                 const at::Tensor& estimate, double scale) const {
+  if (broken_ >= 0) {
+    fail(ExitCode::kConfiguration,
+         "round {} ended in the middle, and the memories are neither those before it nor those after. HINT: "
+         "load_state() with a saved state, or a new aggregator",
+         broken_);
+  }
+  // The number of a round is 32 bits of the address of its random numbers, and "the round after" is used too.
+  if (index < 0 || index >= std::numeric_limits<std::uint32_t>::max()) {
+    fail(ExitCode::kConfiguration,
+         "round {} has no random numbers of its own: rounds count from 0 to 2^32 - 2", index);
+  }
+  if (channel_->noisy() && !(std::isfinite(budget) && budget >= 0)) {
+    fail(ExitCode::kConfiguration,
+         "the power of round {} is {}: this channel needs a finite number, 0 or above. HINT: for exact "
+         "communication set channel=noiseless",
+         index, budget);
+  }
+  if (!(std::isfinite(scale) && scale > 0)) {
+    fail(ExitCode::kConfiguration,
+         "the scale of the message is {} in round {}: it must be a finite number above 0", scale, index);
+  }
+  check_numbers("gradients", gradients, type_);
+  check_numbers("numbers of the estimate", estimate, type_);
+  const at::IntArrayRef sizes = gradients.sizes();
+  if (sizes.size() != 2 || sizes[0] != collective_.local_workers() || sizes[1] != layout_.size) {
+    fail(ExitCode::kConfiguration,
+         "the gradients have the shape [{}], and this aggregator is made for [{}, {}]: a row for each worker "
+         "here, a column for each parameter",
+         fmt::join(sizes, ", "), collective_.local_workers(), layout_.size);
+  }
+  if (estimate.numel() != layout_.size || !estimate.is_contiguous()) {
+    fail(ExitCode::kConfiguration,
+         "the estimate has the shape [{}]{}, and this aggregator fills {} contiguous numbers",
+         fmt::join(estimate.sizes(), ", "), estimate.is_contiguous() ? "" : " with gaps", layout_.size);
+  }
+}
+
+/// The largest magnitude in the gradients of the workers that take part, the same in every process. Throws
+/// Error (non-finite) where one of them is not finite, at every process alike.
+double Aggregator::check_gradients(const Round& round, const at::Tensor& gradients) const {
+  const auto first = static_cast<std::size_t>(collective_.first_worker());
+  std::vector<double> rows;  // [K, 2] the first tensor that is not finite, or -1; the largest magnitude
+  for (std::int64_t i = 0; i < gradients.size(0); ++i) {
+    const bool awake = round.awake[first + static_cast<std::size_t>(i)] != 0;
+    const double largest = awake ? largest_magnitude(gradients[i]) : 0.0;
+    double bad = -1;
+    for (std::size_t l = 0; l < tensors_.size() && !std::isfinite(largest) && bad < 0; ++l) {
+      const auto& layer = layout_.layers[l];
+      if (!std::isfinite(largest_magnitude(gradients[i].narrow(0, layer.offset, layer.size))))
+        bad = static_cast<double>(l);
+    }
+    rows.push_back(bad);
+    rows.push_back(largest);
+  }
+  rows = collective_.gather_rows(std::move(rows), 2);
+  std::vector<double> finite(rows.size() / 2, 1.0);
+  double largest = 0, bad = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < finite.size(); ++i) {
+    largest = std::max(largest, rows[2 * i + 1]);
+    if (rows[2 * i] >= 0) bad = std::min(bad, rows[2 * i]);
+  }
+  if (std::isinf(bad)) return largest;
+  for (std::size_t i = 0; i < finite.size(); ++i) {
+    if (rows[2 * i] == bad) finite[i] = std::nan("");
+  }
+  check_finite(finite, 1, static_cast<std::size_t>(bad), round.index, "gradient");
+  return largest;
+}
+
+void Aggregator::check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
+                              std::int64_t round, const char* what) const {
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    if (!std::isfinite(norms[j])) {
+      fail(ExitCode::kNonFinite,
+           "the {} of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
+           "raise power, or try feedback=none",
+           what, layout_.layers[tensor].name, j / columns, round);
+    }
+  }
+}
+
+/// Whether numbers of the round, with gradients of at most `largest`, may leave the range of their type.
+/// ||M|| <= ||e|| + s ||g||, and a memory is not longer than the message it comes from.
+bool Aggregator::near_the_edge(double largest, double budget) {
+  reach_ += largest * std::sqrt(static_cast<double>(layout_.size));
+  const double limit = comfortable(type_), gain = channel_->noisy() && budget > 0 ? std::sqrt(budget) : 1.0;
+  return !(reach_ < limit * std::min(1.0, gain));
+}
+
+Aggregator::Kept Aggregator::keep() const {
+  Kept kept{momentum_.defined() ? momentum_.clone() : momentum_, tensors_, reach_};
+  for (auto& tensor : kept.tensors) {
+    if (tensor.memory.defined()) tensor.memory = tensor.memory.clone();
+  }
+  return kept;
+}
+
+/// Throws Error (non-finite) where what the round leaves behind is not finite.
+void Aggregator::check_outcome(const Round& round) {
+  const auto check = [&](const at::Tensor& tensor, std::size_t l, const char* what) {
+    if (tensor.defined() && !std::isfinite(largest_magnitude(tensor.contiguous()))) {
+      fail(ExitCode::kNonFinite,
+           "the {} of tensor '{}' left the range of numbers in round {}. HINT: lower learning_rate or raise "
+           "power",
+           what, layout_.layers[l].name, round.index);
+    }
+  };
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {
+    check(slice(round.estimate, l), l, "estimate");
+    check(memory(l), l, "memory");
+    for (const auto& [name, tensor] : tensors_[l].shared) check(tensor, l, "shared factor");
+  }
+}
+
+}  // namespace laser

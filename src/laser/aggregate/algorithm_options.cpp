@@ -1,0 +1,100 @@
+// What an algorithm may say: the options with their ranges, and what goes together.
+#include <algorithm>
+
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/aggregate/presence.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/named_choice.hpp"
+#include "laser/power/allocation.hpp"
+
+namespace laser {
+
+void describe_round(OptionList& list, Algorithm& a) {
+  list.group("round");
+  list.add_choice("feedback", a.feedback, {"none", "local", "decoded", "weighted"},
+                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
+                  "message - receiver's weight x own reconstruction");
+  list.add_choice(
+      "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
+      "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
+  list.group("round", [&a] { return a.receiver == "matched" && a.receiver_exponent != 1; });
+  list.add_real("receiver_exponent", a.receiver_exponent, 0, 1, false, "",
+                "a: the matched weight is (1 + noise / signal)^-a");
+  list.group("round", [&a] { return a.worker_momentum != 0; });
+  list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
+                "beta: a worker sends u <- beta u + (1 - beta) g, not g");
+  list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
+  list.add_choice("memory", a.memory, {"float32", "bfloat16"},
+                  "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
+}
+
+void describe_channel(OptionList& list, Algorithm& a) {
+  describe_channel(list, a.channel);
+  const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
+  list.group("channel", noisy);
+  list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
+                  "exact mean + noise, or every transmitted signal formed and measured");
+  list.add_choice("allocation", a.allocation, choice_names(kAllocations),
+                  "how the budget is shared over the tensors");
+  // An option that is younger than published runs is no part of their hashes while it says what they did.
+  list.group("channel", [&a, noisy] { return a.fill_budget && noisy(); });
+  list.add_flag("fill_budget", a.fill_budget,
+                "one factor on all energies, so that the worker that sends most spends its whole budget");
+}
+
+void describe_links(OptionList& list, Algorithm& a) {
+  describe_fading(list, a.channel, a.fading);
+  list.group("links", [&a] { return make_channel(a.channel)->fades(); });
+  list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
+                  "one draw of the gains a round, or one for each tensor");
+  list.group("links", [&a] { return make_channel(a.channel)->noisy() && !a.power_shares.empty(); });
+  list.add_real_list("power_shares", a.power_shares, "relative",
+                     "budgets of the workers, repeated over them; their mean is the power");
+  list.group("links", [&a] { return a.participation != 1; });
+  list.add_real("participation", a.participation, 0, 1, true, "",
+                "share of the workers that take part in a round; the others keep their memory");
+  list.group("links", [&a] { return a.loss_rate != 0; });
+  list.add_real("loss_rate", a.loss_rate, 0, 1, false, "",
+                "probability that a worker's message of a round is lost; it keeps all of it");
+}
+
+void validate(const Algorithm& algorithm) {
+  auto checked = algorithm;
+  OptionList list;
+  describe(list, checked.compressor);
+  describe_round(list, checked);
+  describe_channel(list, checked);
+  describe_links(list, checked);
+  list.check();
+  (void)shares_of(algorithm.power_shares, std::max<std::int64_t>(1, std::ssize(algorithm.power_shares)));
+  if (algorithm.loss_rate >= 1) {
+    fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
+  }
+  const auto traits = make_compressor(algorithm.compressor)->traits();
+  if (algorithm.receiver == "matched" && !traits.linear) {
+    fail(ExitCode::kConfiguration,
+         "receiver = 'matched' needs an estimate that is linear in what is received. HINT: "
+         "transport=alternating or two_phase");
+  }
+  if (algorithm.receiver != "unbiased" && !traits.scales) {
+    fail(ExitCode::kConfiguration,
+         "receiver = '{}' scales what is received, and the estimate of compressor = '{}' does not follow its "
+         "scale. HINT: receiver=unbiased",
+         algorithm.receiver, algorithm.compressor.name);
+  }
+  if (algorithm.feedback == "weighted" && algorithm.receiver != "matched" &&
+      algorithm.receiver != "unbiased") {
+    fail(ExitCode::kConfiguration,
+         "feedback = 'weighted' keeps what the receiver's weight left out, and receiver = '{}' has no weight "
+         "that workers know. HINT: receiver=matched",
+         algorithm.receiver);
+  }
+  if (algorithm.memory == "float32") return;
+  if (algorithm.feedback != "local" || !traits.factored) {
+    fail(ExitCode::kConfiguration,
+         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
+         algorithm.memory);
+  }
+}
+
+}  // namespace laser
