@@ -88,8 +88,8 @@ if [ ${#missing[@]} -gt 0 ] || [ -z "$torch" ]; then
   fi
   say "a few minutes for that, and ten to twenty for building; build/apt.log and build/pip.log tell more"
 fi
-free=$(df -Pm . | awk 'NR == 2 {print $4}')
-[ "$free" -ge "$needed" ] || stop "$free MB are free in $PWD; $needed MB are needed. HINT: make room, or clone to another disk"
+free=$(df -Pm . 2>/dev/null | awk 'NR == 2 {print $4}')
+[ "${free:-$needed}" -ge "$needed" ] || stop "$free MB are free in $PWD; $needed MB are needed. HINT: make room, or clone to another disk"
 
 if [ ${#missing[@]} -gt 0 ]; then
   root=()
