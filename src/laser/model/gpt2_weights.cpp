@@ -40,7 +40,7 @@ NamedWeights plain_names(const NamedWeights& weights) {
   return plain;
 }
 
-const at::Tensor& tensor_of(const NamedWeights& weights, const std::string& name, std::int64_t dimensions) {
+at::Tensor tensor_of(const NamedWeights& weights, const std::string& name, std::int64_t dimensions) {
   const auto found = weights.find(name);
   if (found == weights.end()) fail(ExitCode::kData, "the weights lack the tensor '{}'. {}", name, kHint);
   if (found->second.dim() != dimensions) {
@@ -55,7 +55,7 @@ const at::Tensor& tensor_of(const NamedWeights& weights, const std::string& name
 Gpt2Size gpt2_size_of(const NamedWeights& weights) {
   const auto plain = plain_names(weights);
   Gpt2Size size;
-  const auto& embedding = tensor_of(plain, "wte.weight", 2);
+  const auto embedding = tensor_of(plain, "wte.weight", 2);
   size.vocabulary = embedding.size(0);
   size.width = embedding.size(1);
   size.context = tensor_of(plain, "wpe.weight", 2).size(0);
@@ -80,7 +80,7 @@ void import_gpt2(const NamedWeights& weights, const Gpt2Size& size, const at::Te
   }
   // All of them are checked before the first is written.
   for (const auto& layer : layout.layers) {
-    const auto& tensor = tensor_of(plain, layer.name, static_cast<std::int64_t>(layer.shape.size()));
+    const auto tensor = tensor_of(plain, layer.name, static_cast<std::int64_t>(layer.shape.size()));
     const auto wanted = stored_shape(layer);
     if (tensor.sizes() != at::IntArrayRef(wanted)) {
       fail(ExitCode::kData, "the tensor '{}' is [{}]: this model needs [{}]", layer.name,
