@@ -47,8 +47,8 @@ def commands():
         stop("run 'make build' first")
     torch = re.search(r"^TORCH_DIR=(.*)$", settings.read_text(), re.MULTILINE)[1]
     run(["cmake", "-S", ".", "-B", str(BUILD), "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++", f"-DTORCH_DIR={torch}",
-         "-DLASER_PYTHON=OFF", "-DLASER_BUILD_TESTS=OFF", "-DLASER_ANY_COMPILER=ON"])
-    run(["ninja", "-C", str(BUILD), *(f"CMakeFiles/{target}.dir/cmake_pch.hxx.pch" for target in ("laser_pch", "laser_command"))])
+         "-DLASER_PYTHON=OFF", "-DLASER_BUILD_TESTS=OFF", "-DLASER_ANY_COMPILER=ON", "-DLASER_UNITY=OFF"])
+    run(["ninja", "-C", str(BUILD), *(f"CMakeFiles/{target}.dir/cmake_pch.hxx.pch" for target in ("laser_pch", "laser_pch_quick", "laser_command"))])
     found = {}
     for entry in json.loads((BUILD / "compile_commands.json").read_text()):
         words = shlex.split(entry["command"])

@@ -241,31 +241,6 @@ TEST(Freshness, MemoriesAreRoundedByDrawsOfTheirOwn) {
   }
 }
 
-/// What is seen of the links of a round: with almost no noise, worker i has a single 1 at place i of every
-/// tensor, whose place in the estimate is the weight of the worker; and what every worker sent.
-struct Seen {
-  at::Tensor weights;  // [tensors, k]
-  std::vector<double> energy;
-};
-Seen seen(Aggregator& aggregator, std::int64_t round, std::int64_t workers) {
-  auto gradients = at::zeros({workers, aggregator.layout().size}, at::kDouble);
-  for (const auto& layer : aggregator.layout().layers) {
-    for (std::int64_t i = 0; i < workers; ++i) gradients[i][layer.offset + i] = 1.0;
-  }
-  auto estimate = at::zeros({aggregator.layout().size}, at::kDouble);
-  const auto report = aggregator.round(round, 1e16, gradients, estimate);
-  std::vector<at::Tensor> rows;
-  for (const auto& layer : aggregator.layout().layers)
-    rows.push_back(estimate.narrow(0, layer.offset, workers));
-  return {at::stack(rows), report.energy};
-}
-
-Layout vectors(int count, std::int64_t size) {
-  Layout layout;
-  for (int l = 0; l < count; ++l) layout.add("v" + std::to_string(l), {size});
-  return layout;
-}
-
 class FreshLinks : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Registry, FreshLinks, testing::ValuesIn([] {
                            std::vector<std::string> names;

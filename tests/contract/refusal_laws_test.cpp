@@ -154,6 +154,9 @@ TEST_P(RefusalLaws, WhatIsRefusedChangesNothing) {
   std::vector<at::Tensor> expected;
   for (std::int64_t t = 0; t < 4; ++t) expected.push_back(go(straight, arguments(t)));
   for (const auto& mistake : mistakes()) {
+    // Arguments are looked at before any part is asked: some of the parts tell for all of them.
+    const bool argument = mistake.code == ExitCode::kConfiguration;
+    if (argument && GetParam().feedback != "local" && GetParam().variant.name != "identity") continue;
     Aggregator aggregator(small_layout(), algorithm(GetParam()), 1, solo, GetParam().type);
     for (std::int64_t t = 0; t < 4; ++t) {
       if (t == 0 || t == 3) {  // before there is any memory, and with one

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "laser/core/error.hpp"
 #include "laser/train/sweep.hpp"
@@ -53,6 +54,34 @@ TEST(Experiment, AMethodOfOurOwnBringsItsServerAndSettingsOverrideIt) {
             experiment_hash(resolve({{"method", "laser_matched"}})));
   EXPECT_NE(experiment_hash(resolve({{"method", "laser_matched"}, {"receiver_exponent", "0.5"}})),
             experiment_hash(resolve({{"method", "laser_matched"}})));
+}
+
+// Every published run is called by the first eight digits of its configuration's hash.
+TEST(Experiment, PublishedRunsKeepTheirNames) {
+  int runs = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(std::filesystem::path(LASER_SOURCE_DIR) / "results")) {
+    if (entry.path().filename() != "config.toml") continue;
+    const auto name = entry.path().parent_path().filename().string();
+    EXPECT_EQ(experiment_hash(resolve(read_settings(entry.path().string()))).substr(0, 8),
+              name.substr(name.size() - 8))
+        << entry.path();
+    ++runs;
+  }
+  EXPECT_GE(runs, 57);
+}
+
+TEST(Experiment, OptionsYoungerThanPublishedRunsAreNoPartOfTheirHashes) {
+  const std::map<std::string, std::pair<std::string, std::string>> values{
+      {"fill_budget", {"false", "true"}}, {"rank_allocation", {"sqrt_kappa", "opt"}}};
+  const Settings base{{"transport", "one_shot"}};
+  for (const auto& [name, value] : values) {
+    auto old = base, other = base;
+    old.emplace_back(name, value.first);
+    other.emplace_back(name, value.second);
+    EXPECT_EQ(experiment_hash(resolve(old)), experiment_hash(resolve(base))) << name;
+    EXPECT_NE(experiment_hash(resolve(other)), experiment_hash(resolve(base))) << name;
+  }
 }
 
 TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
