@@ -86,7 +86,7 @@ def draw_pareto(plt, summary: dict):
     methods = [c["method"] for c in summary["curves"]]
     figure, panels = plt.subplots(1, len(targets), figsize=(3.9 * len(targets) + 0.6, 4.6), sharey=True,
                                   squeeze=False, layout="constrained")
-    seen = {}
+    seen: dict = {}
     for axes, target in zip(panels.flat, targets):
         for need in (n for n in needs if n["target"] == target):
             curve = curves[need["label"]]
