@@ -72,8 +72,8 @@ int run_referee(const TuningPlan& plan, RefereeOptions options) {
   if (const int code = sweep("fixed", fixed); code != 0) return code;
   if (const int code = sweep("tuned", tuned); code != 0) return code;
   const auto& metric = tuning_metric(plan.metric);
-  TunedQuantity quantity{.worst = metric.worst, .higher_is_better = metric.higher_is_better,
-                         .at_epoch = metric.at_epoch};
+  TunedQuantity quantity{
+      .worst = metric.worst, .higher_is_better = metric.higher_is_better, .at_epoch = metric.at_epoch};
   if (plan.metric == "ema") quantity.title = "Test accuracy of the averaged weights";
   if (plan.metric == "perplexity") {
     quantity.title = "Perplexity";

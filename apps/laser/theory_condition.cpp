@@ -1,6 +1,7 @@
 // laser theory condition: the powers at which a rank suits, and at which Theorem 1 speaks at all.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 

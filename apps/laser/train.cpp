@@ -85,7 +85,8 @@ std::string lag_note(const Experiment& experiment, const Task& task) {
   const auto rounds = static_cast<double>(task.rounds_per_epoch() * experiment.epochs);
   if (!lag || rounds >= kSettled * *lag) return "";
   return fmt::format(
-      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in its "
+      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in "
+      "its "
       "transient. A higher rank, transport=two_phase or more rounds shorten it.\n\n",
       *lag, rounds, rounds / *lag);
 }

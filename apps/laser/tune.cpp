@@ -97,9 +97,10 @@ void add_tune(CLI::App& app, CommandLine& line) {
   std::vector<std::string> metrics;
   for (const auto& metric : tuning_metrics()) metrics.emplace_back(metric.name);
   command
-      ->add_option("--metric", arguments->plan.metric,
-                   "what step sizes are chosen by: accuracy of the last weights, ema (of the averaged ones) or "
-                   "perplexity (default: accuracy, or perplexity of a language model)")
+      ->add_option(
+          "--metric", arguments->plan.metric,
+          "what step sizes are chosen by: accuracy of the last weights, ema (of the averaged ones) or "
+          "perplexity (default: accuracy, or perplexity of a language model)")
       ->check(CLI::IsMember(metrics));
   command
       ->add_option("--targets", referee.targets,

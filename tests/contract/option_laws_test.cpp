@@ -40,7 +40,8 @@ std::vector<Wrong> wrong_values() {
     for (const auto value : values)
       list.push_back({option, std::to_string(value), [field, value](Algorithm& a) { field(a) = value; }});
   };
-#define LASER_FIELD(name) [](Algorithm& a) -> auto& { return a.name; }
+#define LASER_FIELD(name) \
+  [](Algorithm & a) -> auto& { return a.name; }
   names("compressor", LASER_FIELD(compressor.name), {"lowrank", "laser", "LOW_RANK"});
   integers("rank", LASER_FIELD(compressor.rank), {0, -1, 65});
   names("transport", LASER_FIELD(compressor.transport), {"two-phase", "oneshot", "Alternating"});

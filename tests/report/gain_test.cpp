@@ -31,8 +31,8 @@ Run made(const std::string& method, double power, double rate, int seed, double 
     EpochRecord record{.epoch = epoch, .round = 100 * epoch};
     // At epoch 1 both need the same; the step size 0.02 costs 5 points.
     const double needed = epoch == 1 ? 1 : factor;
-    record.ema_accuracy =
-        70 + 10 * std::log10(power / (method == "zsgd" ? needed : 1)) - (rate == 0.02 ? 5 : 0) + 0.1 * (seed - 2);
+    record.ema_accuracy = 70 + 10 * std::log10(power / (method == "zsgd" ? needed : 1)) -
+                          (rate == 0.02 ? 5 : 0) + 0.1 * (seed - 2);
     run.epochs.push_back(record);
   }
   return run;
@@ -83,7 +83,8 @@ TEST(Gain, IsTheRatioOfThePowersAtEqualTargetAndRound) {
   const auto json = nlohmann::json::parse(to_json(report));
   EXPECT_EQ(json["ceiling"], 100);
   EXPECT_EQ(json["rows"].size(), 3u);
-  for (const char* key : {"target", "round", "laser_power", "zsgd_power", "gain", "low", "high", "tuned", "paper"})
+  for (const char* key :
+       {"target", "round", "laser_power", "zsgd_power", "gain", "low", "high", "tuned", "paper"})
     EXPECT_TRUE(json["rows"][1].contains(key)) << key;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <tuple>
 
 #include "../power/expect_error.hpp"
 #include "laser/theory/influence.hpp"

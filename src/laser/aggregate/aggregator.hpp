@@ -31,7 +31,7 @@ struct RoundReport {
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
   std::optional<double> noise_energy;  // ||estimate - noiseless estimate||^2
   // Over the compressed tensors and all workers; g has the scale s of M = e + s g.
-  std::optional<double> sent_ratio;      // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
+  std::optional<double> sent_ratio;  // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
   std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memory
 };
 

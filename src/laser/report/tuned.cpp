@@ -34,8 +34,9 @@ std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, const T
     if (s.status == "unfinished" || s.status == "interrupted") continue;
     auto& [values, rate] = methods[s.method][s.power.value_or(0.0)];
     const bool diverged = s.status == "failed";
-    if (diverged) notes.push_back(fmt::format("{} diverged and counts as {:g} {}: {}", run.folder, quantity.worst,
-                                           quantity.unit, s.reason));
+    if (diverged)
+      notes.push_back(fmt::format("{} diverged and counts as {:g} {}: {}", run.folder, quantity.worst,
+                                  quantity.unit, s.reason));
     values.push_back(value_of(run, quantity));
     const auto found = s.configuration.find("learning_rate");
     if (found != s.configuration.end()) rate = std::strtod(found->second.c_str(), nullptr);
@@ -158,17 +159,18 @@ std::vector<Table> tuned_tables(const TunedReport& report) {
               "Between the measured powers, straight over their logarithm; in brackets 95 % intervals.",
               {"method"},
               {}};
-  Table gain{fmt::format("Power of {} over that of the method", label(report.curves[report.reference])),
-             fmt::format("How many times less power a method needs for {}; in brackets 95 % intervals.", goal),
-             {"method"},
-             {}};
+  Table gain{
+      fmt::format("Power of {} over that of the method", label(report.curves[report.reference])),
+      fmt::format("How many times less power a method needs for {}; in brackets 95 % intervals.", goal),
+      {"method"},
+      {}};
   for (std::size_t c = 0; c < report.curves.size(); ++c) {
     TableLine needs{label(report.curves[c]), {}}, gains{label(report.curves[c]), {}};
     for (const auto& need : report.needs) {
       if (need.curve != c) continue;
       if (power.lines.empty()) {  // the first method names the columns
-        power.header.push_back(
-            fmt::format("{:g}{}", need.target, report.quantity.unit.empty() ? "" : " " + report.quantity.unit));
+        power.header.push_back(fmt::format("{:g}{}", need.target,
+                                           report.quantity.unit.empty() ? "" : " " + report.quantity.unit));
         gain.header.push_back(power.header.back());
       }
       needs.cells.push_back({power_text(need.needed) + interval_text(need.interval)});

@@ -121,8 +121,8 @@ class CifarTask final : public Task {
     batches_.reset();
     const auto producer = std::make_shared<TrainingBatches>(
         data_->cifar.train, sharding_,
-        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed,
-        format_, options_.augment);
+        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed, format_,
+        options_.augment);
     batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
                      [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });
   }

@@ -181,10 +181,11 @@ void validate(const Experiment& e) {
       fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
   }
   if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
-    fail(ExitCode::kConfiguration, "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16",
-         e.image_size);
+    fail(ExitCode::kConfiguration,
+         "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16", e.image_size);
   }
-  if (e.hidden.empty()) fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
+  if (e.hidden.empty())
+    fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
   for (const double units : e.hidden) {
     if (units != std::floor(units) || units < 1 || units > 65536)
       fail(ExitCode::kConfiguration, "hidden: {} is not a whole number of units from 1 to 65536", units);
