@@ -77,11 +77,11 @@ for step in "${steps[@]}"; do
   before_bytes=$(received) before_disk=$(used)
   TIMEFORMAT='%R %U %S'
   code=0
-  { times=$( { time inside sh -c "cd /root/laser && $step" >"$work/${step// /-}-$release.log" 2>&1; } 2>&1 ); } || code=$?
+  { times=$( { time inside sh -c "cd /root/laser && $step" >"$work/${step//[ \/]/-}-$release.log" 2>&1; } 2>&1 ); } || code=$?
   read -r wall user system <<<"$times"
   awk -v step="$step" -v code=$code -v w="$wall" -v u="$user" -v s="$system" -v d=$(($(used) - before_disk)) -v n=$(($(received) - before_bytes)) \
     'BEGIN {printf "%s: exit %d, %.1f min wall, %.1f min processor, %d MB more disk, %d MB received by the machine\n", step, code, w / 60, (u + s) / 60, d, n}'
-  tail -n 3 "$work/${step// /-}-$release.log" | sed 's/^/  /'
+  tail -n 3 "$work/${step//[ \/]/-}-$release.log" | sed 's/^/  /'
   [ $code -eq 0 ] || { status=1; break; }
 done
 exit $status

@@ -136,7 +136,7 @@ void add_reach(ValueTable& table, const Layout& layout, theory::VolumeScheme sch
     table.summary.emplace_back("rounds_over_lag", lags);
     note += fmt::format("; T = {} rounds are {:.3g} lags", a.rounds, lags);
   }
-  table.notes.push_back(note + ". The paper's runs have 16 to 65; in a few lags only the start is seen.");
+  table.notes.push_back(note + ". The paper's runs have 16 to 53; in a few lags only the start is seen.");
 }
 
 ValueTable plan_table(const PlanArguments& a) {

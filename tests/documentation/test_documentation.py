@@ -41,7 +41,7 @@ COVERED = [
     (r"(cmake --build BUILD|BUILD/noisy_mean)$", "install"),
     (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
     (r"build/python/bin/python bench/(ddp_buckets|ddp_hook)\.py$", None),  # minutes; read only
-    (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh)\b", None),  # half an hour and more; read only
+    (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh|fresh_machine\.sh)\b", None),  # half an hour and more; read only
     (r"(apt-get install|man) ", None),
 ]
 PLACEHOLDERS = {"DIR": "runs/dir", "RUN": "runs/run", "NAME": "mnist", "METHOD...": "laser zsgd", "TASK": "mnist",

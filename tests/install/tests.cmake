@@ -5,3 +5,7 @@ if(TARGET laser_command)
   set_tests_properties(install PROPERTIES LABELS python TIMEOUT 900
     ENVIRONMENT "LASER_BUILD=${CMAKE_BINARY_DIR};LASER_CMAKE=${CMAKE_COMMAND}")
 endif()
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME surroundings COMMAND ${Python3_EXECUTABLE} -m unittest -v test_surroundings WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
+set_tests_properties(surroundings PROPERTIES LABELS python TIMEOUT 900
+  ENVIRONMENT "LASER_CMAKE=${CMAKE_COMMAND};LASER_TORCH_DIR=${TORCH_DIR}")
