@@ -159,6 +159,7 @@ class Aggregator {
   bool fill_budget_;
   double participation_;
   double loss_rate_;
+  bool exact_exchange_;
   std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
   at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;
