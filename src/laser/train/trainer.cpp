@@ -52,7 +52,7 @@ class Saver {
       return found == checkpoint.texts.end() ? std::string() : found->second;
     };
     if (text("format") != kFormat) fail(ExitCode::kData, "{}: not a checkpoint of this version", path());
-    if (text("course") != course_) {
+    if (text("experiment") != course_) {
       fail(ExitCode::kData,
            "{}: belongs to another experiment. HINT: config.toml was changed; start anew in "
            "another folder",
@@ -80,7 +80,7 @@ class Saver {
     const auto bytes = writer.synchronise();
     write_checkpoint(path(), {state,
                               {{"format", kFormat},
-                               {"course", course_},
+                               {"experiment", course_},
                                {"metrics_bytes", std::to_string(bytes)},
                                {"seconds", fmt::format("{}", seconds)}}});
     last_ = Clock::now();
@@ -110,7 +110,7 @@ class Saver {
 
   std::string folder_;
   std::string hash_;
-  std::string course_;
+  std::string course_;  // what a checkpoint belongs to: a run of any number of epochs
   RunFiles files_;
   double best_ = -1;
   Clock::time_point last_ = Clock::now();

@@ -30,12 +30,12 @@ struct RunControl {
 struct RunFiles {
   /// Rounds from one checkpoint.safetensors to the next; 0: a minute instead.
   std::int64_t checkpoint_rounds = 0;
-  /// Whether the checkpoint of a run that has completed stays, so that it can be trained longer.
-  bool keep_state = true;
   /// Whether to keep weights.safetensors (at the end) and best.safetensors (at the best averaged accuracy).
   bool weights = true;
   /// Whether to go on from the checkpoint in the folder, from the start where there is none.
   bool resume = false;
+  /// Whether the checkpoint of a run that has completed stays, so that it can be trained longer.
+  bool keep_state = true;
   /// With `resume`: the experiment has another number of epochs than config.toml, which is written anew.
   bool other_epochs = false;
 };

@@ -208,7 +208,7 @@ std::unique_ptr<MpiJob> connect_to_mpi() {
 std::unique_ptr<MpiJob> connect_to_mpi() {
   fail(ExitCode::kUsage,
        "{} started {} processes, but laser was built without MPI. HINT: install libopenmpi-dev and "
-       "openmpi-bin, then 'make clean build'",
+       "openmpi-bin, then 'make build'",
        find_launcher().name, find_launcher().processes);
 }
 
