@@ -1,5 +1,6 @@
 // laser tune METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]
 #include <iostream>
+#include <optional>
 
 #include "commands.hpp"
 #include "laser/aggregate/algorithm.hpp"
@@ -28,7 +29,7 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   for (const auto& item : arguments.items) {
     if (item.starts_with("power=")) {
       plan.powers = parse_axis(item).values;
-    } else if (item.find('=') == std::string::npos && !item.ends_with(".toml")) {
+    } else if (!is_assignment(item) && !item.ends_with(".toml")) {
       words.push_back(item);
     } else {
       settings.push_back(item);
@@ -62,7 +63,8 @@ void run_tune(TuneArguments& arguments, CommandLine& line) {
                                     : std::vector<double>{80, 85, 87, 88, 89, 90, 91};
   }
   auto& sweep = arguments.referee.sweep;
-  if (sweep.folder.empty()) sweep.folder = fresh_folder("tune");
+  std::optional<FreshFolder> fresh;
+  if (sweep.folder.empty()) sweep.folder = fresh.emplace("tune").path();
   sweep.command = line.text;
   line.exit_code = run_referee(plan, arguments.referee);
 }

@@ -148,9 +148,9 @@ class BadInput(InFolder):
             self.assertFalse(out.exists())
 
         images.write_bytes(whole[:1000000])
-        attempt("train-images-idx3-ubyte.gz is not the MNIST file it should be: its SHA-256 differs")
+        attempt("train-images-idx3-ubyte.gz is not right: .*ends too early")
         images.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
-        attempt("SHA-256 differs")
+        attempt("train-images-idx3-ubyte.gz is not right: ")
         images.unlink()
         attempt("train-images-idx3-ubyte.gz is missing")
         self.expect(4, "missing", "train", *QUICK, "data_dir=/nowhere", "--quiet", "--out", out)
@@ -338,7 +338,7 @@ class Data(InFolder):
         content = bytearray(labels.read_bytes())
         content[1000] ^= 1
         labels.write_bytes(content)
-        self.expect(4, "t10k-labels-idx1-ubyte.gz: its SHA-256 is not the published one. HINT: 'laser data fetch mnist'",
+        self.expect(4, "t10k-labels-idx1-ubyte.gz.* is (not the published one|damaged: .*)\. HINT: 'laser data fetch mnist'",
                     "data", "verify", env=self.environment)
         done = laser("data", "fetch", "mnist", "--mirror", self.mirror, env=self.environment)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -202,7 +202,7 @@ TEST(Cifar, TheRealImagesHaveTheirKnownStatistics) {
   for (const auto& expected : {Expected{"cifar10", {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}},
                                Expected{"cifar100", {0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}}}) {
     const auto& set = find_data_set(expected.set);
-    if (!fs::exists(folder_of(set, data_folder("")) / set.files().front().name)) continue;
+    if (!fs::exists(folder_of(set, "") / set.files().front().name)) continue;
     any = true;
     const auto train = load_cifar(expected.set, "").train;
     ASSERT_EQ(train.size(), 50000);

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,6 +77,9 @@ class Task {
   [[nodiscard]] virtual double working_bytes() const { return 0; }
   /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
   [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
+  /// What is really used, for the records: the device, the data's folder and hashes, the examples of a worker
+  /// in a round.
+  [[nodiscard]] virtual std::map<std::string, std::string> facts() const { return {}; }
   /// What lasts beside the parameters, each tensor with a row for every local worker.
   [[nodiscard]] virtual NamedTensors state() const { return {}; }
   /// Restores what `state` returned. Throws Error (data) if it does not fit.

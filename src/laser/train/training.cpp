@@ -300,6 +300,8 @@ NamedTensors Training::state() {
   visit_numbers([&](const std::string& name, double& number) {
     state["progress/" + name] = at::scalar_tensor(number, at::kDouble);
   });
+  if (summary_.split_perplexity)
+    state["progress/split_perplexity"] = at::scalar_tensor(*summary_.split_perplexity, at::kDouble);
   state["progress/epoch/energy"] = at::tensor(at::ArrayRef<double>(sums_.energy), at::kDouble);
   return state;
 }
@@ -321,6 +323,10 @@ void Training::load_state(const NamedTensors& state) {
   }
   summary_.rounds = round_;
   if (!task_.averages() && summary_.epochs > 0) summary_.perplexity = std::exp(summary_.final_loss);
+  // Of the end only: a finished run that goes on has it to come.
+  summary_.split_perplexity.reset();
+  if (finished() && state.contains("progress/split_perplexity"))
+    summary_.split_perplexity = find("progress/split_perplexity", {}, at::kDouble).item<double>();
   const auto workers = static_cast<std::int64_t>(sums_.energy.size());
   const auto energy = find("progress/epoch/energy", {workers}, at::kDouble);
   sums_.energy.assign(energy.data_ptr<double>(), energy.data_ptr<double>() + workers);
