@@ -65,7 +65,10 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
     plan.seeds = 1;
   }
   GainStudyOptions options{arguments.options, arguments.look, arguments.json, arguments.quiet};
-  if (options.sweep.folder.empty()) options.sweep.folder = fresh_folder(arguments.study + "-" + scale.name);
+  std::optional<FreshFolder> fresh;
+  if (options.sweep.folder.empty()) {
+    options.sweep.folder = fresh.emplace(arguments.study + "-" + scale.name).path();
+  }
   options.sweep.resume |= options.sweep.extend;
   options.sweep.command = line.text;
   line.exit_code = run_gain_study(plan, *scale.gain, options);

@@ -254,8 +254,8 @@ TEST_F(DataSets, SumsAreReadWhoeverWroteThem) {
     write_file(folder_ / kSumsName, sums);
     EXPECT_EQ(findings(plain_), (std::vector{Finding::kVouched, Finding::kVouched})) << sums;
   }
-  for (const auto& sums :
-       {one.substr(1) + "  one\n", one + "\n", one + "x  one\n", "SHA256 (one) = 12\n", one + "one\n"}) {
+  for (const auto& sums : {one.substr(1) + "  one\n", one + "\n", one + "x  one\n",
+                           std::string("SHA256 (one) = 12\n"), one + "one\n"}) {
     write_file(folder_ / kSumsName, sums);
     EXPECT_EQ(error_of([&] { (void)findings(plain_); }).code(), ExitCode::kData) << sums;
   }

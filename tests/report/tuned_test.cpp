@@ -49,7 +49,7 @@ TunedReport example() {
 TEST(Tuned, OfAPerplexityLessIsMore) {
   auto runs = together(runs_of("zsgd", 20, 0.01), runs_of("laser", 4, 0.01));
   for (auto& run : runs) {
-    run.epochs.push_back({.epoch = 1, .perplexity = 160 - run.summary.final_accuracy});
+    run.epochs.emplace_back().perplexity = 160 - run.summary.final_accuracy;
     run.summary.final_accuracy = std::nan("");
   }
   const TunedQuantity quantity{"Perplexity", "", 1e6, false,
