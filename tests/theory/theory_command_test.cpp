@@ -229,7 +229,8 @@ TEST(TheoryCommand, APlanCountsTheParametersOfAFileAndNamesWhatIsNone) {
     const auto result = run("plan --power 100 --rank 1 --json --model " + path + options, "");
     EXPECT_EQ(result.code, 0) << result.output;
     std::set<std::string> found;
-    for (const auto& row : nlohmann::json::parse(result.output)["rows"]) found.insert(row["tensor"]);
+    const auto table = nlohmann::json::parse(result.output);
+    for (const auto& row : table["rows"]) found.insert(row["tensor"]);
     found.erase("total");
     return found;
   };
