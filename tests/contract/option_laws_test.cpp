@@ -61,6 +61,7 @@ std::vector<Wrong> wrong_values() {
   names("allocation", LASER_FIELD(allocation), {"norms", "comp-norm"});
   reals("least_gain", LASER_FIELD(fading.least_gain), {-0.1, 10.5});
   integers("antennas", LASER_FIELD(fading.antennas), {0, -4, 4097});
+  names("exchange", LASER_FIELD(exchange), {"slow", "Exact"});
   names("fading_draw", LASER_FIELD(fading_draw), {"tenor", "layer"});
   reals("participation", LASER_FIELD(participation), {-1, 0, 1.01});
   reals("loss_rate", LASER_FIELD(loss_rate), {2, -0.1});

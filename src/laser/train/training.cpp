@@ -146,19 +146,20 @@ bool Training::diagnosed() const {
 void Training::check_growth(const EpochRecord& record) {
   constexpr double kGrowth = 1000;
   const double noise = record.noise_energy.value_or(0), waiting = record.waiting_rounds.value_or(0);
-  if (record.epoch == 1) {
-    first_noise_ = noise;
-    first_waiting_ = waiting;
-    first_loss_ = record.test_loss;
+  // What is usual is known once the memory had time to fill.
+  if (record.epoch == 1 || static_cast<double>(record.round) <= summary_.memory_lag.value_or(0)) {
+    first_noise_ = std::max(first_noise_, noise);
+    first_waiting_ = std::max(first_waiting_, waiting);
+    first_loss_ = std::max(first_loss_, record.test_loss);
   }
   if (record.test_loss <= first_loss_) return;
   const auto check = [&](const char* what, double now, double first) {
     if (first <= 0 || now <= kGrowth * first) return;
-    fail(
-        ExitCode::kNonFinite,
-        "training diverged: after epoch {} {} is {:.0f} times that of the first epoch, and the test loss has "
-        "risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
-        record.epoch, what, now / first, first_loss_, record.test_loss);
+    fail(ExitCode::kNonFinite,
+         "training diverged: after epoch {} {} is {:.0f} times that of the first epochs, and the test loss "
+         "has "
+         "risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
+         record.epoch, what, now / first, first_loss_, record.test_loss);
   };
   check("the noise in the estimate", noise, first_noise_);
   check("the error memory", waiting, first_waiting_);

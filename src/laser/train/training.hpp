@@ -85,7 +85,7 @@ class Training {
   /// Whether the present round is looked at more closely: up to 8 pairs of neighbours an epoch, so that a
   /// transport which alternates is seen from both sides.
   [[nodiscard]] bool diagnosed() const;
-  /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epoch and the
+  /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epochs and the
   /// loss has grown with it: such a run diverges, and its best epoch would hide that.
   void check_growth(const EpochRecord& record);
   void add(const RoundReport& report);
@@ -114,7 +114,7 @@ class Training {
   Sums sums_;                       // of the epoch under way
   RunSummary summary_;
   double symbols_ = 0;                                           // of all whole epochs
-  double first_noise_ = 0, first_waiting_ = 0, first_loss_ = 0;  // of the first epoch's record
+  double first_noise_ = 0, first_waiting_ = 0, first_loss_ = 0;  // most of the first epochs
 };
 
 }  // namespace laser
