@@ -14,7 +14,7 @@ test:            ## set up, build, and run the tests
 test-slow:       ## set up, build, and run the slow tests (an hour)
 	@LABEL=slow scripts/test.sh
 
-check:           ## formatting, include rule (quick)
+check:           ## formatting, include rule, types (quick)
 	@scripts/check.sh
 
 build:           ## set up and build the command; ./laser starts it

@@ -12,5 +12,13 @@ else
   echo "check: clang-format is not installed; formatting was not checked"
 fi
 scripts/check_cuda.sh || failed=1
+# shellcheck disable=SC1091
+python=$([ -f build/setup.env ] && . build/setup.env && echo "$LASER_PYTHON" || echo python3)
+if "$python" -c 'import mypy, torch' 2>/dev/null; then
+  "$python" -m mypy >build/mypy.log 2>&1 ||
+    { tail -n 20 build/mypy.log; echo "check: the types of the Python package do not fit"; failed=1; }
+else
+  echo "check: mypy is not installed; the types of the Python package were not checked"
+fi
 [ $failed -eq 0 ] && echo "check: ok"
 exit $failed

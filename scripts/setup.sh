@@ -145,10 +145,11 @@ fi
 wanted=()
 has "$python" numpy || wanted+=(numpy)
 has "$python" matplotlib || wanted+=(matplotlib)
+has "$python" mypy || wanted+=(mypy)
 has "$python" scikit_build_core || wanted+=(scikit-build-core)
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || has "$python" tomli || wanted+=(tomli)
 if [ ${#wanted[@]} -gt 0 ]; then
-  say "installing ${wanted[*]} into .venv (for figures and the Python package)"
+  say "installing ${wanted[*]} into .venv (for figures, the Python package and its checks)"
   pip install -q "${wanted[@]}" ||
     say "${wanted[*]} could not be installed (build/pip.log); figures or the Python package will be missing"
 fi

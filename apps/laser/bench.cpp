@@ -4,16 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <thread>
+#include <optional>
 
 #include "commands.hpp"
 #include "laser/bench/cases.hpp"
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/report/figures.hpp"
@@ -92,7 +92,7 @@ void write_files(const bench::Result& result, const std::string& out, const std:
 
 void run_bench(BenchArguments arguments) {
   // Not use_threads(): MKL's strict mode, which training has, would slow down the peers.
-  const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const auto cores = default_threads();
   at::set_num_threads(static_cast<int>(arguments.threads > 0 ? arguments.threads : cores));
   auto& options = arguments.options;
   options.threads = at::get_num_threads();
@@ -100,8 +100,11 @@ void run_bench(BenchArguments arguments) {
   options.python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
   options.hook_script = (resource_root() / "python" / "laser" / "powersgd_peer.py").string();
   const bool keeps = !arguments.out.empty() || !options.quick;
-  const auto out = arguments.out.empty() ? fresh_folder("bench") : arguments.out;
+  std::optional<FreshFolder> fresh;
+  if (keeps && arguments.out.empty()) fresh.emplace("bench");
+  const auto out = fresh ? fresh->path() : arguments.out;
   if (keeps) create_folders(out);
+  catch_stop_signals();
   ProgressLine progress("bench", arguments.quiet);
   bench::Watch watch;
   watch.progress = [&](double done, double total, const std::string& note) {
@@ -112,8 +115,8 @@ void run_bench(BenchArguments arguments) {
   try {
     result = bench::run_cases(options, watch);
   } catch (const Error& error) {
-    if (error.code() == ExitCode::kInterrupted && stop_signal() == SIGTERM)
-      throw Error(ExitCode::kTerminated, error.what());
+    if (error.code() == ExitCode::kInterrupted && stop_signal() != 0)
+      throw Error(static_cast<ExitCode>(128 + stop_signal()), error.what());
     throw;
   }
   progress.clear();

@@ -42,7 +42,7 @@ Presence presence_of(const DataSet& set, const fs::path& folder) {
   Presence presence;
   for (const auto& file : set.files()) {
     std::error_code error;
-    const auto bytes = fs::file_size(folder / file.name, error);
+    const auto bytes = fs::file_size(path_of(file, folder), error);
     ++presence.of;
     if (error) continue;
     ++presence.files;
@@ -62,7 +62,7 @@ void list(const DataArguments& arguments) {
   constexpr auto kRow = "{:<12} {:>9}  {:<54} {}\n";
   std::cout << fmt::format(kRow, "name", "size", "what", "where");
   for (const auto& set : data_sets()) {
-    const auto folder = folder_of(set, data);
+    const auto folder = folder_of(set, arguments.folder);
     const auto presence = presence_of(set, folder);
     std::string where = "not here";
     if (presence.files == presence.of) {
@@ -106,9 +106,10 @@ bool fetch_one(const DataSet& set, const fs::path& folder, const DataArguments& 
 }
 
 void fetch(const DataArguments& arguments, CommandLine& line) {
+  catch_stop_signals();
   const auto data = data_folder(arguments.folder);
   for (const auto* set : named_sets(arguments.names)) {
-    auto folder = folder_of(*set, data);
+    auto folder = folder_of(*set, arguments.folder);
     const auto is_right = [&] {
       const auto checks = check_files(*set, folder);
       return std::all_of(checks.begin(), checks.end(), [](auto& check) { return check.right(); });
@@ -127,25 +128,15 @@ void fetch(const DataArguments& arguments, CommandLine& line) {
   }
 }
 
-std::string finding_text(const std::vector<FileCheck>& checks) {
-  const auto any = [&](FileCheck::Finding finding) {
-    return std::any_of(checks.begin(), checks.end(), [&](auto& check) { return check.finding == finding; });
-  };
-  if (any(FileCheck::Finding::kStructured)) return "no SHA-256 is known; checked by structure";
-  if (any(FileCheck::Finding::kVouched)) return "have the SHA-256 of their SHA256SUMS";
-  return "have the published SHA-256";
-}
-
 void verify(const DataArguments& arguments) {
-  const auto data = data_folder(arguments.folder);
   auto sets = named_sets(arguments.names);
   if (sets.empty()) {
     for (const auto& set : data_sets())
-      if (presence_of(set, folder_of(set, data)).files > 0) sets.push_back(&set);
+      if (presence_of(set, folder_of(set, arguments.folder)).files > 0) sets.push_back(&set);
   }
   std::string wrong, names;
   for (const auto* set : sets) {
-    const auto folder = folder_of(*set, data);
+    const auto folder = folder_of(*set, arguments.folder);
     if (presence_of(*set, folder).files == 0)
       fail(ExitCode::kData, "{} is not in {}. HINT: laser data fetch {}", set->name, folder.string(),
            set->name);
@@ -154,8 +145,8 @@ void verify(const DataArguments& arguments) {
     for (const auto& check : checks) {
       if (check.right()) continue;
       const bool missing = check.finding == FileCheck::Finding::kMissing;
-      wrong += fmt::format("{}{}: {}", wrong.empty() ? "" : "; ", (folder / check.file.name).string(),
-                           missing ? "it is missing" : check.reason);
+      wrong += fmt::format("{}{}: {}", wrong.empty() ? "" : "; ", check.path.string(),
+                           check.reason.empty() && missing ? "it is missing" : check.reason);
     }
     if (wrong.size() == before) {
       std::cout << fmt::format("{:<12} right    {} files {}, in {}\n", set->name, checks.size(),

@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <thread>
 
 #include "commands.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/data/mnist.hpp"
 #include "laser/kernels/normal.hpp"
@@ -23,11 +23,10 @@ void print(const std::string& name, const std::string& value) {
 }
 
 std::string data_state() {
-  const auto folder = resource_root() / "data" / "mnist";
   try {
-    const auto mnist = load_mnist(folder);
+    const auto mnist = load_mnist("");
     return fmt::format("mnist: {} + {} images, verified, in {}", mnist.train.size(), mnist.test.size(),
-                       folder.string());
+                       mnist.facts.at("data"));
   } catch (const Error& error) {
     return fmt::format("mnist: {}", error.what());
   }
@@ -44,7 +43,7 @@ void add_doctor(CLI::App& app, CommandLine&) {
     print("torch", torch_version());
     print("compiler", compiler_version());
     print("simd", simd_level());
-    print("cores", std::to_string(std::thread::hardware_concurrency()));
+    print("cores", std::to_string(usable_cores()));
     print("memory", memory_text());
     print("devices", device_text());
     print("figures", figures_text(python != nullptr && *python != '\0' ? python : "python3"));

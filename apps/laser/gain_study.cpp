@@ -73,7 +73,8 @@ std::vector<Job> final_jobs(const TuningPlan& plan, std::span<const Choice> choi
         settings.emplace_back("seed", std::to_string(seed));
         auto job = make_jobs(settings, std::vector<Axis>{}).at(0);
         const auto power = rate.power ? fmt::format("_power-{}", number_text(*rate.power)) : "";
-        job.name.insert(0, fmt::format("{}{}_learning_rate-{}_seed-{}_", rate.method, power, rate.rate, seed));
+        job.name.insert(0,
+                        fmt::format("{}{}_learning_rate-{}_seed-{}_", rate.method, power, rate.rate, seed));
         if (names.insert(job.name).second) jobs.push_back(std::move(job));
       }
     }
@@ -141,10 +142,10 @@ int run_gain_study(const TuningPlan& plan, const GainPlan& gain, GainStudyOption
   for (const auto& choice : choices) {
     for (const auto& rate : choice.rates) {
       if (!rate.at_edge || !choice.question.tuned) continue;
-      report.notes.push_back(
-          fmt::format("{} at P = {:g}, {} epochs: the chosen step size {} is the edge of the grid; the best may "
-                      "lie beyond",
-                      rate.method, rate.power.value_or(0), choice.question.epoch, rate.rate));
+      report.notes.push_back(fmt::format(
+          "{} at P = {:g}, {} epochs: the chosen step size {} is the edge of the grid; the best may "
+          "lie beyond",
+          rate.method, rate.power.value_or(0), choice.question.epoch, rate.rate));
     }
   }
   write_gain_report(report, root + "/report", options.json);

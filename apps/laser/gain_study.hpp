@@ -1,5 +1,6 @@
-// The studies that tell how much less power LASER needs: step sizes chosen on held-out data, then the runs that
-// are reported, then the gain over targets and rounds. Every sweep goes on by itself where it was cut off.
+// The studies that tell how much less power LASER needs: step sizes chosen on held-out data, then the runs
+// that are reported, then the gain over targets and rounds. Every sweep goes on by itself where it was cut
+// off.
 #pragma once
 
 #include "laser/train/tuning.hpp"
@@ -9,7 +10,7 @@ namespace laser {
 
 struct GainStudyOptions {
   SweepOptions sweep;  // its folder gets choosing/, final/ and report/
-  bool look = false;  // fewer powers, one seed, fixed step sizes; its runs go into look/
+  bool look = false;   // fewer powers, one seed, fixed step sizes; its runs go into look/
   bool json = false;
   bool quiet = false;
 };

@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <fstream>
-#include <memory>
+
+#include "laser/report/python_process.hpp"
 
 namespace laser {
 
@@ -32,19 +31,13 @@ std::string device_text() {
 }
 
 std::string figures_text(const std::string& python) {
-  std::string quoted;  // one shell word, whatever it holds
-  for (const char c : python) quoted += c == '\'' ? "'\\''" : std::string{c};
-  const auto command =
-      fmt::format("'{}' -c 'import matplotlib; print(matplotlib.__version__)' 2>/dev/null", quoted);
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  std::array<char, 64> line{};
-  if (pipe && std::fgets(line.data(), line.size(), pipe.get()) != nullptr) {
-    std::string version = line.data();
-    if (!version.empty() && version.back() == '\n') version.pop_back();
-    return fmt::format("matplotlib {} of {}", version, python);
-  }
-  return fmt::format("{} has no matplotlib: reports come without figures. HINT: 'make build' installs it",
-                     python);
+  const auto outcome = run_python(python, {"-c", "import matplotlib; print(matplotlib.__version__)"});
+  if (outcome.succeeded())
+    return fmt::format("matplotlib {} of {}", outcome.output.substr(0, outcome.output.find('\n')), python);
+  const auto missing = outcome.missing_module();
+  return fmt::format("reports come without figures: {}. HINT: {}", outcome.failure(python),
+                     missing.empty() ? "set LASER_PYTHON to a Python that has matplotlib"
+                                     : fmt::format("{} -m pip install {}", python, missing));
 }
 
 }  // namespace laser

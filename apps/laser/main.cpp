@@ -1,4 +1,7 @@
 // The command `laser`. Errors are caught here and nowhere else.
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -8,8 +11,11 @@
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/memory.hpp"
+#include "laser/core/standard_streams.hpp"
 #include "laser/core/unexpected.hpp"
 #include "laser/train/versions.hpp"
+#include "output.hpp"
+#include "passive_threads.hpp"
 #include "signals.hpp"
 #include "theory.hpp"
 
@@ -36,12 +42,16 @@ int run(int argc, char** argv) {
   laser::add_help(app);
   laser::add_completion(app);
   if (laser::started_by_mpi() && argc > 1 && std::string(argv[1]) != "train") {
-    laser::fail(laser::ExitCode::kUsage, "under mpirun only 'laser train' runs, not 'laser {}'", argv[1]);
+    laser::fail(laser::ExitCode::kUsage,
+                "under {} only 'laser train' runs as one of several processes, not 'laser {}'",
+                laser::find_launcher().name, argv[1]);
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(laser::ExitCode::kUsage);
+    if (app.exit(error) == 0) return 0;
+    for (const auto& hint : laser::settings_given_as_flags(argc, argv)) std::cerr << hint << '\n';
+    return static_cast<int>(laser::ExitCode::kUsage);
   }
   return line.exit_code;
 }
@@ -53,7 +63,7 @@ int run(int argc, char** argv) {
     if (const auto error = std::current_exception()) std::rethrow_exception(error);
   } catch (const std::exception& error) {
     std::cerr << "laser: " << laser::unexpected_text(error) << std::endl;
-    std::_Exit(static_cast<int>(laser::ExitCode::kBug));
+    std::_Exit(static_cast<int>(laser::unexpected_code(error)));
   } catch (...) {
   }
   std::abort();
@@ -63,18 +73,22 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::set_terminate(on_terminate);
+  laser::open_standard_streams();
+  laser::let_waiting_threads_sleep(argv);
   laser::keep_freed_memory();
-  laser::install_signal_handlers();
+  laser::make_write_signals_errors();
   try {
     const int code = run(argc, argv);
-    if (!std::cout.flush())
-      laser::fail(laser::ExitCode::kIo, "the output can't be written: is the disk full?");
-    return code;
+    if (std::cout.flush() && std::ferror(stdout) == 0) return code;
+    const bool gone = laser::reader_is_gone(STDOUT_FILENO);
+    if (gone) laser::end_by_broken_pipe();
+    laser::fail(laser::ExitCode::kIo, "the output can't be written: {}",
+                gone ? "nobody reads it any more" : "is the disk full?");
   } catch (const laser::Error& error) {
     std::cerr << "laser: " << error.what() << '\n';
     return static_cast<int>(error.code());
   } catch (const std::exception& error) {
     std::cerr << "laser: " << laser::unexpected_text(error) << '\n';
-    return static_cast<int>(laser::ExitCode::kBug);
+    return static_cast<int>(laser::unexpected_code(error));
   }
 }

@@ -1,7 +1,12 @@
 #include "output.hpp"
 
 #include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -10,8 +15,11 @@
 #include <iostream>
 #include <sstream>
 
+#include "laser/core/atomic_file.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
+#include "laser/core/system_call.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/report/write_report.hpp"
 #include "progress.hpp"
@@ -20,36 +28,89 @@
 namespace laser {
 namespace fs = std::filesystem;
 
+namespace {
+
+std::vector<std::string> setting_names() {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  return names_of(list.all());
+}
+
+bool is_setting_name(const std::string& name) {
+  const auto names = setting_names();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+bool is_assignment(const std::string& item) {
+  const auto name = item.substr(0, item.find('='));
+  if (name.size() == item.size()) return false;
+  // An empty name is left to whoever reads the setting, who says what is wrong with it.
+  const bool plain = std::all_of(
+      name.begin(), name.end(), [](unsigned char c) { return c == '_' || c == '-' || std::isalnum(c) != 0; });
+  std::error_code ignored;
+  return plain && (is_setting_name(name) || !fs::is_regular_file(item, ignored));
+}
+
+std::vector<std::string> settings_given_as_flags(int argc, const char* const* argv) {
+  std::vector<std::string> hints;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (!word.starts_with("--")) continue;
+    const auto equals = std::min(word.find('='), word.size());
+    auto name = word.substr(2, equals - 2);
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (!is_setting_name(name)) continue;
+    const bool apart =
+        equals == word.size() && i + 1 < argc && !std::string_view(argv[i + 1]).starts_with("--");
+    const std::string value = equals < word.size() ? word.substr(equals + 1) : apart ? argv[i + 1] : "VALUE";
+    hints.push_back(
+        fmt::format("laser: {} is a setting, not a flag. HINT: {}={}", word.substr(0, equals), name, value));
+  }
+  return hints;
+}
+
 Settings read_arguments(const std::vector<std::string>& items) {
   Settings settings;
   bool has_file = false;
   for (const auto& item : items) {
-    if (item.find('=') != std::string::npos) continue;
+    if (is_assignment(item)) continue;
     if (has_file)
       fail(ExitCode::kUsage, "'{}': one configuration file is enough; settings are key=value", item);
     has_file = true;
     settings = read_settings(item);
   }
   for (const auto& item : items) {
-    if (item.find('=') != std::string::npos) settings.push_back(parse_assignment(item));
+    if (is_assignment(item)) settings.push_back(parse_assignment(item));
   }
   return settings;
 }
 
-std::string fresh_folder(const std::string& name) {
+FreshFolder::FreshFolder(const std::string& name) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm local{};
   localtime_r(&now, &local);
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
   const auto base = fmt::format("runs/{}-{}", name, stamp);
-  auto folder = base;
-  for (int i = 2; fs::exists(folder); ++i) folder = fmt::format("{}-{}", base, i);
-  return folder;
+  create_folders("runs");
+  // Made at once, so that of several programs that start in the same second each has its own.
+  path_ = base;
+  for (int i = 2; uninterrupted([&] { return mkdir(path_.c_str(), 0777); }) != 0; ++i) {
+    if (errno != EEXIST) fail(ExitCode::kIo, "{}: can't create the folder: {}", path_, system_reason(errno));
+    path_ = fmt::format("{}-{}", base, i);
+  }
+}
+
+FreshFolder::~FreshFolder() {
+  rmdir(path_.c_str());  // what holds something stays
 }
 
 int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, const std::string& label,
                         bool quiet) {
+  catch_stop_signals();
   ProgressLine progress(label, quiet);
   options.stop = [] { return stop_signal() != 0; };
   options.progress = [&](double done, std::int64_t runs_done, std::int64_t runs) {

@@ -8,11 +8,29 @@
 
 namespace laser {
 
-/// The settings of "[CONFIG.toml] key=value ...": at most one item without '=' is a file, read first.
+/// Whether an argument is a setting, key=value, and not a file whose path holds '='.
+bool is_assignment(const std::string& item);
+
+/// A line with a hint for each "--key value" or "--key=value" whose key is a setting.
+std::vector<std::string> settings_given_as_flags(int argc, const char* const* argv);
+
+/// The settings of "[CONFIG.toml] key=value ...": at most one item is a file, read first.
 Settings read_arguments(const std::vector<std::string>& items);
 
-/// "runs/<name>-<date>-<time>", a folder that does not exist yet.
-std::string fresh_folder(const std::string& name);
+/// A new folder "runs/<name>-<date>-<time>" of this program's own; removed again where nothing was put into
+/// it.
+class FreshFolder {
+ public:
+  /// Makes it. Throws Error (I/O).
+  explicit FreshFolder(const std::string& name);
+  ~FreshFolder();
+  FreshFolder(const FreshFolder&) = delete;
+  FreshFolder& operator=(const FreshFolder&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 /// Runs the jobs with a progress line; prints failures. Returns the exit code.
 int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, const std::string& label,

@@ -1,5 +1,5 @@
-// One progress line with rate and ETA, on stderr: redrawn in place on a terminal, a plain line an interval
-// elsewhere.
+// One progress line with rate and ETA, on stderr: redrawn in place on a terminal that can, a plain line an
+// interval elsewhere.
 #pragma once
 
 #include <chrono>
@@ -27,6 +27,8 @@ class ProgressLine {
   bool drawn_ = false;
   Clock::time_point start_ = Clock::now();
   Clock::time_point next_ = Clock::now();
+  Clock::time_point first_time_;  // when it was first told, and how much was done
+  double first_ = -1;
   std::mutex mutex_;
 };
 

@@ -71,8 +71,16 @@ int run_referee(const TuningPlan& plan, RefereeOptions options) {
   const auto tuned = tuned_jobs(plan, chosen);
   if (const int code = sweep("fixed", fixed); code != 0) return code;
   if (const int code = sweep("tuned", tuned); code != 0) return code;
-  auto report =
-      build_tuned_report(runs_of(root + "/fixed", fixed), runs_of(root + "/tuned", tuned), options.targets);
+  const auto& metric = tuning_metric(plan.metric);
+  TunedQuantity quantity{
+      .worst = metric.worst, .higher_is_better = metric.higher_is_better, .at_epoch = metric.at_epoch};
+  if (plan.metric == "ema") quantity.title = "Test accuracy of the averaged weights";
+  if (plan.metric == "perplexity") {
+    quantity.title = "Perplexity";
+    quantity.unit = "";
+  }
+  auto report = build_tuned_report(runs_of(root + "/fixed", fixed), runs_of(root + "/tuned", tuned),
+                                   options.targets, quantity);
   for (const auto& choice : chosen) {
     if (!choice.at_edge) continue;
     report.notes.push_back(fmt::format(

@@ -22,7 +22,10 @@ const std::vector<std::pair<ExitCode, std::string>>& exit_codes() {
       {ExitCode::kIo, "input/output: folder not writable, already holds a run, disk full"},
       {ExitCode::kWorkerLost, "a worker process was lost"},
       {ExitCode::kBug, "a bug of ours, or no memory left"},
-      {ExitCode::kInterrupted, "ended by SIGINT (Ctrl-C) after finishing the round"},
+      {ExitCode::kInterrupted,
+       "ended by SIGINT (Ctrl-C) after finishing the round; 128 + its number for any other signal that asks "
+       "to end: "
+       "SIGHUP 129, SIGUSR1 138, SIGUSR2 140, SIGXCPU 152"},
       {ExitCode::kTerminated, "ended by SIGTERM after finishing the round"}};
   return codes;
 }
@@ -33,7 +36,10 @@ const std::vector<std::pair<std::string, std::string>>& environment() {
        "folder that holds configs, data and python, instead of those that came with the program"},
       {"LASER_DATA_DIR", "folder of the data sets (docs/data.md)"},
       {"LASER_PYTHON", "the Python that draws figures; python3 where it is not set"},
-      {"XDG_CACHE_HOME", "data sets go into laser/data below it; ~/.cache where it is not set"}};
+      {"XDG_CACHE_HOME", "data sets go into laser/data below it; ~/.cache where it is not set"},
+      {"OMP_NUM_THREADS", "threads of a run that is not told by threads=N"},
+      {"OMP_WAIT_POLICY",
+       "how threads wait for each other; passive where neither it nor GOMP_SPINCOUNT is set"}};
   return variables;
 }
 

@@ -1,6 +1,7 @@
 // laser reproduce STUDY [--scale paper|small] [--seeds N] [--out DIR]: the grids of a published table or
 // figure, then its report.
 #include <iostream>
+#include <optional>
 
 #include "commands.hpp"
 #include "gain_study.hpp"
@@ -38,7 +39,8 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   }
   RefereeOptions referee{
       arguments.options, {80, 82, 84, 86, 87, 88, 89, 90, 91}, arguments.json, arguments.quiet};
-  if (referee.sweep.folder.empty()) referee.sweep.folder = fresh_folder(arguments.study);
+  std::optional<FreshFolder> fresh;
+  if (referee.sweep.folder.empty()) referee.sweep.folder = fresh.emplace(arguments.study).path();
   referee.sweep.resume |= referee.sweep.extend;
   referee.sweep.command = line.text;
   line.exit_code = run_referee(plan, referee);
@@ -63,7 +65,10 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
     plan.seeds = 1;
   }
   GainStudyOptions options{arguments.options, arguments.look, arguments.json, arguments.quiet};
-  if (options.sweep.folder.empty()) options.sweep.folder = fresh_folder(arguments.study + "-" + scale.name);
+  std::optional<FreshFolder> fresh;
+  if (options.sweep.folder.empty()) {
+    options.sweep.folder = fresh.emplace(arguments.study + "-" + scale.name).path();
+  }
   options.sweep.resume |= options.sweep.extend;
   options.sweep.command = line.text;
   line.exit_code = run_gain_study(plan, *scale.gain, options);
@@ -85,7 +90,8 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
     return;
   }
   auto& options = arguments.options;
-  if (options.folder.empty()) options.folder = fresh_folder(study.name);
+  std::optional<FreshFolder> fresh;
+  if (options.folder.empty()) options.folder = fresh.emplace(study.name).path();
   options.command = line.text;
   if (!arguments.quiet) {
     std::cerr << fmt::format("{}, {} scale: {}\n{} runs into {}; settings:\n\n", study.name, scale.name,

@@ -132,8 +132,8 @@ Study all_channels() {
           {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
 }
 
-/// The gain at the paper's number of rounds: what is scaled down is the images or tokens of a round, since the
-/// error memory's lag counts rounds and does not shrink with the model (docs/deep-networks.md).
+/// The gain at the paper's number of rounds: what is scaled down is the images or tokens of a round, since
+/// the error memory's lag counts rounds and does not shrink with the model (docs/deep-networks.md).
 Study headline() {
   const Values paper{"0.001", "0.005", "0.01", "0.05"};
   const auto by_four = [](double first, int count) { return powers(first, 4, count).values; };

@@ -32,7 +32,7 @@ struct StudyScale {
   std::string config;                    // file in configs/
   std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
   bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
-  std::optional<GainPlan> gain;          // instead of grids
+  std::optional<GainPlan> gain = {};     // instead of grids
 };
 
 struct Study {

@@ -1,7 +1,10 @@
 // laser sweep CONFIG.toml key=v1,v2,... [key=...] --out DIR [--jobs N]
 #include "laser/train/sweep.hpp"
 
+#include <fmt/ranges.h>
+
 #include <iostream>
+#include <map>
 
 #include "commands.hpp"
 #include "laser/core/error.hpp"
@@ -17,11 +20,30 @@ struct SweepArguments {
   bool dry_run = false;
 };
 
+/// The settings that were given and that no run of the sweep reads, "key = value".
+std::vector<std::string> unread_by_all(const Settings& base, const std::vector<Axis>& axes,
+                                       const std::vector<Job>& jobs) {
+  auto given = base;
+  for (const auto& axis : axes) given.emplace_back(axis.key, "");
+  std::map<std::string, std::pair<std::size_t, std::string>>
+      unread;  // by key: in how many runs, and the text
+  for (const auto& job : jobs) {
+    for (const auto& text : unread_settings(given, job.experiment)) {
+      auto& [count, first] = unread[text.substr(0, text.find(' '))];
+      if (count++ == 0) first = text;
+    }
+  }
+  std::vector<std::string> texts;
+  for (const auto& [key, entry] : unread)
+    if (entry.first == jobs.size()) texts.push_back(entry.second);
+  return texts;
+}
+
 void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
   std::vector<std::string> files;
   std::vector<Axis> axes;
   for (const auto& item : arguments.items) {
-    if (item.find('=') == std::string::npos) {
+    if (!is_assignment(item)) {
       files.push_back(item);
     } else {
       axes.push_back(parse_axis(item));
@@ -33,6 +55,8 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
     for (const auto& job : jobs) std::cout << job.name << '\n';
     return;
   }
+  if (const auto unread = unread_by_all(base, axes, jobs); !unread.empty())
+    std::cerr << fmt::format("laser: note: read by no run of this sweep: {}\n", fmt::join(unread, ", "));
   arguments.options.command = line.text;
   if (!arguments.quiet) {
     std::cerr << fmt::format("{} runs into {}; settings:\n\n{}\n", jobs.size(), arguments.options.folder,

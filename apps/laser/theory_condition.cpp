@@ -71,13 +71,13 @@ void add_columns(ValueTable& table, const ConditionArguments& a) {
   for (const char* name : {"lambda_zsgd", "early", "late", "favours_early", "favours_late", "rounds_from"})
     table.columns.emplace_back(name);
   table.notes.emplace_back(
-      "Theorem 1 speaks about LASER from least_power on: there Lemma 10's bound is lambda_most = 1/(10 "
-      "(2/delta "
-      "+ M)).");
+      "Theorem 1 speaks about LASER from least_power on: there Lemma 10's bound is lambda_most.");
   table.notes.emplace_back(
-      "At that power Z-SGD has lambda_zsgd. early, late: Z-SGD's bound over LASER's at the start and once "
-      "noise "
-      "dominates; LASER's is the smaller from rounds_from on (unit R0 L^2/sigma^2; '-': never).");
+      "At that power, early and late: Z-SGD's bound over LASER's at the start and once noise dominates.");
+  table.notes.push_back(fmt::format(
+      "LASER's bound is the smaller one from rounds_from on ('-': never), with R0 = {:g}, L = {:g}, "
+      "sigma^2 = {:g}.",
+      a.squared_distance, a.problem.smoothness, a.problem.gradient_variance));
   if (a.delta.empty())
     table.notes.emplace_back("delta: r/min(m, n), which every message is sure of, and 1, the best there is.");
   if (a.workers > 1) {

@@ -3,17 +3,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "laser/core/error.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/lag.hpp"
-#include "laser/record/safetensors.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/theory/volume.hpp"
+#include "plan_tensors.hpp"
 #include "theory.hpp"
 #include "theory_table.hpp"
 
@@ -25,24 +24,22 @@ struct PlanArguments {
   double power = 0, phi = 0.5;
   std::int64_t rank = 4, rounds = 0;  // rounds: 0 where none were named
   bool json = false;
+  PlanFilter filter;
 };
 
-// Names and shapes of a safetensors file, in the order of the data; the data are not read.
-Layout read_safetensors_shapes(const std::string& path) {
-  if (!std::filesystem::exists(path))
-    fail(ExitCode::kData, "can't read {}. HINT: pass a model name or the path of a .safetensors file", path);
-  const SafetensorsFile file(path);
-  std::vector<const StoredTensors::value_type*> order;
-  for (const auto& tensor : file.tensors()) order.push_back(&tensor);
-  std::ranges::stable_sort(order, {}, [](const auto* tensor) { return tensor->second.bytes.data(); });
-  Layout layout;
-  for (const auto* tensor : order) layout.add(tensor->first, tensor->second.shape);
-  return layout;
+PlannedTensors tensors_of(const PlanArguments& a) {
+  if (a.model.ends_with(".safetensors")) return read_parameters(a.model, a.filter);
+  return {model_layout(a.model == "resnet18" ? "resnet18_cifar10" : a.model), {}};
 }
 
-Layout layout_of(const std::string& model) {
-  if (model.ends_with(".safetensors")) return read_safetensors_shapes(model);
-  return model_layout(model == "resnet18" ? "resnet18_cifar10" : model);
+/// "name (why), name (why) and 5 more"
+std::string left_out_text(const PlannedTensors& tensors) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  const auto& all = tensors.left_out;
+  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i)
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", all[i].first, all[i].second);
+  return all.size() > kNamed ? fmt::format("{} and {} more", text, all.size() - kNamed) : text;
 }
 
 // Shares by shape: before training there are no norms to share by.
@@ -136,11 +133,12 @@ void add_reach(ValueTable& table, const Layout& layout, theory::VolumeScheme sch
     table.summary.emplace_back("rounds_over_lag", lags);
     note += fmt::format("; T = {} rounds are {:.3g} lags", a.rounds, lags);
   }
-  table.notes.push_back(note + ". The paper's runs have 16 to 65; in a few lags only the start is seen.");
+  table.notes.push_back(note + ". The paper's runs have 16 to 53; in a few lags only the start is seen.");
 }
 
 ValueTable plan_table(const PlanArguments& a) {
-  const auto layout = layout_of(a.model);
+  const auto tensors = tensors_of(a);
+  const auto& layout = tensors.layout;
   const auto scheme = theory::parse_volume_scheme(a.scheme);
   if (!a.scheme.starts_with("laser")) {
     fail(ExitCode::kConfiguration, "a plan is for low-rank schemes (laser_...), not for '{}'", a.scheme);
@@ -180,6 +178,12 @@ ValueTable plan_table(const PlanArguments& a) {
                         theory::influence_random_k(layout.size, a.power), nullptr, nullptr});
   add_reach(table, layout, scheme, a);
   add_notes(table, layout, a, losing);
+  if (!tensors.left_out.empty()) {
+    table.notes.push_back(
+        fmt::format("Left out, {} tensor(s) that are no parameters: {}. --all-tensors counts them, --skip "
+                    "TEXT leaves out more.",
+                    tensors.left_out.size(), left_out_text(tensors)));
+  }
   return table;
 }
 
@@ -199,6 +203,12 @@ void add_theory_plan(CLI::App& theory) {
   plan->add_option("--allocation", a->allocation, "Shares by shape: uniform, sqrt_dim, param or param2")
       ->capture_default_str();
   plan->add_option("--phi", a->phi, "First phase's part of the two-phase budget")->capture_default_str();
+  plan->add_option("--skip", a->filter.skip,
+                   "Leave out the tensors of a file with TEXT in their names (can be repeated)")
+      ->option_text("TEXT ...")
+      ->allow_extra_args(false);
+  plan->add_flag("--all-tensors", a->filter.all,
+                 "Count masks, running statistics and second copies in a file as well");
   plan->add_flag("--json", a->json, "One JSON object instead of a table");
   plan->callback([a] { plan_table(*a).print(a->json); });
 }

@@ -1,11 +1,11 @@
 // laser theory verify: the formulas against simulations of the real code. Everything is measured in verify/;
 // here are the arguments, the files and the terminal.
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <limits>
+#include <optional>
 
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
@@ -26,6 +26,7 @@ struct VerifyArguments {
 };
 
 verify::Verification run_with_progress(const verify::VerificationOptions& options) {
+  catch_stop_signals();
   ProgressLine progress("theory verify", false);
   verify::Watch watch;
   watch.progress = [&](double done, double total, const std::string& note) {
@@ -35,8 +36,8 @@ verify::Verification run_with_progress(const verify::VerificationOptions& option
   try {
     return verify::run_verification(options, watch);
   } catch (const Error& error) {
-    if (error.code() == ExitCode::kInterrupted && stop_signal() == SIGTERM)
-      throw Error(ExitCode::kTerminated, error.what());
+    if (error.code() == ExitCode::kInterrupted && stop_signal() != 0)
+      throw Error(static_cast<ExitCode>(128 + stop_signal()), error.what());
     throw;
   }
 }
@@ -69,7 +70,8 @@ std::string write_files(const verify::Verification& verification, const std::str
 }
 
 void verify_theory(const VerifyArguments& arguments) {
-  const auto out = arguments.out.empty() ? fresh_folder("theory-verify") : arguments.out;
+  std::optional<FreshFolder> fresh;
+  const auto out = arguments.out.empty() ? fresh.emplace("theory-verify").path() : arguments.out;
   create_folders(out);
   const auto verification = run_with_progress(arguments.options);
   const auto written = write_files(verification, out);

@@ -1,12 +1,17 @@
 // laser train CONFIG.toml [key=value ...] [--out DIR] [--json], alone or under mpirun
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <thread>
+#include <optional>
 
 #include "commands.hpp"
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/input_file.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/core/unexpected.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
@@ -28,6 +33,7 @@ struct TrainArguments {
   bool json = false;
   bool quiet = false;
   bool dry_run = false;
+  bool drop_checkpoint = false;
 };
 
 void print_result(const RunSummary& s, const std::string& folder) {
@@ -57,25 +63,95 @@ void print_result(const RunSummary& s, const std::string& folder) {
             << fmt::format("records             {}\n", folder);
 }
 
-/// The settings of the run in a folder, or as given.
-Settings settings_of(const TrainArguments& arguments) {
-  if (arguments.resume.empty()) return read_arguments(arguments.items);
-  if (!arguments.items.empty() || !arguments.out.empty()) {
-    fail(ExitCode::kUsage, "--resume takes all settings from {}. HINT: leave out the others",
-         arguments.resume);
+/// The experiment of the run in a folder, with more epochs or another machine where that is asked for.
+Experiment resumed(const TrainArguments& arguments, RunFiles& files) {
+  const auto& folder = arguments.resume;
+  if (!arguments.out.empty()) fail(ExitCode::kUsage, "--resume goes on in {}. HINT: leave out --out", folder);
+  const auto run = read_run(folder);
+  auto settings = read_settings(folder + "/config.toml");
+  const auto before = resolve(settings);
+  for (const auto& item : arguments.items) {
+    const auto setting = parse_assignment(item);
+    if (setting.first != "epochs" && !is_machine_setting(setting.first)) {
+      fail(ExitCode::kUsage,
+           "--resume takes '{}' from {}. HINT: only epochs, threads, device, data_dir and verify_data can be "
+           "given anew",
+           setting.first, folder);
+    }
+    settings.push_back(setting);
   }
-  const auto run = read_run(arguments.resume);
-  if (run.summary.status == "completed" || run.summary.status == "failed") {
-    fail(ExitCode::kUsage, "the run in {} has {}: nothing is left to do", arguments.resume,
-         run.summary.status);
+  auto experiment = resolve(settings);
+  const auto& status = run.summary.status;
+  if (status == "failed") fail(ExitCode::kUsage, "the run in {} has failed: nothing is left to do", folder);
+  if (status == "completed" && experiment.epochs == before.epochs) {
+    fail(ExitCode::kUsage,
+         "the run in {} has completed: nothing is left to do. HINT: 'laser train --resume {} epochs={}' "
+         "trains it "
+         "longer",
+         folder, folder, 2 * before.epochs);
   }
-  return read_settings(arguments.resume + "/config.toml");
+  if (experiment.epochs == before.epochs) return experiment;
+  if (depends_on_epochs(before)) {
+    fail(
+        ExitCode::kUsage,
+        "the run in {} is one of {} epochs from its first round on ({}): it can't be made longer or shorter. "
+        "HINT: 'laser train {}/config.toml epochs={}' trains a new one",
+        folder, before.epochs,
+        before.schedule == "one_cycle" ? "schedule = one_cycle" : "power_policy = " + before.power_policy,
+        folder, experiment.epochs);
+  }
+  const auto done = run.epochs.empty() ? 0 : run.epochs.back().epoch;
+  if (experiment.epochs <= done) {
+    fail(ExitCode::kUsage, "the run in {} has done {} epochs already. HINT: epochs={} or more", folder, done,
+         done + 1);
+  }
+  if (status == "completed" && !is_there(folder + "/checkpoint.safetensors")) {
+    fail(ExitCode::kUsage,
+         "the run in {} has completed and kept no checkpoint to go on from, as the runs of a sweep do not. "
+         "HINT: "
+         "'laser train {}/config.toml epochs={}' trains it from the start",
+         folder, folder, experiment.epochs);
+  }
+  files.other_epochs = true;
+  return experiment;
 }
 
-/// Cores of this machine for each of the ranks on it, unless the user says how many.
+/// What the settings promise and a run does not do, a line each.
+std::vector<std::string> notes_on(const Settings& settings, const Experiment& experiment, const Task& task) {
+  std::vector<std::string> notes;
+  if (const auto unread = unread_settings(settings, experiment); !unread.empty()) {
+    notes.push_back(fmt::format("not read by a run of method = {} and task = {} with its other settings: {}",
+                                experiment.method, experiment.task, fmt::join(unread, ", ")));
+  }
+  const auto facts = task.facts();
+  const auto batch = facts.find("batch_size");
+  if (batch != facts.end() && batch->second != std::to_string(experiment.batch_size)) {
+    notes.push_back(
+        fmt::format("batch_size = {} is more than the {} examples that a worker has: it takes all of them",
+                    experiment.batch_size, batch->second));
+  }
+  if (const double share = experiment.algorithm.participation; share != 1) {
+    notes.push_back(fmt::format(
+        "participation = {}: an epoch is {} rounds, as if all took part; a worker takes part in {:.4g} "
+        "of them on average",
+        share, task.rounds_per_epoch(), share * static_cast<double>(task.rounds_per_epoch())));
+  }
+  return notes;
+}
+
+std::string facts_legend(const Task& task) {
+  auto facts = task.facts();
+  facts["threads"] = std::to_string(at::get_num_threads());
+  std::string text;
+  for (const auto& [name, value] : facts)
+    text += fmt::format("{:<11}{:<19} {}\n", text.empty() ? "used" : "", name, value);
+  return text;
+}
+
+/// Threads of this process; 0: by default.
 std::int64_t threads_of(const Experiment& experiment, const MpiJob* job) {
   if (job == nullptr || experiment.threads > 0) return experiment.threads;
-  return std::max<std::int64_t>(1, std::thread::hardware_concurrency() / job->ranks_here());
+  return default_threads(job->ranks_here());
 }
 
 /// What to expect of a run that ends before its error memory has settled; empty where it has time.
@@ -85,7 +161,8 @@ std::string lag_note(const Experiment& experiment, const Task& task) {
   const auto rounds = static_cast<double>(task.rounds_per_epoch() * experiment.epochs);
   if (!lag || rounds >= kSettled * *lag) return "";
   return fmt::format(
-      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in its "
+      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in "
+      "its "
       "transient. A higher rank, transport=two_phase or more rounds shorten it.\n\n",
       *lag, rounds, rounds / *lag);
 }
@@ -93,25 +170,39 @@ std::string lag_note(const Experiment& experiment, const Task& task) {
 /// `job`: of MPI, where there is one.
 void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job) {
   const bool leads = job == nullptr || job->rank() == 0;  // prints and writes for all
-  const auto experiment = resolve(settings_of(arguments));
+  RunFiles files;
+  files.checkpoint_rounds = arguments.checkpoint_rounds;
+  files.keep_state = !arguments.drop_checkpoint;
+  files.resume = !arguments.resume.empty();
+  const auto settings = files.resume ? Settings() : read_arguments(arguments.items);
+  const auto experiment = files.resume ? resumed(arguments, files) : resolve(settings);
   if (arguments.dry_run) {
     if (leads) std::cout << to_toml(experiment);
     return;
   }
   const auto processes = job == nullptr ? nullptr : job->share(experiment.workers);
-  RunFiles files;
-  files.checkpoint_rounds = arguments.checkpoint_rounds;
-  files.resume = !arguments.resume.empty();
-  auto folder = files.resume ? arguments.resume : arguments.out;
-  if (folder.empty()) folder = fresh_folder(experiment.method + "-" + experiment.task);
   use_threads(threads_of(experiment, job));
   if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
-  if (!arguments.quiet && leads) {
+  {
+    const double held = resident_memory();
     const auto task = make_task(data, task_options(experiment, processes.get()));
-    const auto here = processes == nullptr ? experiment.workers : processes->local_workers();
-    std::cerr << memory_legend(memory_budget(experiment, *task, here)) << '\n' << lag_note(experiment, *task);
+    if (experiment.threads == 0) use_threads(useful_threads(experiment, *task, threads_of(experiment, job)));
+    const auto workers = processes == nullptr ? experiment.workers : processes->local_workers();
+    if (!arguments.quiet && leads)
+      std::cerr << facts_legend(*task) << '\n'
+                << memory_legend(memory_budget(experiment, *task, workers), held) << '\n'
+                << lag_note(experiment, *task);
+    // A file may serve several methods: what it says in vain is no surprise to those who want it quiet.
+    Settings typed;
+    for (const auto& item : arguments.items)
+      if (is_assignment(item)) typed.push_back(parse_assignment(item));
+    for (const auto& note : notes_on(arguments.quiet ? typed : settings, experiment, *task))
+      if (leads) std::cerr << "laser: note: " << note << '\n';
   }
+  std::optional<FreshFolder> fresh;
+  auto folder = files.resume ? arguments.resume : arguments.out;
+  if (folder.empty() && leads) folder = fresh.emplace(experiment.method + "-" + experiment.task).path();
   ProgressLine progress(experiment.method, arguments.quiet || !leads);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };
@@ -156,6 +247,7 @@ void train_as_rank(const TrainArguments& arguments, CommandLine& line, MpiJob& j
 }
 
 void run_train(const TrainArguments& arguments, CommandLine& line) {
+  catch_stop_signals();
   if (!started_by_mpi()) return train_here(arguments, line, nullptr);
   const auto job = connect_to_mpi();
   train_as_rank(arguments, line, *job);
@@ -171,12 +263,15 @@ void add_train(CLI::App& app, CommandLine& line) {
                    "a configuration file, and settings that override it (both optional)")
       ->option_text("[CONFIG.toml] [key=value ...]");
   command->add_option("--out", arguments->out, "folder for the records (default: a new one under runs/)");
-  command->add_option("--resume", arguments->resume,
-                      "go on with the run in this folder, from its last checkpoint");
+  command->add_option(
+      "--resume", arguments->resume,
+      "go on with the run in this folder, from its last checkpoint; epochs=N trains it longer");
   command
       ->add_option("--checkpoint-every", arguments->checkpoint_rounds,
                    "rounds between checkpoints (default: one a minute)")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--drop-checkpoint", arguments->drop_checkpoint,
+                    "remove the checkpoint of a run that completes: it can't be trained longer then");
   command->add_flag("--json", arguments->json, "print the summary as JSON");
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
   command->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");

@@ -1,9 +1,11 @@
 // laser tune METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]
 #include <iostream>
+#include <optional>
 
 #include "commands.hpp"
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/error.hpp"
+#include "laser/train/task.hpp"
 #include "output.hpp"
 #include "referee.hpp"
 
@@ -27,7 +29,7 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   for (const auto& item : arguments.items) {
     if (item.starts_with("power=")) {
       plan.powers = parse_axis(item).values;
-    } else if (item.find('=') == std::string::npos && !item.ends_with(".toml")) {
+    } else if (!is_assignment(item) && !item.ends_with(".toml")) {
       words.push_back(item);
     } else {
       settings.push_back(item);
@@ -42,6 +44,10 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   words.pop_back();
   for (const auto& word : words) plan.methods.push_back(find_recipe(word).name);
   plan.rates = rate_grid(arguments.low, arguments.high, arguments.rates);
+  if (plan.metric.empty()) {
+    const bool language = model_of(plan.base.back().second) == ModelKind::kLanguage;
+    plan.metric = language ? "perplexity" : "accuracy";
+  }
   return plan;
 }
 
@@ -51,8 +57,14 @@ void run_tune(TuneArguments& arguments, CommandLine& line) {
     std::cout << referee_runs(plan);
     return;
   }
+  if (arguments.referee.targets.empty()) {
+    arguments.referee.targets = plan.metric == "perplexity"
+                                    ? std::vector<double>{200, 150, 120, 100, 90, 80, 70, 60, 50, 40, 30}
+                                    : std::vector<double>{80, 85, 87, 88, 89, 90, 91};
+  }
   auto& sweep = arguments.referee.sweep;
-  if (sweep.folder.empty()) sweep.folder = fresh_folder("tune");
+  std::optional<FreshFolder> fresh;
+  if (sweep.folder.empty()) sweep.folder = fresh.emplace("tune").path();
   sweep.command = line.text;
   line.exit_code = run_referee(plan, arguments.referee);
 }
@@ -62,7 +74,7 @@ void run_tune(TuneArguments& arguments, CommandLine& line) {
 void add_tune(CLI::App& app, CommandLine& line) {
   auto arguments = std::make_shared<TuneArguments>();
   auto& referee = arguments->referee;
-  referee.targets = {80, 85, 87, 88, 89, 90, 91};
+  arguments->plan.metric = "";
   auto* command = app.add_subcommand(
       "tune", "Compare methods fairly: step sizes chosen on held-out examples from one grid for all");
   command
@@ -84,7 +96,17 @@ void add_tune(CLI::App& app, CommandLine& line) {
       ->add_option("--validation", arguments->plan.validation, "share of the training examples that chooses")
       ->check(CLI::Range(0.01, 0.5))
       ->capture_default_str();
-  command->add_option("--targets", referee.targets, "accuracies whose power is told, percent")
+  std::vector<std::string> metrics;
+  for (const auto& metric : tuning_metrics()) metrics.emplace_back(metric.name);
+  command
+      ->add_option(
+          "--metric", arguments->plan.metric,
+          "what step sizes are chosen by: accuracy of the last weights, ema (of the averaged ones) or "
+          "perplexity (default: accuracy, or perplexity of a language model)")
+      ->check(CLI::IsMember(metrics));
+  command
+      ->add_option("--targets", referee.targets,
+                   "accuracies (percent) or perplexities whose power is told (default: some of either)")
       ->delimiter(',');
   command->add_option("--out", referee.sweep.folder,
                       "folder for runs and report (default: a new one under runs/)");

@@ -57,6 +57,8 @@ class LaserState(NotCopied):
         alternating elsewhere.
     timeout: seconds that an exchange waits for the slowest rank; None: torch.distributed's own.
     name: of the state, where several save into one folder.
+    stream: number of its random streams, 0 for those of the command. States with the same stream and seed have the same
+        noise. None: one that no other state has.
     settings: any other setting of the command that a round reads, such as allocation or receiver. Error where it would not.
     """
 
@@ -65,13 +67,14 @@ class LaserState(NotCopied):
                  seed: int = 1, start_iter: int = 2, min_compression_rate: float | None = None,
                  error_feedback: bool | None = None, warm_start: bool | None = None, on_nonfinite: str = "pass",
                  method: str = "laser", transport: str | None = None, timeout: float | None = None,
-                 name: str | None = None, **settings: Any):
+                 name: str | None = None, stream: int | None = None, **settings: Any):
         if on_nonfinite not in ("skip", "pass", "stop"):
             raise error(EXIT_CONFIGURATION, f"on_nonfinite = '{on_nonfinite}' is unknown; choose skip, pass or stop")
         self.start_iter = reading.check_whole("start_iter", start_iter, 0)
         self.on_nonfinite = on_nonfinite
         self.name = shards.check_name(name)
         self._seed = reading.check_seed(seed)
+        stream = None if stream is None else reading.check_whole("stream", stream, 0)
         least_rate = 2.0 if min_compression_rate is None else reading.check_positive("min_compression_rate",
                                                                                      min_compression_rate)
         reading.check_read(settings, "LaserState")
@@ -109,8 +112,8 @@ class LaserState(NotCopied):
         if self.processes.first_worker == 0:
             reading.tell_without_effect(given, self._settings, "LaserState", 3, tuple(idle))
         self._shapes = self._choose_shapes(least_rate)
-        check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text()})
-        self._identity = Identity(self, self._seed)
+        check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text(), "stream": stream})
+        self._identity = Identity(self, self._seed, stream)
         self._core = self._make_core(self._identity.seed)
         self._bank = torch.zeros(1, self._gradients.size, dtype=self._gradients.kind)
         self._open: list = []  # buckets of the backward pass under way

@@ -81,7 +81,8 @@ class Gradients:
 
 def bare_name(module: torch.nn.Module, name: str) -> str:
     """A parameter's name without what torch.compile, DDP and activation checkpointing add to it."""
-    kept, at = [], module
+    kept: list[str] = []
+    at: object = module
     for part in name.split("."):
         if not (part in WRAPPERS and _wraps(at)):
             kept.append(part)
@@ -127,7 +128,7 @@ def _fills_memory(p: torch.Tensor) -> bool:
 def _averaged(ddp: DistributedDataParallel | None, module: torch.nn.Module) -> tuple[set[int], set[int]]:
     """The parameters that are averaged, and those of them whose gradients are sparse."""
     if ddp is not None:
-        parameters, sparse = ddp._build_params_for_reducer()  # type: ignore[no-untyped-call]
+        parameters, sparse = ddp._build_params_for_reducer()
         return {id(p) for p in parameters}, {id(p) for p, is_sparse in zip(parameters, sparse) if is_sparse}
     embeddings = [part for part in module.modules() if isinstance(part, (torch.nn.Embedding, torch.nn.EmbeddingBag))]
     return ({id(p) for p in module.parameters() if p.requires_grad},

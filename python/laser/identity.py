@@ -23,18 +23,20 @@ _live: weakref.WeakSet[Identity] = weakref.WeakSet()  # of this process
 class Identity:
     """stream: "" for the first state of a job, whose numbers are those of the command; else the number among those that live
     at once, and the first rank of its group. No two states have the same: where two groups share a rank it numbers them, and
-    where they share none their first ranks differ. runs: this run, and before it those that it went on from, each with the number of
+    where they share none their first ranks differ; unless one is asked for. runs: this run, and before it those that it went on from, each with the number of
     the save at which it was left (-1: none that is known)."""
 
-    def __init__(self, state: Any, seed: int):
+    def __init__(self, state: Any, seed: int, stream: int | None = None):
         self.name: str = state.name
         processes: Processes = state.processes
+        self.number = 0
         taken = max((one.number for one in _live if one.name == self.name), default=-1)
         told = processes.gather(torch.tensor([taken + 1, secrets.randbits(48)])).view(-1, 2)
         self.number = int(told[:, 0].max())
         self.runs: list[tuple[str, int]] = [(f"{int(told[0, 1]):012x}", -1)]
         first = processes.ranks[0]
-        self.stream = "" if not self.name and self.number == 0 and first == 0 else f"{self.name}/{self.number}/{first}"
+        own = "" if not self.name and self.number == 0 and first == 0 else f"{self.name}/{self.number}/{first}"
+        self.stream = own if stream is None else str(stream) if stream else ""
         self.seed = self.seed_of(seed, self.stream)
         _live.add(self)
 
@@ -84,8 +86,9 @@ def check_same_everywhere(processes: Processes, setup: Mapping) -> None:
     told = processes.gather(torch.tensor(list(digest), dtype=torch.uint8)).view(-1, len(digest))
     if (told == told[0]).all():
         return
-    for rank, theirs in enumerate(processes.gather_objects(dict(setup))):
-        first = theirs if rank == 0 else first
+    everyone = processes.gather_objects(dict(setup))
+    first = everyone[0]
+    for rank, theirs in enumerate(everyone):
         for part, value in first.items():
             if theirs[part] != value:
                 raise error(EXIT_CONFIGURATION, f"ranks 0 and {rank} have different {part}: "

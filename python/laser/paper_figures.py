@@ -25,7 +25,7 @@ def our_curves(summary: dict, along: str) -> list[dict]:
             continue
         axes = row.get("axes", {})
         if along == "power":
-            key = (row["label"],)
+            key: tuple = (row["label"],)
         elif along in axes:
             key = (row["method"], row["power"])
         else:

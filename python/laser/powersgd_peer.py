@@ -47,7 +47,8 @@ def make_buckets(sizes: list) -> list:
     import torch
 
     torch.manual_seed(0)
-    groups, held = [[]], 0
+    groups: list[list] = [[]]
+    held = 0
     for rows, columns in reversed(sizes):
         tensor = 1e-3 * torch.randn(rows, columns) if columns > 1 else 1e-3 * torch.randn(rows)
         if groups[-1] and held + 4 * tensor.numel() > 25 * 2**20:

@@ -30,7 +30,8 @@ class Processes:
         if not dist.is_initialized():
             raise error(EXIT_USAGE, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
         wait = None if timeout is None else datetime.timedelta(seconds=check_positive("timeout", timeout))
-        group = dist.group.WORLD if process_group is None else process_group
+        group = process_group or dist.group.WORLD
+        assert group is not None
         self.ranks: list[int] = sorted(dist.get_process_group_ranks(group))  # in the order of their workers
         _agree_on_names(group)
         self._group = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)

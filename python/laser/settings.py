@@ -46,7 +46,7 @@ def check_read(settings: Mapping, reader: str) -> None:
 
 def tell_without_effect(given: Mapping, settings: Mapping, reader: str, stacklevel: int, more: tuple[str, ...] = ()) -> None:
     """Warns where one of the `given` settings has no effect beside the other `settings`."""
-    idle = [text for text in core.without_effect(pairs(settings | given)) if text.split(" = ")[0] in given]
+    idle = [text for text in core.without_effect(pairs({**settings, **given})) if text.split(" = ")[0] in given]
     idle += more
     if idle:
         warnings.warn(f"laser: {reader} has no use for {', '.join(idle)} with method, channel and compressor as they are",

@@ -63,10 +63,14 @@ def draw_accuracy(plt, summary: dict):
         power_axis(axes, powers)
         axes.set_xlabel(POWER_LABEL)
         plain(axes)
-    panels[0].set_ylabel("Test accuracy (%), final weights")
-    worst = min(number(p["mean"]) for c in curves for p in c["points"])
-    best = max(number(p["mean"]) for c in summary["curves"] for p in c["points"])
-    panels[0].set_ylim(max(worst - 1, best - 25), best + 0.8)
+    higher = summary.get("higher_is_better", True)
+    panels[0].set_ylabel(summary.get("quantity", "Test accuracy of the final weights") + (" (%)" if higher else ""))
+    if higher:
+        worst = min(number(p["mean"]) for c in curves for p in c["points"])
+        best = max(number(p["mean"]) for c in summary["curves"] for p in c["points"])
+        panels[0].set_ylim(max(worst - 1, best - 25), best + 0.8)
+    else:
+        panels[0].set_yscale("log")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
     return figure
@@ -82,7 +86,7 @@ def draw_pareto(plt, summary: dict):
     methods = [c["method"] for c in summary["curves"]]
     figure, panels = plt.subplots(1, len(targets), figsize=(3.9 * len(targets) + 0.6, 4.6), sharey=True,
                                   squeeze=False, layout="constrained")
-    seen = {}
+    seen: dict = {}
     for axes, target in zip(panels.flat, targets):
         for need in (n for n in needs if n["target"] == target):
             curve = curves[need["label"]]
@@ -95,7 +99,8 @@ def draw_pareto(plt, summary: dict):
                                markersize=10, linestyle="none", fillstyle="full" if curve["tuned"] else "none",
                                label=curve["label"])
             seen.setdefault(curve["label"], point)
-        axes.set_title(f"{target:g} %", fontsize=11, loc="left", fontweight="bold")
+        unit = " %" if summary.get("higher_is_better", True) else ""
+        axes.set_title(f"{target:g}{unit}", fontsize=11, loc="left", fontweight="bold")
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("Power needed")

@@ -77,7 +77,7 @@ class Bash(Shell):
         self.assertIn("sweep", self.complete("laser "))
         self.assertEqual(self.complete("laser data fe"), ["fetch"])
         self.assertEqual(self.complete("laser theory lam"), ["lambda"])
-        self.assertEqual(self.complete("laser train --dr"), ["--dry-run"])
+        self.assertEqual(self.complete("laser train --dry"), ["--dry-run"])
         self.assertEqual(self.complete("laser theory split --po"), ["--power"])
         self.assertEqual(self.complete("laser doctor --dr"), [])
 

@@ -61,8 +61,29 @@ TEST(Collective, AloneEverythingIsTheIdentity) {
   EXPECT_EQ(from_leader(solo, {4, 5}), (std::vector<double>{4, 5}));
 }
 
-// Messages of more than 2^22 numbers stay with their process: their sums are added up instead.
-TEST(Collective, LargeMessagesActAsOneToo) {
+/// Counts the numbers that are handed over to be summed.
+class Counted final : public Collective {
+ public:
+  explicit Counted(Collective& inner) : inner_(inner) {}
+  [[nodiscard]] std::int64_t workers() const override { return inner_.workers(); }
+  [[nodiscard]] std::int64_t first_worker() const override { return inner_.first_worker(); }
+  [[nodiscard]] std::int64_t local_workers() const override { return inner_.local_workers(); }
+  void sum(std::span<at::Tensor> values) override {
+    for (const auto& value : values) numbers += value.numel();
+    inner_.sum(values);
+  }
+  std::vector<double> gather_rows(std::vector<double> local, std::int64_t columns) override {
+    return inner_.gather_rows(std::move(local), columns);
+  }
+  std::int64_t numbers = 0;
+
+ private:
+  Collective& inner_;
+};
+
+// Each process hands over as many numbers as there are symbols, however many workers there are; for the bits
+// of one process it is k times as many.
+TEST(Collective, ProcessesActAsOneInBothExchanges) {
   Layout layout;
   layout.add("large", {1200, 1200});
   layout.add("small", {5, 4});
@@ -71,19 +92,27 @@ TEST(Collective, LargeMessagesActAsOneToo) {
   Solo solo(3);
   auto expected = at::zeros({layout.size});
   const auto report = Aggregator(layout, algorithm, 1, solo).round(0, 10.0, gradients, expected);
-  std::array<at::Tensor, 3> estimates;
-  std::array<RoundReport, 3> reports;
-  in_three([&](Collective& collective, std::int64_t rank) {
-    auto estimate = at::zeros({layout.size});
-    reports[static_cast<std::size_t>(rank)] =
-        Aggregator(layout, algorithm, 1, collective).round(0, 10.0, gradients.narrow(0, rank, 1), estimate);
-    estimates[static_cast<std::size_t>(rank)] = estimate;
-  });
-  for (std::size_t rank = 0; rank < 3; ++rank) {
-    EXPECT_LT(contract::relative_difference(estimates[rank], expected), 1e-6);
-    const auto small = [](const at::Tensor& estimate) { return estimate.narrow(0, 1200 * 1200, 20); };
-    EXPECT_TRUE(at::equal(small(estimates[rank]), small(expected)));
-    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(reports[rank].energy[i], report.energy[i], 1e-9);
+  for (const bool exact : {false, true}) {
+    auto exchanged = algorithm;
+    exchanged.exchange = exact ? "exact" : "fast";
+    std::array<at::Tensor, 3> estimates;
+    std::array<RoundReport, 3> reports;
+    in_three([&](Collective& collective, std::int64_t rank) {
+      const auto at = static_cast<std::size_t>(rank);
+      Counted counted(collective);
+      estimates[at] = at::zeros({layout.size});
+      reports[at] = Aggregator(layout, exchanged, 1, counted)
+                        .round(0, 10.0, gradients.narrow(0, rank, 1), estimates[at]);
+      EXPECT_EQ(counted.numbers, reports[at].symbols * (exact ? 3 : 1));
+    });
+    for (std::size_t rank = 0; rank < 3; ++rank) {
+      EXPECT_LT(contract::relative_difference(estimates[rank], expected), 1e-6);
+      EXPECT_TRUE(at::equal(estimates[rank], estimates[0]));
+      if (exact) {
+        EXPECT_TRUE(at::equal(estimates[rank], expected));
+      }
+      for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(reports[rank].energy[i], report.energy[i], 1e-9);
+    }
   }
 }
 

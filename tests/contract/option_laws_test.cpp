@@ -40,7 +40,8 @@ std::vector<Wrong> wrong_values() {
     for (const auto value : values)
       list.push_back({option, std::to_string(value), [field, value](Algorithm& a) { field(a) = value; }});
   };
-#define LASER_FIELD(name) [](Algorithm& a) -> auto& { return a.name; }
+#define LASER_FIELD(name) \
+  [](Algorithm & a) -> auto& { return a.name; }
   names("compressor", LASER_FIELD(compressor.name), {"lowrank", "laser", "LOW_RANK"});
   integers("rank", LASER_FIELD(compressor.rank), {0, -1, 65});
   names("transport", LASER_FIELD(compressor.transport), {"two-phase", "oneshot", "Alternating"});
@@ -60,6 +61,7 @@ std::vector<Wrong> wrong_values() {
   names("allocation", LASER_FIELD(allocation), {"norms", "comp-norm"});
   reals("least_gain", LASER_FIELD(fading.least_gain), {-0.1, 10.5});
   integers("antennas", LASER_FIELD(fading.antennas), {0, -4, 4097});
+  names("exchange", LASER_FIELD(exchange), {"slow", "Exact"});
   names("fading_draw", LASER_FIELD(fading_draw), {"tenor", "layer"});
   reals("participation", LASER_FIELD(participation), {-1, 0, 1.01});
   reals("loss_rate", LASER_FIELD(loss_rate), {2, -0.1});

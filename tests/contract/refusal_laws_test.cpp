@@ -48,8 +48,9 @@ std::vector<Mistake> mistakes() {
     list.push_back({name, ExitCode::kConfiguration, std::move(make)});
   };
   configuration("a_row_less", [](Arguments& a) { a.gradients = a.gradients.narrow(0, 1, kWorkers - 1); });
-  configuration("a_row_more",
-                [](Arguments& a) { a.gradients = at::cat({a.gradients, a.gradients[0].unsqueeze(0)}); });
+  configuration("a_row_more", [](Arguments& a) {
+    a.gradients = at::cat({a.gradients, a.gradients[0].unsqueeze(0)});
+  });
   configuration("no_rows", [](Arguments& a) { a.gradients = a.gradients.narrow(0, 0, 0); });
   configuration("a_column_less",
                 [](Arguments& a) { a.gradients = a.gradients.narrow(1, 1, a.gradients.size(1) - 1); });
@@ -66,8 +67,9 @@ std::vector<Mistake> mistakes() {
   configuration("estimate_of_another_type", [](Arguments& a) { a.estimate = a.estimate.to(at::kHalf); });
   configuration("estimate_too_short",
                 [](Arguments& a) { a.estimate = a.estimate.narrow(0, 1, a.estimate.size(0) - 1); });
-  configuration("estimate_with_gaps",
-                [](Arguments& a) { a.estimate = at::stack({a.estimate, a.estimate}, 1).select(1, 0); });
+  configuration("estimate_with_gaps", [](Arguments& a) {
+    a.estimate = at::stack({a.estimate, a.estimate}, 1).select(1, 0);
+  });
   configuration("estimate_undefined", [](Arguments& a) { a.estimate = at::Tensor(); });
   for (const double budget : {nan, -1.0, infinity, -infinity})
     configuration("budget_" + std::to_string(budget), [budget](Arguments& a) { a.budget = budget; });

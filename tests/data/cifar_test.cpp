@@ -110,13 +110,13 @@ TEST(Cifar, WhatIsMissingIsNamedWithWhatToDo) {
   const TemporaryFolder folder;
   const auto error = load_error("cifar10", folder.path(), true);
   EXPECT_EQ(error.code(), ExitCode::kData);
-  EXPECT_EQ(
-      std::string(error.what()),
-      folder / "cifar10/data_batch_1.bin" +
-          " is missing. HINT: run 'laser data fetch cifar10'; without network, put cifar-10-binary.tar.gz or "
-          "what it holds, data_batch_1.bin, data_batch_2.bin, data_batch_3.bin, data_batch_4.bin, "
-          "data_batch_5.bin, test_batch.bin into " +
-          folder / "cifar10" + ", or set data_dir to where they are");
+  EXPECT_EQ(std::string(error.what()),
+            folder / "cifar10/data_batch_1.bin" +
+                " is missing. HINT: run 'laser data fetch cifar10 --data-dir " + folder.path() +
+                "'; without network, put cifar-10-binary.tar.gz or what it holds, data_batch_1.bin, "
+                "data_batch_2.bin, data_batch_3.bin, data_batch_4.bin, "
+                "data_batch_5.bin, test_batch.bin into " +
+                folder / "cifar10" + ", or set data_dir to where they are");
   write_zero_files("cifar10", folder / "cifar10");
   fs::remove(folder / "cifar10/data_batch_3.bin");
   EXPECT_TRUE(
@@ -134,9 +134,10 @@ TEST(Cifar, SizesLabelsAndHashesAreChecked) {
     EXPECT_EQ(error.code(), ExitCode::kData);
     return std::string(error.what());
   };
-  const std::string hint =
-      ". HINT: 'laser data fetch cifar100' brings the published files; for a version of your own, 'sha256sum "
-      "FILE... > SHA256SUMS' beside the files vouches for it";
+  const std::string hint = ". HINT: 'laser data fetch cifar100 --data-dir " + folder.path() +
+                           "' brings the published files; for a version of your own, 'sha256sum FILE... > "
+                           "SHA256SUMS' beside the files "
+                           "vouches for it, or verify_data=false reads it as it is";
   EXPECT_EQ(text(true), folder / "train.bin" + " is not right: its SHA-256 is not the published one" + hint);
   fs::resize_file(test, 10000 * 3074 - 1);
   EXPECT_EQ(text(false), test + " is not right: it has 30739999 bytes, not 30740000" + hint);
@@ -202,7 +203,7 @@ TEST(Cifar, TheRealImagesHaveTheirKnownStatistics) {
   for (const auto& expected : {Expected{"cifar10", {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}},
                                Expected{"cifar100", {0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}}}) {
     const auto& set = find_data_set(expected.set);
-    if (!fs::exists(folder_of(set, data_folder("")) / set.files().front().name)) continue;
+    if (!fs::exists(folder_of(set, "") / set.files().front().name)) continue;
     any = true;
     const auto train = load_cifar(expected.set, "").train;
     ASSERT_EQ(train.size(), 50000);

@@ -240,6 +240,45 @@ TEST_F(DataSets, AVersionOfOnesOwnIsNotMixedWithThePublishedOne) {
   EXPECT_EQ(error_of([&] { (void)findings(plain_); }).code(), ExitCode::kData);
 }
 
+TEST_F(DataSets, SumsAreReadWhoeverWroteThem) {
+  write_file(folder_ / "one", "mine");
+  write_file(folder_ / "two", "too");
+  auto one = sha256_hex(std::string("mine")), two = sha256_hex(std::string("too"));
+  std::string upper = one;
+  for (char& c : upper) c = static_cast<char>(std::toupper(c));
+  for (const auto& sums : {one + "  one\n" + two + " *two\n", one + "  one\r\n\r\n" + two + "  two\r\n",
+                           one + "  ./one\n" + two + "  ././two", upper + "  one\n\n\n" + two + "  two\n\n",
+                           "\xEF\xBB\xBF" + one + "  one\n" + two + "\ttwo\n",
+                           "# made today\n" + one + "  one  \n  " + two + " two\n",
+                           "SHA256 (one) = " + one + "\nSHA256 (./two) = " + two + "\n"}) {
+    write_file(folder_ / kSumsName, sums);
+    EXPECT_EQ(findings(plain_), (std::vector{Finding::kVouched, Finding::kVouched})) << sums;
+  }
+  for (const auto& sums : {one.substr(1) + "  one\n", one + "\n", one + "x  one\n",
+                           std::string("SHA256 (one) = 12\n"), one + "one\n"}) {
+    write_file(folder_ / kSumsName, sums);
+    EXPECT_EQ(error_of([&] { (void)findings(plain_); }).code(), ExitCode::kData) << sums;
+  }
+}
+
+TEST(DataFolder, TokensOfDataThatCanOnlyBeReadGoIntoTheCache) {
+  const Environment home("HOME", "/home/me"), data("LASER_DATA_DIR", "/big/data"), cache("XDG_CACHE_HOME");
+  EXPECT_EQ(token_folders(""), (std::vector<fs::path>{"/big/data/tokens", "/home/me/.cache/laser/tokens"}));
+  EXPECT_EQ(token_folders("/cd"), (std::vector<fs::path>{"/cd/tokens", "/home/me/.cache/laser/tokens"}));
+  const Environment nobody("HOME");
+  EXPECT_EQ(token_folders("/cd"), (std::vector<fs::path>{"/cd/tokens"}));
+}
+
+TEST(DataFolder, ASetThatShipsWithTheProgramNeedsNoHomeAndNeverStandsInForAFolderThatIsNamed) {
+  const Environment home("HOME"), data("LASER_DATA_DIR"), cache("XDG_CACHE_HOME"),
+      ours("LASER_HOME", LASER_SOURCE_DIR);
+  const auto& set = find_data_set("mnist");
+  EXPECT_EQ(folder_of(set, ""), fs::path(LASER_SOURCE_DIR) / "data" / "mnist");
+  EXPECT_EQ(folder_of(set, "/nowhere"), "/nowhere/mnist");
+  EXPECT_EQ(error_of([&] { (void)ready_set(set, "/nowhere", true); }).code(), ExitCode::kData);
+  EXPECT_EQ(error_of([] { (void)folder_of(find_data_set("cifar10"), ""); }).code(), ExitCode::kIo);
+}
+
 TEST_F(DataSets, OddFilesAreDamagedAndNotRead) {
   write_file(folder_ / "one", "");
   write_file(folder_ / "two", "short");

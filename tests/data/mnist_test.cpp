@@ -32,7 +32,7 @@ class MnistFiles : public testing::Test {
 
   void expect_error(const std::string& part, bool verify = true) {
     try {
-      load_mnist(folder_, verify);
+      load_mnist(folder_.string(), verify);
       FAIL() << "damaged data were read";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kData);
@@ -44,7 +44,7 @@ class MnistFiles : public testing::Test {
 };
 
 TEST(Mnist, HoldsTheKnownImages) {
-  const auto mnist = load_mnist(kEmbedded);
+  const auto mnist = load_mnist(kEmbedded.string());
   ASSERT_EQ(mnist.train.size(), 60000);
   ASSERT_EQ(mnist.test.size(), 10000);
   EXPECT_EQ(std::vector<int>(mnist.train.labels.begin(), mnist.train.labels.begin() + 6),
@@ -66,7 +66,7 @@ TEST_F(MnistFiles, AMissingFileIsNamed) {
 
 TEST_F(MnistFiles, ATruncatedFileIsRefused) {
   fs::resize_file(folder_ / "train-images-idx3-ubyte.gz", 5000000);
-  expect_error("SHA-256 differs");
+  expect_error("ends too early");
   expect_error("ends too early", false);
 }
 
@@ -79,15 +79,15 @@ TEST_F(MnistFiles, EverySingleBitMatters) {
     file.seekp(position);
     file.put(static_cast<char>(byte ^ 0x10));
     file.close();
-    expect_error("SHA-256 differs");
-    EXPECT_THROW(load_mnist(folder_, false), Error);  // gzip's own checksum
+    expect_error("t10k-images-idx3-ubyte.gz is not right: ");
+    EXPECT_THROW(load_mnist(folder_.string(), false), Error);  // gzip's own checksum
   }
 }
 
 TEST_F(MnistFiles, AnotherKindOfFileIsRefused) {
   fs::copy(folder_ / "t10k-labels-idx1-ubyte.gz", folder_ / "train-labels-idx1-ubyte.gz",
            fs::copy_options::overwrite_existing);
-  expect_error("not an IDX file of the expected sizes", false);
+  expect_error("has 60000 images, ", false);
 }
 
 TEST(Sharding, CoversEveryShardOnceAnEpoch) {

@@ -43,7 +43,7 @@ TEST(Sharding, ByDefaultIsWhatItWasWithoutLabels) {
 }
 
 TEST(Sharding, SortedGivesAWorkerItsOwnClasses) {
-  const Sharding sharding(labels(), {.kind = "sorted"}, 20, 8, 1);
+  const Sharding sharding(labels(), {.kind = "sorted", .shares = {}}, 20, 8, 1);
   for (std::int64_t i = 0; i < 20; ++i) {
     const auto classes = classes_of(sharding, i);
     ASSERT_EQ(classes.size(), 1u);
@@ -55,8 +55,8 @@ TEST(Sharding, SortedGivesAWorkerItsOwnClasses) {
 TEST(Sharding, DirichletSpreadsEveryClassAndLosesNothing) {
   double largest[2] = {0, 0};  // mean over the workers of the share of the most frequent class
   for (int which = 0; which < 2; ++which) {
-    const Sharding sharding(labels(), {.kind = "dirichlet", .concentration = which == 0 ? 0.05 : 1000}, 10, 8,
-                            3);
+    const Sharding sharding(
+        labels(), {.kind = "dirichlet", .concentration = which == 0 ? 0.05 : 1000, .shares = {}}, 10, 8, 3);
     const auto seen = all_of(sharding, 10);
     EXPECT_EQ(seen.size(), 1000u);
     EXPECT_EQ(std::set<std::int32_t>(seen.begin(), seen.end()).size(), 1000u);
@@ -92,19 +92,20 @@ TEST(Sharding, UnequalShardsSeeAsMuchInAnEpochAndAllOfItInTime) {
 }
 
 TEST(Sharding, HeldOutExamplesAreTheSameForEverySeedAndNoWorkersOwn) {
-  const Sharding one(labels(), {.held_out = 0.1}, 9, 8, 1);
-  const Sharding two(labels(), {.kind = "sorted", .held_out = 0.1}, 9, 8, 2);
+  const Sharding one(labels(), {.shares = {}, .held_out = 0.1}, 9, 8, 1);
+  const Sharding two(labels(), {.kind = "sorted", .shares = {}, .held_out = 0.1}, 9, 8, 2);
   ASSERT_EQ(one.held_out().size(), 100u);
   EXPECT_TRUE(std::equal(one.held_out().begin(), one.held_out().end(), two.held_out().begin()));
   EXPECT_EQ(all_of(one, 9).size(), 1000u);
   EXPECT_EQ(all_of(two, 9).count(one.held_out()[5]), 1u);
-  EXPECT_NE(one.epoch_order(0, 0), Sharding(labels(), {.held_out = 0.1}, 9, 8, 2).epoch_order(0, 0));
+  EXPECT_NE(one.epoch_order(0, 0),
+            Sharding(labels(), {.shares = {}, .held_out = 0.1}, 9, 8, 2).epoch_order(0, 0));
 }
 
 TEST(Sharding, WhatMakesNoSenseIsRefused) {
   EXPECT_THROW(Sharding(labels(), {.shares = {1, 0}}, 4, 8, 1), Error);
   EXPECT_THROW(Sharding(labels(), {.kind = "dirichlet", .shares = {1, 2}}, 4, 8, 1), Error);
-  EXPECT_THROW(Sharding(labels(), {.held_out = 0.9}, 101, 8, 1), Error);
+  EXPECT_THROW(Sharding(labels(), {.shares = {}, .held_out = 0.9}, 101, 8, 1), Error);
 }
 
 // 4,000 draws of 5 shares: each has mean 1/5 and variance (1/5)(4/5) / (5 alpha + 1) [Dirichlet]. 5 standard

@@ -50,7 +50,7 @@ TEST_F(TokenFiles, HoldTheTokensOfTheText) {
   std::string text;
   for (int i = 0; i < 5000; ++i) text += i % 7 ? "abc cc \u00e9\n" : " bc'll abc ";
   folder_.write("text.txt", text);
-  const auto file = tokens_of_text(at("text.txt"), at("cache"), *encoder_);
+  const auto file = tokens_of_text(at("text.txt"), {at("cache")}, *encoder_);
   const std::vector<Token> tokens(file.tokens().begin(), file.tokens().end());
   EXPECT_EQ(tokens, encoder_->encode(text));
   EXPECT_EQ(content(cached().at(0)).size(), 96 + 2 * tokens.size());
@@ -67,7 +67,7 @@ TEST_F(TokenFiles, TextsLongerThanAChunkAreTheSame) {
 
 TEST_F(TokenFiles, AreMadeOnceAndAgainWhereTheyDoNotFit) {
   folder_.write("text.txt", "abc abc");
-  const auto open = [&] { return tokens_of_text(at("text.txt"), at("cache"), *encoder_); };
+  const auto open = [&] { return tokens_of_text(at("text.txt"), {at("cache")}, *encoder_); };
   open();
   ASSERT_EQ(cached().size(), 1u);
   const auto path = cached()[0];
@@ -113,7 +113,7 @@ TEST_F(TokenFiles, AreRefusedWhereAnythingIsWrong) {
 TEST_F(TokenFiles, TextsThatAreNoneAreRefused) {
   const auto expect = [&](const std::string& bytes, const std::string& part) {
     folder_.write("text.txt", bytes);
-    expect_error([&] { return tokens_of_text(at("text.txt"), at("cache"), *encoder_); }, ExitCode::kData,
+    expect_error([&] { return tokens_of_text(at("text.txt"), {at("cache")}, *encoder_); }, ExitCode::kData,
                  part);
   };
   expect("", "text.txt is empty");
@@ -124,7 +124,7 @@ TEST_F(TokenFiles, TextsThatAreNoneAreRefused) {
       "byte 4 is 0xff, which is not valid UTF-8 there");
   expect("caf\xE9 latin", "byte 3 is 0xe9");
   fs::create_directory(at("folder"));
-  expect_error([&] { return tokens_of_text(at("folder"), at("cache"), *encoder_); }, ExitCode::kData,
+  expect_error([&] { return tokens_of_text(at("folder"), {at("cache")}, *encoder_); }, ExitCode::kData,
                "it is a folder");
   EXPECT_FALSE(fs::exists(at("cache")));
 }
@@ -132,17 +132,34 @@ TEST_F(TokenFiles, TextsThatAreNoneAreRefused) {
 TEST_F(TokenFiles, AFolderThatCannotBeWrittenIsAnInputOutputError) {
   folder_.write("text.txt", "abc");
   folder_.write("cache", "a file where the folder should be");
-  expect_error([&] { return tokens_of_text(at("text.txt"), at("cache"), *encoder_); }, ExitCode::kIo,
+  expect_error([&] { return tokens_of_text(at("text.txt"), {at("cache")}, *encoder_); }, ExitCode::kIo,
                "cache");
+}
+
+TEST_F(TokenFiles, GoIntoTheFirstFolderThatCanBeWritten) {
+  folder_.write("text.txt", "abc abc");
+  folder_.write("shut", "a file where the folder should be");
+  const auto open = [&] { return tokens_of_text(at("text.txt"), {at("shut"), at("cache")}, *encoder_); };
+  EXPECT_EQ(encoder_->decode(open().tokens()), "abc abc");
+  ASSERT_EQ(cached().size(), 1u);
+  const auto made = fs::last_write_time(cached()[0]) - std::chrono::hours(1);
+  fs::last_write_time(cached()[0], made);
+  open();
+  EXPECT_EQ(fs::last_write_time(cached()[0]), made);  // found there again
+  expect_error(
+      [&] {
+        return tokens_of_text(at("text.txt"), {at("shut"), at("text.txt")}, *encoder_);
+      },
+      ExitCode::kIo, "HINT: set XDG_CACHE_HOME");
 }
 
 TEST_F(TokenFiles, WikiTextIsThreeFiles) {
   folder_.write("train.txt", "abc abc abc");
   folder_.write("valid.txt", "abc ");
-  expect_error([&] { return load_wikitext(folder_.path(), at("cache"), *encoder_); }, ExitCode::kData,
+  expect_error([&] { return load_wikitext(folder_.path(), {at("cache")}, *encoder_); }, ExitCode::kData,
                "test.txt is missing. HINT");
   folder_.write("test.txt", " ab");
-  const auto text = load_wikitext(folder_.path(), at("cache"), *encoder_);
+  const auto text = load_wikitext(folder_.path(), {at("cache")}, *encoder_);
   EXPECT_EQ(encoder_->decode(text.train.tokens()), "abc abc abc");
   EXPECT_EQ(encoder_->decode(text.validation.tokens()), "abc ");
   EXPECT_EQ(encoder_->decode(text.test.tokens()), " ab");

@@ -52,9 +52,9 @@ std::string idx_labels() { return words({0x801, kImages}) + std::string("\7\0\3"
 
 // What is damaged is what comes out of the gzip: its checksum would catch nearly everything else.
 void read_idx_pair(const Workplace& place, const std::string& images, const std::string& labels) {
-  const auto split = load_grey_images({place.put("images.gz", gzipped(images)), ""},
-                                      {place.put("labels.gz", gzipped(labels)), ""}, kImages);
-  LASER_CHECK(split.size() == kImages && split.offsets.back() == split.values.size());
+  const auto split =
+      load_grey_images(place.put("images.gz", gzipped(images)), place.put("labels.gz", gzipped(labels)));
+  LASER_CHECK(split.offsets.size() == split.labels.size() + 1 && split.offsets.back() == split.values.size());
 }
 
 void read_gzip(const Workplace& place, const std::string& bytes) {

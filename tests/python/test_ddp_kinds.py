@@ -269,6 +269,11 @@ class SeveralStates(unittest.TestCase):
         aggregator = laser.Aggregator({"weight": (64, 64)}, 2, power=100.0, method="zsgd", seed=2**64 - 1)
         self.assertTrue(torch.equal(run(2, alone)[0], aggregator.round(gradients).estimate["weight"]))
 
+    def test_the_same_stream_has_the_same_noise(self):
+        for one, twin, other in run(2, asked_streams):
+            self.assertTrue(torch.equal(one, twin))
+            self.assertFalse(torch.equal(one, other))
+
     def test_a_checkpoint_keeps_the_streams(self):
         for same in run(2, streams_of_a_checkpoint):
             self.assertTrue(same)
@@ -311,6 +316,13 @@ def alone(rank):
     ddp, _ = hooked(nn.Linear(64, 64, bias=False), seed=2**64 - 1)
     ddp(torch.ones(1, 64)).sum().backward()
     return ddp.module.weight.grad
+
+
+def asked_streams(rank):
+    models = [hooked(nn.Linear(16, 16, bias=False), stream=stream)[0] for stream in (0, 0, 7)]
+    for ddp in models:
+        ddp(torch.ones(1, 16)).sum().backward()
+    return [ddp.module.weight.grad for ddp in models]
 
 
 def streams_of_a_checkpoint(rank):

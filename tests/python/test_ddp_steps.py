@@ -245,6 +245,75 @@ def go(rank, folder, plan, **options):
     return told, memory_of(state), state.run
 
 
+class Traffic(unittest.TestCase):
+    def test_a_rank_sends_each_symbol_once_however_many_ranks_there_are(self):
+        for ranks in 2, 4:
+            for name, report, bytes_of_exact in run(ranks, traffic)[0]:
+                ideal = 2 * (ranks - 1) / ranks * 4 * report["symbols"]  # of an all-reduce of the symbols
+                self.assertLess(report["wire_bytes"], 1.1 * ideal + 2000, name)  # norms and energies beside them
+                self.assertGreaterEqual(report["wire_bytes"], ideal, name)
+                self.assertGreater(bytes_of_exact, (ranks - 0.2) * ideal, name)
+
+    def test_what_is_counted_is_what_the_exchanges_send(self):
+        for counted, reported in run(3, by_hand):
+            self.assertEqual(counted, reported)
+
+    def test_both_exchanges_give_the_same_to_rounding(self):
+        for fast, exact in run(3, both_exchanges):
+            self.assertLess(((fast - exact).norm() / exact.norm()).item(), 1e-5)
+            self.assertFalse(torch.equal(fast, torch.zeros_like(fast)))
+
+
+def traffic(rank):
+    warnings.simplefilter("ignore")
+    told = []
+    for name, options in {"laser": {}, "two_phase": {"transport": "two_phase"}, "zsgd": {"method": "zsgd"},
+                          "exact average": {"start_iter": 9}, "signum": {"method": "signum"}}.items():
+        reports = []
+        for exchange in "fast", "exact":
+            ddp, state = hooked(nn.Linear(400, 400, bias=False), exchange=exchange, rank=4, **options)
+            ddp(torch.randn(4, 400)).square().mean().backward()
+            reports.append(state.report)
+        if name != "exact average":
+            told.append((name, reports[0], reports[1]["wire_bytes"]))
+    return told
+
+
+def by_hand(rank):
+    """Bytes that the collectives of a round send with their ring and pairwise algorithms, counted where they are called."""
+    from unittest import mock
+
+    from laser import processes
+
+    warnings.simplefilter("ignore")
+    ddp, state = hooked()
+    count, ranks, gather = [0], dist.get_world_size(), processes._all_gather
+
+    def all_to_all(heard, sent, group):
+        count[0] += sent.numel() * sent.element_size() * (ranks - 1) // ranks
+        return dist.all_to_all_single(heard, sent, group=group)
+
+    def all_gather(rows, row, group):
+        count[0] += row.numel() * row.element_size() * (ranks - 1)
+        return gather(rows, row, group=group)
+
+    with mock.patch.object(processes, "dist", mock.Mock(wraps=dist, all_to_all_single=all_to_all)), \
+            mock.patch.object(processes, "_all_gather", all_gather):
+        ddp(torch.randn(4, 32)).square().mean().backward()
+    return count[0], state.report["wire_bytes"]
+
+
+def both_exchanges(rank):
+    warnings.simplefilter("ignore")
+    gradients = []
+    for exchange in "fast", "exact":
+        ddp, _ = hooked(exchange=exchange, stream=0)
+        inputs = torch.randn(4, 32, generator=torch.Generator().manual_seed(rank))
+        ddp(inputs).square().mean().backward()
+        gradients.append(torch.cat([p.grad.reshape(-1) for p in ddp.parameters()]))
+    return gradients
+
+
 class Histories(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="laser-shards-")

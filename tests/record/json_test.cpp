@@ -91,7 +91,8 @@ TEST(Json, EveryFieldOfAnEpochIsKept) {
                      .delta = 0.5,
                      .noise_energy = 6,
                      .sent_ratio = 7,
-                     .waiting_rounds = 8};
+                     .waiting_rounds = 8,
+                     .spectrum = {}};
   const EpochRecord back = parse_epoch(to_json_line(record), kSource);
   EXPECT_EQ(back.epoch, 5);
   EXPECT_EQ(back.round, 150);

@@ -28,11 +28,13 @@ Run made(const std::string& method, double power, double rate, int seed, double 
   s.symbols_per_round = method == "laser" ? 10 : 1000;
   s.configuration["learning_rate"] = rate == 0.01 ? "0.01" : "0.02";
   for (int epoch = 1; epoch <= 2; ++epoch) {
-    EpochRecord record{.epoch = epoch, .round = 100 * epoch};
+    EpochRecord record;
+    record.epoch = epoch;
+    record.round = 100 * epoch;
     // At epoch 1 both need the same; the step size 0.02 costs 5 points.
     const double needed = epoch == 1 ? 1 : factor;
-    record.ema_accuracy =
-        70 + 10 * std::log10(power / (method == "zsgd" ? needed : 1)) - (rate == 0.02 ? 5 : 0) + 0.1 * (seed - 2);
+    record.ema_accuracy = 70 + 10 * std::log10(power / (method == "zsgd" ? needed : 1)) -
+                          (rate == 0.02 ? 5 : 0) + 0.1 * (seed - 2);
     run.epochs.push_back(record);
   }
   return run;
@@ -83,7 +85,8 @@ TEST(Gain, IsTheRatioOfThePowersAtEqualTargetAndRound) {
   const auto json = nlohmann::json::parse(to_json(report));
   EXPECT_EQ(json["ceiling"], 100);
   EXPECT_EQ(json["rows"].size(), 3u);
-  for (const char* key : {"target", "round", "laser_power", "zsgd_power", "gain", "low", "high", "tuned", "paper"})
+  for (const char* key :
+       {"target", "round", "laser_power", "zsgd_power", "gain", "low", "high", "tuned", "paper"})
     EXPECT_TRUE(json["rows"][1].contains(key)) << key;
 }
 

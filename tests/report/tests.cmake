@@ -19,6 +19,9 @@ set_tests_properties(python_figures PROPERTIES LABELS python TIMEOUT 300)
 add_test(NAME python_bench_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_bench_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_bench_figures PROPERTIES LABELS python TIMEOUT 120)
+add_test(NAME python_gain_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_gain_figures
+         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
+set_tests_properties(python_gain_figures PROPERTIES LABELS python TIMEOUT 120)
 add_test(NAME python_tuned_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_tuned_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_tuned_figures PROPERTIES LABELS python TIMEOUT 120)

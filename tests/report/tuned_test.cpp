@@ -45,6 +45,25 @@ TunedReport example() {
   return build_tuned_report(fixed, tuned, {80, 95});
 }
 
+// Perplexities fall: the same lines upside down, read from the records of the last epoch.
+TEST(Tuned, OfAPerplexityLessIsMore) {
+  auto runs = together(runs_of("zsgd", 20, 0.01), runs_of("laser", 4, 0.01));
+  for (auto& run : runs) {
+    run.epochs.emplace_back().perplexity = 160 - run.summary.final_accuracy;
+    run.summary.final_accuracy = std::nan("");
+  }
+  const TunedQuantity quantity{"Perplexity", "", 1e6, false,
+                               [](const EpochRecord& r) { return r.perplexity.value_or(1e6); }};
+  const auto report = build_tuned_report({}, runs, {80}, quantity);
+  ASSERT_EQ(report.needs.size(), 2u);
+  for (const auto& need : report.needs) {
+    const bool laser = report.curves[need.curve].method == "laser";
+    EXPECT_NEAR(need.needed.low, laser ? 4 : 20, 1e-6);
+    EXPECT_NEAR(need.gain.low, laser ? 1 : 0.2, 1e-6);
+  }
+  EXPECT_EQ(tuned_tables(report)[0].title, "Perplexity");
+}
+
 TEST(Tuned, PowerAndGainAreThoseOfTheLines) {
   const auto report = example();
   ASSERT_EQ(report.curves.size(), 4u);

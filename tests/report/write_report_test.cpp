@@ -42,7 +42,7 @@ TEST(WriteReport, WithoutPythonEverythingElseIsWritten) {
                          "Figures not drawn (accuracy_over_power, accuracy_beside_paper, "
                          "accuracy_over_epochs, gradient_spectra): "))
         << text;
-    EXPECT_TRUE(contains(text, "-m pip install matplotlib, then ")) << text;
+    EXPECT_TRUE(contains(text, ". HINT: ")) << text;
     EXPECT_FALSE(contains(read_file(folder / "out/report.html"), "<svg"));
   }
   const TemporaryFolder folder;

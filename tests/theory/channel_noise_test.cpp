@@ -137,8 +137,11 @@ TEST(ChannelNoise, RefusesBadArguments) {
   expect_error([] { return noise_std(Reals{}, 1); }, bad, "workers k is 0");
   expect_error([] { return noise_std(Reals{1}, -1); }, bad, "block energy is -1");
   expect_error([&] { return noise_std(Reals{nan}, 1); }, bad, "entry 0 of the norms is nan");
-  expect_error([] { return noise_std_unequal(Reals{1, 1}, Reals{1}); }, bad,
-               "list of energies has 1 entries");
+  expect_error(
+      [] {
+        return noise_std_unequal(Reals{1, 1}, Reals{1});
+      },
+      bad, "list of energies has 1 entries");
   expect_error([] { return noise_std_unequal(Reals{1}, Reals{0}); }, bad, "worker's energy is 0");
   expect_error([] { return noise_std_csit(Reals{1}, Reals{0}, Reals{1}); }, bad, "worker 0 has gain 0");
   expect_error([] { return receive_csir(Reals{1}, Reals{-1}, Reals{1}); }, bad,

@@ -6,10 +6,15 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "../record/temporary_folder.hpp"
+#include "laser/record/safetensors.hpp"
 
 namespace laser {
 namespace {
@@ -162,6 +167,83 @@ TEST(TheoryCommand, PlanTellsCeilingAndLag) {
   const auto none = run("plan --model mnist_linear --power 10 --rank 16");
   EXPECT_EQ(none.code, 0);
   EXPECT_TRUE(contains(none.output, "there is no error memory and no lag")) << none.output;
+}
+
+/// A file of tensors, all of them given by their numbers.
+class TensorsOfAFile {
+ public:
+  template <class Number>
+  void add(const std::string& name, ElementType type, const std::vector<std::int64_t>& shape,
+           const std::vector<Number>& numbers) {
+    auto& bytes = bytes_[name];
+    const auto raw = std::as_bytes(std::span(numbers));
+    bytes.assign(raw.begin(), raw.end());
+    tensors_[name] = {type, shape, bytes};
+  }
+  void write(const std::string& path) const { write_safetensors(path, tensors_, {}, Checksums::kNone); }
+
+ private:
+  std::map<std::string, std::vector<std::byte>> bytes_;
+  StoredTensors tensors_;
+};
+
+TEST(TheoryCommand, APlanCountsTheParametersOfAFileAndNamesWhatIsNone) {
+  const TemporaryFolder folder;
+  std::vector<float> matrix(64), other(64), mask(64), zeros(64, 0.0F), ones(8, 1.0F);
+  for (std::size_t i = 0; i < 64; ++i) {
+    matrix[i] = static_cast<float>(i) * 0.5F;
+    other[i] = static_cast<float>(i % 5);
+    mask[i] = i % 8 <= i / 8 ? 1.0F : 0.0F;
+  }
+  std::vector<float> scores(128);  // of two heads, with a number far below zero where nothing may be seen
+  for (std::size_t i = 0; i < 128; ++i) scores[i] = i % 8 <= i % 64 / 8 ? 0.0F : -10000.0F;
+  TensorsOfAFile file;
+  const auto real = [&](const std::string& name, const std::vector<std::int64_t>& shape,
+                        const std::vector<float>& numbers) {
+    file.add(name, ElementType::kF32, shape, numbers);
+  };
+  real("wte.weight", {8, 8}, matrix);
+  real("h.0.weight", {8, 8}, other);
+  real("h.0.down", {8, 8}, zeros);
+  real("h.1.down", {8, 8}, zeros);  // equal because both begin at nothing
+  real("h.0.norm", {8}, ones);
+  real("h.1.norm", {8}, ones);
+  real("scale", {}, {2.0F});
+  const std::set<std::string> parameters{"lm_head.weight", "h.0.weight", "h.0.down", "h.1.down",
+                                         "h.0.norm",       "h.1.norm",   "scale"};
+  real("lm_head.weight", {8, 8}, matrix);
+  real("h.0.attn.bias", {1, 1, 8, 8}, mask);
+  real("h.1.attn.seen", {2, 8, 8}, scores);
+  real("h.0.attn.masked_bias", {}, {-1e4F});
+  real("bn.running_mean", {8}, ones);
+  real("bn.running_var", {8}, ones);
+  real("rotary.inv_freq", {8}, ones);
+  real("ema_model.wte.weight", {8, 8}, other);
+  real("optimizer.state.exp_avg", {8, 8}, other);
+  file.add<std::int64_t>("bn.num_batches_tracked", ElementType::kI64, {}, {7});
+  file.add<std::int64_t>("position_ids", ElementType::kI64, {1, 2}, {0, 1});
+  file.add<std::uint8_t>("h.0.attn.mask", ElementType::kBool, {2, 2}, {1, 0, 1, 1});
+  const auto path = folder / "model.safetensors";
+  file.write(path);
+  const auto names = [&](const std::string& options) {
+    const auto result = run("plan --power 100 --rank 1 --json --model " + path + options, "");
+    EXPECT_EQ(result.code, 0) << result.output;
+    std::set<std::string> found;
+    const auto table = nlohmann::json::parse(result.output);
+    for (const auto& row : table["rows"]) found.insert(row["tensor"]);
+    found.erase("total");
+    return found;
+  };
+  EXPECT_EQ(names(""), parameters);
+  EXPECT_EQ(names(" --all-tensors").size(), parameters.size() + 9) << "all but the whole numbers";
+  EXPECT_EQ(names(" --skip h.0 --skip h.1"), (std::set<std::string>{"lm_head.weight", "scale"}));
+  const auto text = run("plan --power 100 --rank 1 --model " + path).output;
+  EXPECT_TRUE(contains(text, "Left out, 12 tensor(s) that are no parameters: ")) << text;
+  TensorsOfAFile counters;
+  counters.add<std::int64_t>("steps", ElementType::kI64, {}, {7});
+  counters.write(path);
+  expect_failure("plan --power 100 --model " + path, 4,
+                 "holds no parameter: 1 tensor(s), all left out (steps: whole numbers)");
 }
 
 TEST(TheoryCommand, HelpNamesTheSubcommands) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "laser/core/error.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/model/shapes.hpp"
 
 namespace laser {
@@ -43,8 +44,8 @@ TEST(MemoryBudget, OfThePapersModelIsCountedAndRefusedWhereItCannotFit) {
   EXPECT_DOUBLE_EQ(bytes_of(half, "error memory"), 4 * matrices * 2);
   const auto plain = memory_budget(resolve({{"task", "wikitext103"}, {"method", "zsgd"}}), shape, 4);
   EXPECT_DOUBLE_EQ(bytes_of(plain, "error memory"), 0);
-  EXPECT_NE(memory_legend(items).find("error memory        1.98 GB      4 workers"), std::string::npos)
-      << memory_legend(items);
+  EXPECT_NE(memory_legend(items, 0).find("error memory        1.98 GB      4 workers"), std::string::npos)
+      << memory_legend(items, 0);
 
   const double sum = total_bytes(items);
   EXPECT_NO_THROW(check_memory(items, 1, sum));

@@ -134,7 +134,7 @@ TEST(Trainer, NoiseThatGrowsAThousandfoldIsDivergence) {
     FAIL() << "trained through";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kNonFinite);
-    EXPECT_NE(std::string(error.what()).find("times that of the first epoch"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("times that of the first epochs"), std::string::npos)
         << error.what();
   }
 }

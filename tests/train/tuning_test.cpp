@@ -29,7 +29,9 @@ Run ended(const Job& job, double accuracy, const std::string& status = "complete
   run.summary.method = job.experiment.method;
   run.summary.final_accuracy = accuracy;
   run.summary.epochs = 1;
-  run.epochs.push_back({.epoch = 1, .round = 30, .test_accuracy = accuracy});
+  auto& record = run.epochs.emplace_back();
+  record.epoch = 1;
+  record.test_accuracy = accuracy;
   run.summary.configuration = to_map(job.experiment);
   return run;
 }

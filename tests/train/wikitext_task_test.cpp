@@ -54,7 +54,7 @@ class Language : public testing::Test {
   }
 
   [[nodiscard]] WikiText text() const {
-    return load_wikitext(folder_.path() / "wikitext-2", folder_.path() / "tokens",
+    return load_wikitext(folder_.path() / "wikitext-2", {folder_.path() / "tokens"},
                          BytePairEncoder(load_byte_pair_vocabulary(folder_.path() / "gpt2-bpe")));
   }
 

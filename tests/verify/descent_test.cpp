@@ -74,13 +74,13 @@ TEST(Objective, SmoothnessIsTightAndQuasiConvexityHolds) {
 }
 
 TEST(Objective, CurvatureIsThatOfTheQuadratic) {
-  const Objective objective(Case::kQuasiConvex, 3, 4, 0.7);
+  const Objective objective(Case::kQuasiConvex, 4, 4, 0.7);
   const auto curvature = objective.curvature();
-  const auto x = random_point(2, 12, 3);
-  std::vector<double> gradient(12);
+  const auto x = random_point(2, 16, 3);
+  std::vector<double> gradient(16);
   double value = 0;
   const auto at_x = objective.evaluate(x, gradient);
-  for (std::size_t j = 0; j < 12; ++j) {
+  for (std::size_t j = 0; j < 16; ++j) {
     EXPECT_NEAR(gradient[j], curvature[j] * x[j], 1e-14);
     value += curvature[j] * x[j] * x[j] / 2;
   }

@@ -1,7 +1,7 @@
 // The recursion of second moments must hold for the real code in every subject, and what is put wrong must be
 // seen: by the controls of the command, and here by formulas that are off by one per cent.
 //
-// Sample sizes are a third of the command's, with a fixed seed; the limit is 5 standard errors.
+// Sample sizes are a sixth of the command's, with a fixed seed; the limit is 5 standard errors.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace laser::verify {
 namespace {
 
-constexpr RecursionSize kSmall{512, 32, 16, 0.02};
+constexpr RecursionSize kSmall{256, 32, 16, 0.04};
 
 struct Results {
   std::vector<Check> checks;
@@ -86,8 +86,8 @@ TEST(Recursion, EveryControlIsCaught) {
 
 // A control without a mistake must not be caught: the verdict is about the mistake.
 TEST(Recursion, WithoutAMistakeNothingIsCaught) {
-  for (const auto& control : recursion_controls(256)) {
-    const auto checks = recursion_checks_of(control.claimed, runs_of(control.claimed, 8));
+  for (const auto& control : recursion_controls(128)) {
+    const auto checks = recursion_checks_of(control.claimed, runs_of(control.claimed, 32));
     EXPECT_TRUE(failures(checks).empty()) << control.name << ", " << control.claimed.name;
   }
 }
@@ -95,7 +95,7 @@ TEST(Recursion, WithoutAMistakeNothingIsCaught) {
 // The same draws: 1 + lambda is what the recursion claims, whatever lambda it is told; and 2 % more of it is
 // seen.
 TEST(Recursion, FindsTheInfluenceFromTheDistance) {
-  const auto subjects = recursion_subjects(512);
+  const auto subjects = recursion_subjects(256);
   for (const char* name : {"Z-SGD, k = 4", "LASER alternating, k = 2, sum_power"}) {
     const auto& right = named(subjects, name);
     const auto distance_of = [](const QuadraticSubject& subject) {
@@ -110,7 +110,7 @@ TEST(Recursion, FindsTheInfluenceFromTheDistance) {
       EXPECT_NEAR(found.value, 1 + factor, 1e-6) << name;
       EXPECT_GT(found.standard_error, 0);
     }
-    const auto runs = runs_of(right, 64);
+    const auto runs = runs_of(right, 48);
     const auto& claimed = recursion_checks_of(right, runs).front();
     EXPECT_TRUE(claimed.holds());
     EXPECT_LT(5 * claimed.measured.standard_error, 0.02 * claimed.measured.value);
@@ -131,7 +131,7 @@ TEST(Recursion, ResolutionIsAClaimThatCanFail) {
 }
 
 TEST(Recursion, ADivergedRunFails) {
-  const auto& right = recursion_subjects(64).front();
+  const auto right = recursion_subjects(64).front();
   auto runs = runs_of(right, 4);
   runs[2].back() = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
   EXPECT_EQ(failures(recursion_checks_of(right, runs)).size(), recursion_checks_of(right, runs).size());

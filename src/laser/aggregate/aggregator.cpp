@@ -64,6 +64,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t 
       fill_budget_(algorithm.fill_budget),
       participation_(algorithm.participation),
       loss_rate_(algorithm.loss_rate),
+      exact_exchange_(algorithm.exchange == "exact"),
       power_shares_(shares_of(algorithm.power_shares, collective.workers())) {
   check_layout(layout_, type);
   compressor_->check(layout_);

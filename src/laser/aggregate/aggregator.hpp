@@ -31,7 +31,7 @@ struct RoundReport {
   std::optional<double> delta;         // 1 - ||M - C(M)||^2 / ||M||^2 over the compressed tensors
   std::optional<double> noise_energy;  // ||estimate - noiseless estimate||^2
   // Over the compressed tensors and all workers; g has the scale s of M = e + s g.
-  std::optional<double> sent_ratio;      // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
+  std::optional<double> sent_ratio;  // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
   std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memory
 };
 
@@ -159,6 +159,7 @@ class Aggregator {
   bool fill_budget_;
   double participation_;
   double loss_rate_;
+  bool exact_exchange_;
   std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
   at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;

@@ -137,7 +137,8 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
       residual += square(rest);
     }
   }
-  std::vector<double> rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
+  std::vector<double>
+      rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
     const double gradient = square(gradients[static_cast<std::int64_t>(i)]);
     rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);

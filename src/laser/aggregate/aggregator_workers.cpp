@@ -92,14 +92,13 @@ void Aggregator::count_energy(Round& round, double budget) {
     report.budget_use = total / (budget * static_cast<double>(report.energy.size()));
 }
 
-/// Where messages are small every process gets the symbols of all workers: each then adds them up as one
-/// process does, to the last bit. Large ones stay where they are, and their sums are added in rank order.
+/// With exchange=exact every process gets the symbols of all workers and adds them up as one process does, to
+/// the last bit, for k times the traffic. Otherwise symbols stay where they are, and the processes' sums are
+/// added in rank order.
 void Aggregator::gather_symbols(std::vector<Sending>& sendings) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 22;  // numbers of all workers together
-  if (collective_.local_workers() == collective_.workers()) return;
+  if (!exact_exchange_ || collective_.local_workers() == collective_.workers()) return;
   std::vector<at::Tensor> gathered;  // in a fixed order in every process
   for (auto& sending : sendings) {
-    if (sending.symbols * collective_.workers() > kMost) continue;
     sending.gathered = true;
     for (auto& block : sending.message.blocks) {
       // The others' rows are zero here, and adding zeros is exact.

@@ -29,6 +29,7 @@ struct Algorithm {
   std::vector<double> power_shares;   // relative budgets of the workers, repeated over them; empty: all equal
   double participation = 1;           // share of the workers that take part in a round
   double loss_rate = 0;               // probability that what a worker sends in a round is lost
+  std::string exchange = "fast";      // fast | exact: what processes send each other (gather_symbols)
 };
 
 /// The options of the round at the workers and at the receiver, of the channel and the budget, and of who

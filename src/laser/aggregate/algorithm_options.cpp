@@ -56,6 +56,11 @@ void describe_links(OptionList& list, Algorithm& a) {
   list.group("links", [&a] { return a.loss_rate != 0; });
   list.add_real("loss_rate", a.loss_rate, 0, 1, false, "",
                 "probability that a worker's message of a round is lost; it keeps all of it");
+  list.group("links", [&a] { return a.exchange != "fast"; });
+  list.add_choice(
+      "exchange", a.exchange, {"fast", "exact"},
+      "several processes add up sums of their workers, or all symbols as one process does: the same "
+      "bits for k times the traffic");
 }
 
 void validate(const Algorithm& algorithm) {

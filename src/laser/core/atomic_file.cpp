@@ -77,7 +77,7 @@ AtomicFile::AtomicFile(std::string path, std::uint64_t bytes)
       temporary_(path_ + ".tmp-" + std::to_string(getpid())),
       bytes_(bytes),
       descriptor_(uninterrupted(
-          [&] { return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); })) {
+          [&] { return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); })) {
   check(descriptor_ >= 0);
 }
 

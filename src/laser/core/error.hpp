@@ -21,7 +21,7 @@ enum class ExitCode : int {
   kIo = 6,             // a file or folder can't be written, disk full
   kWorkerLost = 7,
   kBug = 70,
-  kInterrupted = 130,  // SIGINT
+  kInterrupted = 130,  // SIGINT; 128 + number of any other signal that asked to stop
   kTerminated = 143,   // SIGTERM
 };
 

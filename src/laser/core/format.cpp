@@ -1,5 +1,5 @@
-// The compiled half of {fmt}, once for the whole program: LibTorch brings its headers, not its library, and a header-only
-// fmt would be compiled again in every file that formats a number.
+// The compiled half of {fmt}, once for the whole program: LibTorch brings its headers, not its library, and a
+// header-only fmt would be compiled again in every file that formats a number.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -11,6 +11,13 @@
 
 namespace laser {
 
+bool is_there(const std::string& path, ExitCode code) {
+  struct stat status {};
+  if (uninterrupted([&] { return stat(path.c_str(), &status); }) == 0) return true;
+  if (errno != ENOENT && errno != ENOTDIR) fail(code, "cannot read {}: {}", path, system_reason(errno));
+  return false;
+}
+
 InputFile::InputFile(std::string path, ExitCode code)
     : path_(std::move(path)),
       code_(code),

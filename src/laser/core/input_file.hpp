@@ -38,4 +38,8 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+/// Whether there is something at `path`. Throws Error(code) with the path and the system's reason where that
+/// can't be known: no permission, a loop of links, a name that is too long.
+[[nodiscard]] bool is_there(const std::string& path, ExitCode code = ExitCode::kData);
+
 }  // namespace laser

@@ -14,6 +14,12 @@
 namespace laser {
 namespace {
 
+/// A whole number of any size, or digits that look like one.
+bool is_whole(std::string_view text) {
+  if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 template <class T>
 bool read_number(std::string_view text, T& value) {
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
@@ -75,8 +81,10 @@ void OptionList::add_integer(const std::string& name, std::int64_t& variable, st
   option.get = [&variable] { return std::to_string(variable); };
   option.set = [&variable, name, low, high, range](const std::string& text) {
     std::int64_t value = 0;
-    if (!read_number(text, value))
-      fail(ExitCode::kConfiguration, "{} = '{}' is not a whole number", name, text);
+    if (!read_number(text, value)) {
+      if (!is_whole(text)) fail(ExitCode::kConfiguration, "{} = '{}' is not a whole number", name, text);
+      fail(ExitCode::kConfiguration, "{} = {} is out of range: it must be {} .. {}", name, text, low, high);
+    }
     if (value < low || value > high) {
       fail(ExitCode::kConfiguration, "{} = {} is out of range: it must be {}", name, value, range);
     }

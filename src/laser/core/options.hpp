@@ -32,7 +32,8 @@ struct Option {
 class OptionList {
  public:
   /// Options added from here on belong to `name` and matter only while `used` holds.
-  void group(const std::string& name, std::function<bool()> used = [] { return true; });
+  void group(
+      const std::string& name, std::function<bool()> used = [] { return true; });
 
   void add_integer(const std::string& name, std::int64_t& variable, std::int64_t low, std::int64_t high,
                    const std::string& unit, const std::string& sentence);
@@ -46,8 +47,8 @@ class OptionList {
   void add_real_list(const std::string& name, std::vector<double>& variable, const std::string& unit,
                      const std::string& sentence);
 
-  /// The option added last is younger than published runs, which all have `value`: with it, it is no part of an
-  /// experiment's hash.
+  /// The option added last is younger than published runs, which all have `value`: with it, it is no part of
+  /// an experiment's hash.
   void younger_than_runs_with(const std::string& value) { options_.back().unsaid = value; }
 
   /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <string_view>
+#include <system_error>
 
 namespace laser {
 
@@ -20,6 +22,11 @@ std::string unexpected_text(const std::exception& error) {
   } else if (const auto gpu = text.find(kGpu); gpu != std::string_view::npos) {
     const auto size = text.substr(gpu + kGpu.size());
     wanted = fmt::format(" on the GPU for {} more", size.substr(0, size.find(". ")));
+  } else if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+    return fmt::format("{}: {}", file->path1().string(), file->code().message());
+  } else if (const auto* refused = dynamic_cast<const std::system_error*>(&error)) {
+    return fmt::format("the system refuses: {}. HINT: threads=1 and --jobs 1 need least of it",
+                       refused->code().message());
   } else if (dynamic_cast<const std::bad_alloc*>(&error) == nullptr) {
     return fmt::format("internal error, please report it: {}", text);
   }
@@ -27,6 +34,10 @@ std::string unexpected_text(const std::exception& error) {
       "out of memory{}. HINT: a smaller batch_size or model, fewer workers and fewer --jobs need less; a run "
       "that has saved goes on with --resume",
       wanted);
+}
+
+ExitCode unexpected_code(const std::exception& error) {
+  return dynamic_cast<const std::system_error*>(&error) != nullptr ? ExitCode::kIo : ExitCode::kBug;
 }
 
 }  // namespace laser

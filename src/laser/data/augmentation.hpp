@@ -19,7 +19,8 @@ enum class PixelLayout { kChannelsFirst, kChannelsLast };
 /// What the network is given: the layout, and the side s of the images, 32 or a half or a quarter of it. A
 /// smaller image holds the means of squares of 2 x 2 or 4 x 4 pixels.
 struct ImageFormat {
-  ImageFormat(PixelLayout pixel_layout, std::int64_t image_side = ColorImages::kSide)  // NOLINT: also implicit
+  ImageFormat(PixelLayout pixel_layout,
+              std::int64_t image_side = ColorImages::kSide)  // NOLINT: also implicit
       : layout(pixel_layout), side(image_side) {}
   /// Pixels around an image that a crop may show: 4 of 32, and in proportion.
   [[nodiscard]] int border() const { return static_cast<int>(side / 8); }

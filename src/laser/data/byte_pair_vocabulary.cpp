@@ -9,6 +9,7 @@
 
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/input_file.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/data/unicode.hpp"
@@ -186,9 +187,10 @@ class MergesReader {
 BytePairVocabulary load_byte_pair_vocabulary(const std::filesystem::path& folder) {
   const auto encoder_path = (folder / kEncoderName).string(), merges_path = (folder / kMergesName).string();
   for (const auto& path : {encoder_path, merges_path}) {
-    if (!std::filesystem::exists(path))
+    if (!is_there(path))
       fail(ExitCode::kData,
-           "{} is missing. HINT: `laser data fetch gpt2` brings it, or name the folder that has it", path);
+           "{} is missing. HINT: `laser data fetch gpt2-bpe` brings it, or name the folder that has it",
+           path);
   }
   const MappedFile encoder_file(encoder_path), merges_file(merges_path);
   EncoderReader reader(encoder_path);

@@ -14,10 +14,11 @@ namespace laser {
 
 /// A file that a data set consists of once it is here.
 struct DataFile {
-  std::string name;         // in the folder of the set
-  std::uint64_t bytes = 0;  // 0: not known
-  std::string sha256;       // empty: not known
-  std::string member;       // its path in the archive that holds it
+  std::string name;                  // in the folder of the set
+  std::uint64_t bytes = 0;           // 0: not known
+  std::string sha256;                // of its content, of a .gz of what is packed in it; empty: not known
+  std::string member;                // its path in the archive that holds it
+  std::vector<std::string> words{};  // of an IDX file: those that its name holds, whoever gave the name
 };
 
 enum class Packing { kNone, kTarGz, kZip };
@@ -39,6 +40,7 @@ struct DataSet {
   std::vector<DataSource> sources;
   RecordFormat records;
   bool own_file_names = true;  // names that no other set has: the files may lie in any folder
+  bool idx = false;            // IDX files, packed or not, under any of the names that are in use
   /// All its files.
   [[nodiscard]] std::vector<DataFile> files() const;
 };

@@ -22,12 +22,11 @@ ColorImages::ColorImages(const std::vector<std::filesystem::path>& files, const 
 
 Cifar load_cifar(const std::string& name, const std::string& data_dir, bool verify) {
   const auto& set = find_data_set(name);
-  const auto folder = ready_folder(set, data_dir, verify);
-  std::vector<std::filesystem::path> train;
-  for (const auto& file : set.files()) train.push_back(folder / file.name);
+  const auto ready = ready_set(set, data_dir, verify);
+  auto train = ready.files;
   const auto test = train.back();  // the catalogue's last
   train.pop_back();
-  return {ColorImages(train, set.records), ColorImages({test}, set.records)};
+  return {ColorImages(train, set.records), ColorImages({test}, set.records), ready.facts};
 }
 
 }  // namespace laser

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ class ColorImages {
 struct Cifar {
   ColorImages train;
   ColorImages test;
+  std::map<std::string, std::string> facts{};  // on where they are from (data_files.hpp)
 };
 
 /// Reads the data set "cifar10" or "cifar100". `data_dir` is the folder of its files, or of all data sets;

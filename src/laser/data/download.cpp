@@ -31,7 +31,7 @@ class Part {
  public:
   explicit Part(const fs::path& destination)
       : destination_(destination.string()), path_(destination_ + ".part"), descriptor_(uninterrupted([&] {
-          return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+          return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
         })) {
     if (descriptor_ < 0) refuse("can't write");
     if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {

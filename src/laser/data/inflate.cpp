@@ -45,6 +45,10 @@ std::span<const std::byte> Inflater::next() {
   return std::span(piece_).first(piece_.size() - stream_->avail_out);
 }
 
+bool is_gzip(std::span<const std::byte> bytes) {
+  return bytes.size() >= 2 && bytes[0] == std::byte{0x1F} && bytes[1] == std::byte{0x8B};
+}
+
 std::size_t Inflater::left() const { return rest_.size() + stream_->avail_in; }
 
 }  // namespace laser

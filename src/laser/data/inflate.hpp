@@ -35,4 +35,7 @@ class Inflater {
   bool done_ = false;
 };
 
+/// Whether bytes begin like those of gzip.
+[[nodiscard]] bool is_gzip(std::span<const std::byte> bytes);
+
 }  // namespace laser

@@ -32,6 +32,7 @@ class Sharding {
            std::int64_t batch_size, std::uint64_t seed);
   /// Examples that a worker sees in an epoch: the mean size of a shard.
   [[nodiscard]] std::int64_t shard_size() const { return shard_size_; }
+  [[nodiscard]] std::int64_t batch_size() const { return batch_size_; }
   /// Iterations an epoch: ceil(shard_size / batch_size).
   [[nodiscard]] std::int64_t rounds_per_epoch() const {
     return (shard_size_ + batch_size_ - 1) / batch_size_;

@@ -128,26 +128,39 @@ void write_token_file(const fs::path& text, const fs::path& path, const BytePair
   write_tokens(checked_text(file, text.string()), sha256_hex(file.bytes()), path, encoder);
 }
 
-TokenFile tokens_of_text(const fs::path& text, const fs::path& cache, const BytePairEncoder& encoder) {
+TokenFile tokens_of_text(const fs::path& text, const std::vector<fs::path>& caches,
+                         const BytePairEncoder& encoder) {
   const MappedFile file(text.string());
   const auto content = checked_text(file, text.string());
   const auto hash = sha256_hex(file.bytes());
   const auto& vocabulary = encoder.vocabulary();
   // Both hashes are in the name: texts and vocabularies may share a folder.
-  const auto path = cache / fmt::format("{}-{}-{}.tokens", text.stem().string(), hash.substr(0, 16),
-                                        vocabulary.hash.substr(0, 8));
-  std::error_code failure;
-  if (fs::exists(path, failure)) {
+  const auto name =
+      fmt::format("{}-{}-{}.tokens", text.stem().string(), hash.substr(0, 16), vocabulary.hash.substr(0, 8));
+  for (const auto& cache : caches) {
+    std::error_code failure;
+    if (!fs::exists(cache / name, failure)) continue;
     try {
-      TokenFile tokens(path, vocabulary);
+      TokenFile tokens(cache / name, vocabulary);
       if (tokens.text_hash() == hash) return tokens;
     } catch (const Error&) {  // a damaged cache is made again
     }
   }
-  fs::create_directories(cache, failure);
-  if (failure) fail(ExitCode::kIo, "cannot make the folder {}: {}", cache.string(), failure.message());
-  write_tokens(content, hash, path, encoder);
-  return {path, vocabulary};
+  std::string problems;
+  for (const auto& cache : caches) {
+    std::error_code failure;
+    fs::create_directories(cache, failure);
+    try {
+      if (failure) fail(ExitCode::kIo, "{}: can't create the folder: {}", cache.string(), failure.message());
+      write_tokens(content, hash, cache / name, encoder);
+      return {cache / name, vocabulary};
+    } catch (const Error& error) {  // a folder that can only be read, or is full: the next one
+      if (error.code() != ExitCode::kIo) throw;
+      problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+    }
+  }
+  fail(ExitCode::kIo, "the tokens of {} find no place: {}. HINT: set XDG_CACHE_HOME to a folder with room",
+       text.string(), problems);
 }
 
 }  // namespace laser

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/byte_pair_encoder.hpp"
@@ -39,10 +40,12 @@ class TokenFile {
 void write_token_file(const std::filesystem::path& text, const std::filesystem::path& path,
                       const BytePairEncoder& encoder);
 
-/// The tokens of a text file, from the folder `cache` (which is made where it is missing) if they are there
-/// and are those of this text and vocabulary; else they are put there first. Throws as write_token_file()
-/// does.
-[[nodiscard]] TokenFile tokens_of_text(const std::filesystem::path& text, const std::filesystem::path& cache,
+/// The tokens of a text file, from the first of the folders `caches` that holds those of this text and
+/// vocabulary; where none does, they are put into the first that can be written (and is made where it is
+/// missing) before. Throws as write_token_file() does; Error (I/O) with all reasons where none can be
+/// written.
+[[nodiscard]] TokenFile tokens_of_text(const std::filesystem::path& text,
+                                       const std::vector<std::filesystem::path>& caches,
                                        const BytePairEncoder& encoder);
 
 }  // namespace laser

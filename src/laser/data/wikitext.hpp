@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "laser/data/byte_pair_encoder.hpp"
 #include "laser/data/token_file.hpp"
@@ -17,9 +18,11 @@ struct WikiText {
   TokenFile test;
 };
 
-/// Opens train.txt, valid.txt and test.txt in `folder`; their tokens are kept in the folder `cache`. Throws
+/// Opens train.txt, valid.txt and test.txt in `folder`; their tokens are kept in one of the folders `caches`
+/// (token_file.hpp). Throws
 /// Error (data) if a file is missing, empty or not text, Error (I/O) if the tokens can't be written.
-[[nodiscard]] WikiText load_wikitext(const std::filesystem::path& folder, const std::filesystem::path& cache,
+[[nodiscard]] WikiText load_wikitext(const std::filesystem::path& folder,
+                                     const std::vector<std::filesystem::path>& caches,
                                      const BytePairEncoder& encoder);
 
 }  // namespace laser

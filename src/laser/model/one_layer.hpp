@@ -22,6 +22,7 @@ struct OneLayerScratch {
 
 class OneLayer {
  public:
+  static constexpr std::int64_t kMostClasses = 16;
   /// A classifier of `pixels` inputs into at most 16 classes, pixels normalised by `mean` and `std`.
   OneLayer(std::int64_t pixels, std::int64_t classes, double mean, double std);
 

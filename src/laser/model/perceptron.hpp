@@ -1,5 +1,5 @@
-// A classifier with hidden layers of rectified units and softmax cross-entropy, its gradients written out: all
-// workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
+// A classifier with hidden layers of rectified units and softmax cross-entropy, its gradients written out:
+// all workers in one batch of products. Not for large models; model/resnet18.hpp shows how those are done.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,8 +23,8 @@ class Perceptron {
  public:
   /// Hidden layers of these sizes, one at least.
   Perceptron(std::int64_t inputs, const std::vector<std::int64_t>& hidden, std::int64_t classes);
-  /// hidden.weight [hidden, inputs], hidden.bias, output.weight [classes, hidden], output.bias; several hidden
-  /// layers are hidden.1, hidden.2, ...
+  /// hidden.weight [hidden, inputs], hidden.bias, output.weight [classes, hidden], output.bias; several
+  /// hidden layers are hidden.1, hidden.2, ...
   [[nodiscard]] const Layout& layout() const { return layout_; }
   /// Uniform on +-1/sqrt(inputs of the layer) for weights and biases, from the seed's streams. [d]
   void initialise(at::Tensor& parameters, std::uint64_t seed) const;

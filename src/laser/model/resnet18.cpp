@@ -239,6 +239,23 @@ at::Tensor ResNet18::initial_buffers() const {
   return buffers;
 }
 
+double ResNet18::activation_bytes(std::int64_t workers, std::int64_t n, std::int64_t side,
+                                  std::int64_t threads) const {
+  const double number = options_.bfloat16 ? 2 : 4;
+  const auto group = std::clamp<std::int64_t>(kPixelsAtOnce / (n * side * side), 1, workers);
+  const auto at_once = static_cast<double>(std::min((workers + group - 1) / group, threads));
+  // What each convolution and each BatchNorm makes: of stage s, a quarter of the pixels and twice the
+  // channels of the one before, 10 (the first: with the stem) of them.
+  const auto width = static_cast<double>(layout_.layers[0].rows), pixels = static_cast<double>(side * side);
+  const double kept = 10 * width * pixels * (1 + 1.0 / 2 + 1.0 / 4 + 1.0 / 8);
+  // An evaluation keeps nothing: input, output and residual of a convolution of the first stage, at 50
+  // images.
+  const double evaluation = 50 * 4 * width * pixels;
+  const double images = static_cast<double>(group * n);
+  const double weights = static_cast<double>(layout_.size);
+  return number * (at_once * std::max(images * (kept + 2 * width * pixels), evaluation) + weights);
+}
+
 std::vector<at::Tensor> ResNet18::convolution_weights(const at::Tensor& parameters) const {
   LASER_CHECK(parameters.dim() == 1 && parameters.numel() == layout_.size && parameters.is_contiguous());
   const auto format = options_.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;

@@ -57,6 +57,11 @@ class ResNet18 {
   void gradients(const at::Tensor& parameters, const LabelledImages& batches, const at::Tensor& buffers,
                  const at::Tensor& gradients, std::span<double> losses) const;
 
+  /// Memory that gradients and evaluations take on the CPU beside their arguments, bytes, estimated: K
+  /// workers with n images of `side` x `side` each, on `threads` threads.
+  [[nodiscard]] double activation_bytes(std::int64_t workers, std::int64_t n, std::int64_t side,
+                                        std::int64_t threads) const;
+
   /// Accuracy and mean loss with the running statistics `buffers` [B], over all `examples` in pieces of
   /// `batch_size` images. Same bits for every number of threads if there is more than one piece.
   [[nodiscard]] Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& buffers,

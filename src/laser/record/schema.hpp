@@ -37,8 +37,8 @@ struct EpochRecord {
   double budget_use = 0;       // max over workers and rounds of the epoch of energy sent / P_t (never over 1)
   std::vector<double> energy;  // [k] mean over the epoch's rounds of the energy that each worker sent
   double symbols = 0;          // mean channel uses per round
-  // Means over rounds of the epoch: pairs of neighbours, evenly spread, the last two among them. Until version
-  // 0.1 those of the last round alone.
+  // Means over rounds of the epoch: pairs of neighbours, evenly spread, the last two among them. Until
+  // version 0.1 those of the last round alone.
   std::optional<double>
       memory_ratio;              // mean over workers of ||e_i|| / ||g_i||; absent without error feedback
   std::optional<double> lambda;  // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2

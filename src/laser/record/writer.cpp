@@ -82,7 +82,7 @@ RunWriter::~RunWriter() {
 
 void RunWriter::open_metrics(int flags) {
   metrics_ = uninterrupted(
-      [&] { return open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0644); });
+      [&] { return open(metrics_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0666); });
   if (metrics_ < 0 || lock_file(metrics_)) return;
   close(metrics_);
   fail(ExitCode::kIo,

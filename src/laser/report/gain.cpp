@@ -115,7 +115,8 @@ GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQues
         theirs(zsgd->points, higher_is_better, stream);
     for (const double target : targets) {
       const auto under = ours.needed(target), over = theirs.needed(target);
-      if (std::isinf(under.high) || (under.low == 0 && over.low == 0)) continue;  // nothing is known of the ratio
+      if (std::isinf(under.high) || (under.low == 0 && over.low == 0))
+        continue;  // nothing is known of the ratio
       report.rows.push_back({target, std::max(laser->round, zsgd->round), question.tuned, under, over,
                              ratio(over, under), ours.gain_interval(theirs, target)});
     }
@@ -145,10 +146,9 @@ std::vector<Table> gain_tables(const GainReport& report) {
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& point = curve.points[i];
       TableLine line{method_name(curve.method), {}};
-      for (const auto& cell :
-           {fmt::format("{}", curve.round), grid_name(curve.tuned), fmt::format("{:g}", point.power),
-            format_moments(point.mean, point.std), fmt::format("{:g}", curve.rates[i]),
-            fmt::format("{}", point.seeds)})
+      for (const auto& cell : {fmt::format("{}", curve.round), grid_name(curve.tuned),
+                               fmt::format("{:g}", point.power), format_moments(point.mean, point.std),
+                               fmt::format("{:g}", curve.rates[i]), fmt::format("{}", point.seeds)})
         line.cells.push_back({cell});
       values.lines.push_back(std::move(line));
     }

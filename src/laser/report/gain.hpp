@@ -1,5 +1,6 @@
-// How many times more power one method needs than another for the same target, over targets and over the rounds
-// of training, with step sizes chosen on held-out data. It reads records only (train/tuning.hpp made them).
+// How many times more power one method needs than another for the same target, over targets and over the
+// rounds of training, with step sizes chosen on held-out data. It reads records only (train/tuning.hpp made
+// them).
 #pragma once
 
 #include <cstdint>
@@ -46,7 +47,7 @@ struct GainRow {
 
 struct GainReport {
   std::string task;
-  std::string unit;      // of targets: "%" or empty
+  std::string unit;  // of targets: "%" or empty
   bool higher_is_better = true;
   std::int64_t rounds = 0;
   double parameters = 0;  // d
@@ -60,8 +61,9 @@ struct GainReport {
 /// The value of a run after an epoch, for instance its perplexity.
 using EpochValue = double (*)(const EpochRecord&);
 
-/// `runs` are completed or diverged; those of a question are the ones with its step sizes. Where one of the seeds
-/// diverged, the point is `worst`. Throws Error (data) where a question has no run for a method and power that it names.
+/// `runs` are completed or diverged; those of a question are the ones with its step sizes. Where one of the
+/// seeds diverged, the point is `worst`. Throws Error (data) where a question has no run for a method and
+/// power that it names.
 GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQuestion> questions,
                              const std::vector<double>& targets, EpochValue value, double worst,
                              bool higher_is_better);
@@ -69,8 +71,8 @@ GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQues
 /// Gain by target at the end, gain by round, values by power, chosen step sizes.
 std::vector<Table> gain_tables(const GainReport& report);
 
-/// The report as JSON text: "rows" with target, round, laser_power, zsgd_power, gain, low, high, tuned, paper.
-/// What is known only from one side is null, and "gain_at_least" or "gain_at_most" says it.
+/// The report as JSON text: "rows" with target, round, laser_power, zsgd_power, gain, low, high, tuned,
+/// paper. What is known only from one side is null, and "gain_at_least" or "gain_at_most" says it.
 std::string to_json(const GainReport& report);
 
 }  // namespace laser

@@ -17,17 +17,27 @@
 namespace laser {
 namespace {
 
-std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, std::vector<std::string>& notes) {
-  using Cell = std::pair<std::vector<double>, double>;    // accuracies over the seeds, step size
+/// The number that a run ended with.
+double value_of(const Run& run, const TunedQuantity& quantity) {
+  if (run.summary.status == "failed") return quantity.worst;
+  if (quantity.at_epoch == nullptr) return run.summary.final_accuracy;
+  return run.epochs.empty() ? quantity.worst : quantity.at_epoch(run.epochs.back());
+}
+
+std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, const TunedQuantity& quantity,
+                                  std::vector<std::string>& notes) {
+  using Cell = std::pair<std::vector<double>, double>;    // values over the seeds, step size
   std::map<std::string, std::map<double, Cell>> methods;  // power 0: noiseless
   std::map<std::string, double> symbols;
   for (const auto& run : runs) {
     const auto& s = run.summary;
     if (s.status == "unfinished" || s.status == "interrupted") continue;
-    auto& [accuracies, rate] = methods[s.method][s.power.value_or(0.0)];
+    auto& [values, rate] = methods[s.method][s.power.value_or(0.0)];
     const bool diverged = s.status == "failed";
-    if (diverged) notes.push_back(fmt::format("{} diverged and counts as 0 %: {}", run.folder, s.reason));
-    accuracies.push_back(diverged ? 0.0 : s.final_accuracy);
+    if (diverged)
+      notes.push_back(fmt::format("{} diverged and counts as {:g} {}: {}", run.folder, quantity.worst,
+                                  quantity.unit, s.reason));
+    values.push_back(value_of(run, quantity));
     const auto found = s.configuration.find("learning_rate");
     if (found != s.configuration.end()) rate = std::strtod(found->second.c_str(), nullptr);
     if (!diverged) symbols[s.method] = s.symbols_per_round;
@@ -101,19 +111,20 @@ nlohmann::ordered_json ends(double low, double high) {
 }  // namespace
 
 TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
-                               const std::vector<double>& targets) {
+                               const std::vector<double>& targets, const TunedQuantity& quantity) {
   TunedReport report;
   if (fixed.empty() && tuned.empty()) fail(ExitCode::kData, "there is no run to report");
   report.task = (fixed.empty() ? tuned : fixed)[0].summary.task;
-  report.curves = curves_of(fixed, false, report.notes);
-  auto more = curves_of(tuned, true, report.notes);
+  report.quantity = quantity;
+  report.curves = curves_of(fixed, false, quantity, report.notes);
+  auto more = curves_of(tuned, true, quantity, report.notes);
   report.curves.insert(report.curves.end(), more.begin(), more.end());
   std::stable_sort(report.curves.begin(), report.curves.end(), [](const TunedCurve& a, const TunedCurve& b) {
     return method_before(a.method, b.method);
   });
   std::vector<PowerEstimate> estimates;
   for (std::size_t c = 0; c < report.curves.size(); ++c) {
-    estimates.emplace_back(report.curves[c].points, true, c + 1);
+    estimates.emplace_back(report.curves[c].points, quantity.higher_is_better, c + 1);
     if (report.curves[c].method == "laser") report.reference = c;  // the tuned one stands last
   }
   if (report.curves[report.reference].noiseless()) return report;
@@ -132,30 +143,34 @@ TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> 
 
 std::vector<Table> tuned_tables(const TunedReport& report) {
   std::vector<Table> tables;
+  const std::string goal = report.quantity.unit == "%" ? "an accuracy" : "a perplexity";
   tables.push_back(
-      over_powers(report, "Test accuracy of the final weights",
-                  "Percent, mean and standard deviation over the seeds. A method without 'tuned' has "
-                  "its own step size at every power.",
+      over_powers(report, report.quantity.title,
+                  fmt::format("{}ean and standard deviation over the seeds. A method without 'tuned' has "
+                              "its own step size at every power.",
+                              report.quantity.unit == "%" ? "Percent, m" : "M"),
                   [](const TunedCurve& curve, std::size_t i) {
                     return format_moments(curve.points[i].mean, curve.points[i].std);
                   }));
   tables.push_back(over_powers(
       report, "Step sizes", "Chosen on held-out examples where the method is tuned, from one grid for all.",
       [](const TunedCurve& curve, std::size_t i) { return fmt::format("{:g}", curve.rates[i]); }));
-  Table power{"Power needed for an accuracy",
+  Table power{fmt::format("Power needed for {}", goal),
               "Between the measured powers, straight over their logarithm; in brackets 95 % intervals.",
               {"method"},
               {}};
-  Table gain{fmt::format("Power of {} over that of the method", label(report.curves[report.reference])),
-             "How many times less power a method needs for an accuracy; in brackets 95 % intervals.",
-             {"method"},
-             {}};
+  Table gain{
+      fmt::format("Power of {} over that of the method", label(report.curves[report.reference])),
+      fmt::format("How many times less power a method needs for {}; in brackets 95 % intervals.", goal),
+      {"method"},
+      {}};
   for (std::size_t c = 0; c < report.curves.size(); ++c) {
     TableLine needs{label(report.curves[c]), {}}, gains{label(report.curves[c]), {}};
     for (const auto& need : report.needs) {
       if (need.curve != c) continue;
       if (power.lines.empty()) {  // the first method names the columns
-        power.header.push_back(fmt::format("{:g} %", need.target));
+        power.header.push_back(fmt::format("{:g}{}", need.target,
+                                           report.quantity.unit.empty() ? "" : " " + report.quantity.unit));
         gain.header.push_back(power.header.back());
       }
       needs.cells.push_back({power_text(need.needed) + interval_text(need.interval)});
@@ -177,7 +192,12 @@ std::vector<Table> tuned_tables(const TunedReport& report) {
 
 std::string to_json(const TunedReport& report) {
   using Json = nlohmann::ordered_json;
-  Json json = {{"schema", 1}, {"task", report.task}, {"curves", Json::array()}, {"needs", Json::array()}};
+  Json json = {{"schema", 1},
+               {"task", report.task},
+               {"quantity", report.quantity.title},
+               {"higher_is_better", report.quantity.higher_is_better},
+               {"curves", Json::array()},
+               {"needs", Json::array()}};
   for (const auto& curve : report.curves) {
     Json entry = {{"method", curve.method},
                   {"label", label(curve)},

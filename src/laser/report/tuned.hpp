@@ -13,7 +13,16 @@
 
 namespace laser {
 
-/// One method at step sizes chosen one way, over the powers. Accuracies are those of the final raw weights.
+/// What the runs are judged by after their last epoch.
+struct TunedQuantity {
+  std::string title = "Test accuracy of the final weights";
+  std::string unit = "%";  // of targets; empty where there is none
+  double worst = 0;        // that of a run which diverged
+  bool higher_is_better = true;
+  double (*at_epoch)(const EpochRecord&) = nullptr;  // null: the summary's final_accuracy
+};
+
+/// One method at step sizes chosen one way, over the powers.
 struct TunedCurve {
   std::string method;
   bool tuned = false;              // step sizes chosen on held-out examples; else the method's own
@@ -35,6 +44,7 @@ struct TunedNeed {
 
 struct TunedReport {
   std::string task;
+  TunedQuantity quantity;
   std::vector<TunedCurve> curves;  // methods in their usual order, own step sizes before tuned ones
   std::size_t reference =
       0;  // index of the curve that powers are held against: tuned LASER where there is one
@@ -45,7 +55,7 @@ struct TunedReport {
 /// Groups completed runs: `fixed` at the methods' own step sizes, `tuned` at chosen ones. Throws Error (data)
 /// where none completed.
 TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
-                               const std::vector<double>& targets);
+                               const std::vector<double>& targets, const TunedQuantity& quantity = {});
 
 /// Accuracy by power, chosen step sizes, power needed and gain.
 std::vector<Table> tuned_tables(const TunedReport& report);

@@ -1,5 +1,6 @@
 // CIFAR-10 and CIFAR-100 with ResNet18 (spec 5, E2 and E3).
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <numeric>
@@ -59,6 +60,9 @@ class CifarTask final : public Task {
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override { return sharding_.rounds_per_epoch(); }
+  [[nodiscard]] std::map<std::string, std::string> facts() const override {
+    return facts_of(data_->cifar.facts, device_, std::min(options_.batch_size, sharding_.shard_size()));
+  }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {
     auto parameters = at::empty({layout().size}, at::kFloat);
@@ -77,6 +81,18 @@ class CifarTask final : public Task {
     network_.gradients(parameters.to(device_), examples, buffers_, bank_.defined() ? bank_ : gradients,
                        losses);
     if (bank_.defined()) gradients.copy_(bank_);
+  }
+
+  [[nodiscard]] double working_bytes() const override {
+    const auto workers = local_workers(options_), n = std::min(options_.batch_size, sharding_.shard_size());
+    const auto tested =
+        sharding_.held_out().empty() ? test_images_ : static_cast<std::int64_t>(sharding_.held_out().size());
+    // Two batches are under way (prefetcher.hpp).
+    const double pixels =
+        static_cast<double>(2 * workers * n + tested) * static_cast<double>(format_.values()) * sizeof(float);
+    return pixels + (device_.is_cpu()
+                         ? network_.activation_bytes(workers, n, format_.side, at::get_num_threads())
+                         : 0);
   }
 
   [[nodiscard]] at::Tensor statistics() const override { return buffers_[0].cpu(); }
@@ -121,8 +137,8 @@ class CifarTask final : public Task {
     batches_.reset();
     const auto producer = std::make_shared<TrainingBatches>(
         data_->cifar.train, sharding_,
-        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed,
-        format_, options_.augment);
+        TrainingBatches::Workers{options_.first_worker, local_workers(options_)}, options_.seed, format_,
+        options_.augment);
     batches_.emplace(round, std::max(options_.epochs * rounds_per_epoch(), round + 1),
                      [producer](std::int64_t i, ImageBatch& batch) { producer->fill(i, batch); });
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 
 #include "laser/channel/channel.hpp"
@@ -9,6 +11,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
 #include "laser/core/sha256.hpp"
+#include "laser/data/unicode.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/task.hpp"
@@ -40,6 +43,19 @@ void describe_optimizer(OptionList& list, Experiment& e) {
   list.add_real("gradient_clip", o.gradient_clip, 0, kInfinity, false, "",
                 "longest estimate that the optimizer sees; 0: as it is");
   list.group("training");
+}
+
+/// A path that means the same in every folder, with the home folder for "~" (which no shell puts there behind
+/// "data_dir=").
+std::string whole_path(const std::string& path) {
+  if (path.empty()) return path;
+  if (valid_utf8_prefix(path) < path.size())
+    fail(
+        ExitCode::kConfiguration,
+        "data_dir is not UTF-8, which config.toml can't hold. HINT: a link with a plain name to that folder");
+  const char* home = std::getenv("HOME");
+  const bool of_home = home != nullptr && (path == "~" || path.starts_with("~/"));
+  return std::filesystem::absolute(of_home ? home + path.substr(1) : path).lexically_normal().string();
 }
 
 /// What the paper's experiment on a task has beside the defaults (spec 5).
@@ -134,7 +150,8 @@ void describe(OptionList& list, Experiment& e) {
   list.group(kMachineGroup);
   list.add_choice("device", e.device, {"auto", "cpu", "cuda"}, "where the model computes");
   list.add_integer("threads", e.threads, 0, 1024, "", "0: all cores for one run, one a run in a sweep");
-  list.add_text("data_dir", e.data_dir, "folder of the data files; empty: those that ship with the program");
+  list.add_text("data_dir", e.data_dir,
+                "folder of the data files, or of all data sets; empty: where 'laser data list' finds them");
   list.add_flag("verify_data", e.verify_data, "check the data files by SHA-256");
 }
 
@@ -162,6 +179,7 @@ Experiment resolve(const Settings& settings) {
     experiment.optimizer.momentum = 0;
   }
   for (const auto& [key, value] : settings) list.set(key, value);
+  experiment.data_dir = whole_path(experiment.data_dir);
   validate(experiment);
   return experiment;
 }
@@ -181,10 +199,11 @@ void validate(const Experiment& e) {
       fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
   }
   if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
-    fail(ExitCode::kConfiguration, "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16",
-         e.image_size);
+    fail(ExitCode::kConfiguration,
+         "image_size = {}: images are averaged to 16 or 8 pixels. HINT: image_size=16", e.image_size);
   }
-  if (e.hidden.empty()) fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
+  if (e.hidden.empty())
+    fail(ExitCode::kConfiguration, "hidden has no layer. HINT: hidden=128 or hidden=[256,64]");
   for (const double units : e.hidden) {
     if (units != std::floor(units) || units < 1 || units > 65536)
       fail(ExitCode::kConfiguration, "hidden: {} is not a whole number of units from 1 to 65536", units);
@@ -228,6 +247,41 @@ std::string experiment_hash(const Experiment& experiment) {
   return sha256_hex(text);
 }
 
+bool depends_on_epochs(const Experiment& e) {
+  return e.schedule == "one_cycle" ||
+         (make_channel(e.algorithm.channel)->noisy() && e.power_policy != "constant");
+}
+
+std::string course_hash(const Experiment& experiment) {
+  auto copy = experiment;
+  if (!depends_on_epochs(copy)) copy.epochs = 1;
+  return experiment_hash(copy);
+}
+
+bool is_machine_setting(std::string_view name) {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  return list.find(name).group == kMachineGroup;
+}
+
+std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment) {
+  auto copy = experiment;
+  Experiment plain;
+  OptionList list, defaults;
+  describe(list, copy);
+  describe(defaults, plain);
+  std::vector<std::string> unread;
+  for (const auto& option : list.all()) {
+    const bool given = std::any_of(settings.begin(), settings.end(),
+                                   [&](const auto& setting) { return setting.first == option.name; });
+    // Some options are used wherever they are not at their defaults.
+    if (given && !option.used() && option.get() != defaults.find(option.name).fallback)
+      unread.push_back(fmt::format("{} = {}", option.name, option.get()));
+  }
+  return unread;
+}
+
 std::string to_toml(const Experiment& experiment) {
   auto copy = experiment;
   OptionList list;
@@ -239,7 +293,11 @@ std::string to_toml(const Experiment& experiment) {
     std::string value = option.get();
     if (option.kind == Option::Kind::kText) {
       std::string quoted;
-      for (const char c : value) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+      for (const char c : value) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += byte < 0x20 || byte == 0x7F ? fmt::format("\\u{:04X}", byte) : std::string{c};
+      }
       value = "\"" + quoted + "\"";
     }
     text += fmt::format("{} = {}\n", option.name, value);

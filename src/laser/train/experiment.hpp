@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -88,5 +89,20 @@ std::string legend(const Experiment& experiment);
 
 /// SHA-256 of all options that can change the result: equal experiments have equal hashes (64 hex digits).
 std::string experiment_hash(const Experiment& experiment);
+
+/// Whether what happens in a round depends on how many epochs there are: the step size of one_cycle, a budget
+/// that changes over time.
+bool depends_on_epochs(const Experiment& experiment);
+
+/// Hash of what decides the rounds: as experiment_hash, but of any number of epochs where they do not depend
+/// on it. Of two runs with equal ones the shorter is the beginning of the longer, bit for bit.
+std::string course_hash(const Experiment& experiment);
+
+/// Whether a setting says how and where to compute (threads, data_dir, ...) and never changes a result.
+bool is_machine_setting(std::string_view name);
+
+/// The settings, "key = value", that this experiment does not read although they are not at their defaults:
+/// of a method, channel or model that it has not.
+std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment);
 
 }  // namespace laser

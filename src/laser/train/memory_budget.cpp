@@ -1,9 +1,9 @@
 #include "laser/train/memory_budget.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include "laser/core/error.hpp"
+#include "laser/core/machine_limits.hpp"
 
 namespace laser {
 namespace {
@@ -13,24 +13,6 @@ constexpr double kFloat = 4;  // bytes
 /// "2.31 GB" or "4.2 MB"; decimal, as in the paper.
 std::string bytes_text(double bytes) {
   return bytes >= 1e9 ? fmt::format("{:.2f} GB", bytes / 1e9) : fmt::format("{:.1f} MB", bytes / 1e6);
-}
-
-/// The number after the word `name` in a file.
-std::optional<double> number_after(const char* path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string word; file >> word;) {
-    double number = 0;
-    if (word == name && file >> number) return number;
-  }
-  return {};
-}
-
-/// The number that a file holds; nothing if it holds a word ("max") or is not there.
-std::optional<double> number_in(const std::string& path) {
-  std::ifstream file(path);
-  double number = 0;
-  if (file >> number) return number;
-  return {};
 }
 
 }  // namespace
@@ -73,7 +55,7 @@ double total_bytes(const std::vector<MemoryItem>& items) {
   return sum;
 }
 
-std::string memory_legend(const std::vector<MemoryItem>& items) {
+std::string memory_legend(const std::vector<MemoryItem>& items, double held) {
   std::string text;
   const auto line = [&](const std::string& name, double bytes, const std::string& sentence) {
     text += fmt::format("{:<11}{:<19} {:<12} {}", text.empty() ? "memory" : "", name, bytes_text(bytes),
@@ -81,22 +63,12 @@ std::string memory_legend(const std::vector<MemoryItem>& items) {
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   };
+  if (held > 0) line("program", held, "with its data, held already");
   for (const auto& item : items) line(item.name, item.bytes, item.sentence);
   const auto available = available_memory();
-  line("sum", total_bytes(items), available ? fmt::format("{} are free", bytes_text(*available)) : "");
+  line("sum", held + total_bytes(items),
+       available ? fmt::format("{} more can be had", bytes_text(*available)) : "");
   return text;
-}
-
-std::optional<double> available_memory() {
-  auto available = number_after("/proc/meminfo", "MemAvailable:");
-  if (available) *available *= 1024;
-  const auto limit = number_in("/sys/fs/cgroup/memory.max"),
-             used = number_in("/sys/fs/cgroup/memory.current");
-  if (!limit || !used) return available;
-  // Pages of files that nobody has used lately are given up when memory is short.
-  const auto cache = number_after("/sys/fs/cgroup/memory.stat", "inactive_file").value_or(0);
-  const double left = std::max(0.0, *limit - *used + cache);
-  return std::min(available.value_or(left), left);
 }
 
 void check_memory(const std::vector<MemoryItem>& items, std::int64_t runs, std::optional<double> available) {

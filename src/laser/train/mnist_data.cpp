@@ -1,14 +1,10 @@
 #include "laser/train/mnist_data.hpp"
 
-#include <filesystem>
-
-#include "laser/core/resources.hpp"
+#include <algorithm>
 
 namespace laser {
 
-MnistData::MnistData(const std::string& folder, bool verify)
-    : mnist(load_mnist(folder.empty() ? resource_root() / "data" / "mnist" : std::filesystem::path(folder),
-                       verify)) {}
+MnistData::MnistData(const std::string& data_dir, bool verify) : mnist(load_mnist(data_dir, verify)) {}
 
 MnistRounds::MnistRounds(std::shared_ptr<const MnistData> data, const TaskOptions& options)
     : data_(std::move(data)),
@@ -16,6 +12,10 @@ MnistRounds::MnistRounds(std::shared_ptr<const MnistData> data, const TaskOption
       first_worker_(options.first_worker),
       orders_(static_cast<std::size_t>(local_workers(options))) {
   if (!sharding_.held_out().empty()) held_out_ = data_->mnist.train.chosen(sharding_.held_out());
+}
+
+std::map<std::string, std::string> MnistRounds::facts() const {
+  return facts_of(data_->mnist.facts, at::kCPU, std::min(sharding_.batch_size(), sharding_.shard_size()));
 }
 
 void MnistRounds::open(std::int64_t round) {

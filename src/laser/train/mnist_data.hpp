@@ -1,6 +1,7 @@
 // What the tasks on MNIST share: the data and who sees what when. Private to the tasks' own files.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@ namespace laser {
 
 class MnistData final : public TaskData {
  public:
-  MnistData(const std::string& folder, bool verify);
+  MnistData(const std::string& data_dir, bool verify);
   [[nodiscard]] std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
                                            const TaskOptions& options) const override;
   Mnist mnist;
@@ -25,6 +26,8 @@ class MnistRounds {
  public:
   MnistRounds(std::shared_ptr<const MnistData> data, const TaskOptions& options);
   [[nodiscard]] const Sharding& sharding() const { return sharding_; }
+  [[nodiscard]] const Mnist& mnist() const { return data_->mnist; }
+  [[nodiscard]] std::map<std::string, std::string> facts() const;
   [[nodiscard]] const GreyImages& train() const { return data_->mnist.train; }
   /// The test images, or those held out of training.
   [[nodiscard]] const GreyImages& evaluated() const { return held_out_ ? *held_out_ : data_->mnist.test; }

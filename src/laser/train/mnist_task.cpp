@@ -15,13 +15,14 @@ class MnistTask final : public Task {
   MnistTask(std::shared_ptr<const MnistData> data, const TaskOptions& options)
       : rounds_(std::move(data), options),
         seed_(options.seed),
-        model_(Mnist::kPixels, Mnist::kClasses, Mnist::kMean, Mnist::kStd),
+        model_(rounds_.mnist().pixels, rounds_.mnist().classes, Mnist::kMean, Mnist::kStd),
         scratch_(static_cast<std::size_t>(local_workers(options))) {}
 
   [[nodiscard]] const Layout& layout() const override { return model_.layout(); }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override {
     return rounds_.sharding().rounds_per_epoch();
   }
+  [[nodiscard]] std::map<std::string, std::string> facts() const override { return rounds_.facts(); }
   [[nodiscard]] bool drifts() const override { return true; }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {
@@ -54,6 +55,12 @@ class MnistTask final : public Task {
     for_each_piece(losses.size(), work);
   }
 
+  [[nodiscard]] double working_bytes() const override {
+    constexpr double kLanes = 16;  // of the kernel
+    return static_cast<double>(scratch_.size()) * static_cast<double>(rounds_.mnist().pixels) * kLanes *
+           sizeof(float);
+  }
+
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor&) override {
     model_.load(span_of(parameters));
     const auto& images = rounds_.evaluated();
@@ -77,6 +84,11 @@ class MnistTask final : public Task {
 std::unique_ptr<Task> MnistData::make(std::shared_ptr<TaskData> self, const TaskOptions& options) const {
   auto data = std::static_pointer_cast<const MnistData>(std::move(self));
   if (options.name == "mnist_mlp") return make_mnist_mlp(std::move(data), options);
+  if (mnist.classes > OneLayer::kMostClasses) {
+    fail(ExitCode::kConfiguration,
+         "task = 'mnist' has at most {} classes, and the data {}. HINT: task=mnist_mlp",
+         OneLayer::kMostClasses, mnist.classes);
+  }
   return std::make_unique<MnistTask>(std::move(data), options);
 }
 

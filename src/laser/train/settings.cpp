@@ -117,6 +117,12 @@ std::string text_of(const std::string& where, const toml::node& node) {
 
 Settings read_settings(const std::string& path) {
   const auto content = InputFile(path, ExitCode::kConfiguration).text(kLargestFile);
+  if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF") ||
+      content.substr(0, 4).find('\0') != std::string::npos) {
+    fail(ExitCode::kConfiguration,
+         "{} is not UTF-8: it begins like UTF-16. HINT: save it as UTF-8, or iconv -f UTF-16 -t UTF-8 {}",
+         path, path);
+  }
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   const auto skipped = content.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   const auto text = std::string_view(content).substr(skipped);

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "laser/core/error.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/sweep_journal.hpp"
 
@@ -19,6 +20,9 @@ namespace laser {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Bytes of a folder's name, of which file systems allow 255, before the hash that makes it unique.
+constexpr std::size_t kLongestName = 200;
 
 /// A value as part of a folder name.
 std::string name_part(const std::string& value) {
@@ -41,6 +45,7 @@ std::string job_name(const Experiment& experiment, const std::vector<Axis>& axes
     const auto value = name_part(option.get());
     name += (axis.key == "method" ? value : axis.key + "-" + value) + "_";
   }
+  if (name.size() > kLongestName) name = name.substr(0, kLongestName - 1) + "_";
   return name + experiment_hash(experiment).substr(0, 8);
 }
 
@@ -151,6 +156,7 @@ class Sweep {
     RunFiles files;
     files.checkpoint_rounds = options_.checkpoint_rounds;
     files.weights = false;
+    files.keep_state = false;
     if (resume) {
       if (const auto summary = settled(folder)) {
         return finish(j, true, summary->status == "failed" ? summary->reason : "");
@@ -274,8 +280,7 @@ SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options)
   if (parallel == 0) {
     std::int64_t threads = 1;
     for (const auto& job : jobs) threads = std::max(threads, job.experiment.threads);
-    parallel =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / threads);
+    parallel = std::max<std::int64_t>(1, usable_cores() / threads);
   }
   return Sweep(jobs, options).run(std::min(parallel, static_cast<std::int64_t>(jobs.size())));
 }

@@ -56,7 +56,7 @@ SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string
     : path_(folder + "/journal.jsonl") {
   create_folders(folder);
   const auto lock = folder + "/.lock";
-  lock_ = uninterrupted([&] { return open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+  lock_ = uninterrupted([&] { return open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666); });
   if (lock_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", lock, system_reason(errno));
   try {
     if (!lock_file(lock_)) {
@@ -85,7 +85,7 @@ SweepJournal::SweepJournal(const std::string& folder, const std::map<std::string
     }
     write_file_atomically(grid_path, to_json(known));
     journal_ =
-        uninterrupted([&] { return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644); });
+        uninterrupted([&] { return open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666); });
     if (journal_ < 0) fail(ExitCode::kIo, "{}: can't write: {}", path_, system_reason(errno));
   } catch (...) {
     close(lock_);

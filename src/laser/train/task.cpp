@@ -2,6 +2,7 @@
 
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/model/device.hpp"
 #include "laser/train/task_data.hpp"
 
 namespace laser {
@@ -27,7 +28,15 @@ constexpr TaskEntry kTasks[] = {
 
 std::shared_ptr<TaskData> load_task_data(const TaskOptions& options) {
   for (const auto& entry : kTasks) {
-    if (options.name == entry.name) return entry.load(options);
+    if (options.name != entry.name) continue;
+    const auto device = find_device(options.device);
+    const bool on_gpu = entry.model == ModelKind::kResidual || entry.model == ModelKind::kLanguage;
+    if (options.device != "auto" && !device.is_cpu() && !on_gpu) {
+      fail(ExitCode::kConfiguration,
+           "task = '{}' computes on the CPU only, not on device = '{}'. HINT: device=cpu", options.name,
+           options.device);
+    }
+    return entry.load(options);
   }
   fail(ExitCode::kConfiguration, "task = '{}' is unknown", options.name);
 }
@@ -35,6 +44,13 @@ std::shared_ptr<TaskData> load_task_data(const TaskOptions& options) {
 std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOptions& options) {
   const auto& maker = *data;
   return maker.make(std::move(data), options);
+}
+
+std::map<std::string, std::string> facts_of(std::map<std::string, std::string> data, at::Device device,
+                                            std::int64_t batch_size) {
+  data["device"] = device.str();
+  data["batch_size"] = std::to_string(batch_size);
+  return data;
 }
 
 std::vector<std::string> task_names() { return names_of(kTasks); }

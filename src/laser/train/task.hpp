@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,13 +33,13 @@ struct TaskOptions {
   std::int64_t local_workers = 0;  // of them here, from first_worker on; 0: all
   std::int64_t batch_size = 128;
   std::uint64_t seed = 1;
-  ShardingOptions shards;         // with shards.held_out the accuracies are those of the held-out examples
-  std::int64_t epochs = 1;        // of the whole run: no batch beyond is prepared
-  std::int64_t width = 64;        // of the first stage of a ResNet18, or of GPT-2
+  ShardingOptions shards;   // with shards.held_out the accuracies are those of the held-out examples
+  std::int64_t epochs = 1;  // of the whole run: no batch beyond is prepared
+  std::int64_t width = 64;  // of the first stage of a ResNet18, or of GPT-2
   std::vector<std::int64_t> hidden{128};  // units of an MLP's hidden layers
   std::int64_t image_size = 32;           // side of CIFAR's images: 32, or 16 or 8 by averaging
   bool augment = true;                    // random crops and flips
-  std::int64_t train_images = 0;  // of CIFAR, the first ones; 0: all
+  std::int64_t train_images = 0;          // of CIFAR, the first ones; 0: all
   std::int64_t test_images = 0;
   std::string precision = "float32";  // of activations: float32 | bfloat16
   std::string device = "auto";        // auto | cpu | cuda
@@ -76,6 +77,9 @@ class Task {
   [[nodiscard]] virtual double working_bytes() const { return 0; }
   /// Whether weight decay acts on a tensor where it spares normalisation (spec 5, E2).
   [[nodiscard]] virtual bool decays(const Layer&) const { return true; }
+  /// What is really used, for the records: the device, the data's folder and hashes, the examples of a worker
+  /// in a round.
+  [[nodiscard]] virtual std::map<std::string, std::string> facts() const { return {}; }
   /// What lasts beside the parameters, each tensor with a row for every local worker.
   [[nodiscard]] virtual NamedTensors state() const { return {}; }
   /// Restores what `state` returned. Throws Error (data) if it does not fit.

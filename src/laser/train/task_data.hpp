@@ -1,6 +1,11 @@
 // How a task is registered; private to the tasks' own files. To add one: a class here, a line in task.cpp.
 #pragma once
 
+#include <c10/core/Device.h>
+
+#include <map>
+#include <string>
+
 #include "laser/data/cifar.hpp"
 #include "laser/train/task.hpp"
 
@@ -12,6 +17,10 @@ class TaskData {
   [[nodiscard]] virtual std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
                                                    const TaskOptions& options) const = 0;
 };
+
+/// What Task::facts says: of the data, the device, and the examples of a worker in a round.
+std::map<std::string, std::string> facts_of(std::map<std::string, std::string> data, at::Device device,
+                                            std::int64_t batch_size);
 
 /// Number of workers that the task computes for.
 inline std::int64_t local_workers(const TaskOptions& options) {

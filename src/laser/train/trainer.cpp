@@ -8,11 +8,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <thread>
 #include <tuple>
 
 #include "laser/channel/channel.hpp"
+#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/input_file.hpp"
+#include "laser/core/machine_limits.hpp"
 #include "laser/record/writer.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/memory_budget.hpp"
@@ -35,19 +37,22 @@ constexpr const char* kFormat = "laser checkpoint 2";
 class Saver {
  public:
   Saver(std::string folder, const Experiment& experiment, const RunFiles& files)
-      : folder_(std::move(folder)), hash_(experiment_hash(experiment)), files_(files) {}
+      : folder_(std::move(folder)),
+        hash_(experiment_hash(experiment)),
+        course_(course_hash(experiment)),
+        files_(files) {}
 
   /// Restores the run where there is a checkpoint. Returns how far metrics.jsonl was then, and the seconds of
   /// training until then.
   std::pair<std::int64_t, double> restore(Training& training) {
-    if (!fs::exists(path())) return {0, 0.0};
+    if (!is_there(path())) return {0, 0.0};
     const auto checkpoint = read_checkpoint(path());
     const auto text = [&](const char* name) {
       const auto found = checkpoint.texts.find(name);
       return found == checkpoint.texts.end() ? std::string() : found->second;
     };
     if (text("format") != kFormat) fail(ExitCode::kData, "{}: not a checkpoint of this version", path());
-    if (text("experiment") != hash_) {
+    if (text("experiment") != course_) {
       fail(ExitCode::kData,
            "{}: belongs to another experiment. HINT: config.toml was changed; start anew in "
            "another folder",
@@ -75,7 +80,7 @@ class Saver {
     const auto bytes = writer.synchronise();
     write_checkpoint(path(), {state,
                               {{"format", kFormat},
-                               {"experiment", hash_},
+                               {"experiment", course_},
                                {"metrics_bytes", std::to_string(bytes)},
                                {"seconds", fmt::format("{}", seconds)}}});
     last_ = Clock::now();
@@ -105,6 +110,7 @@ class Saver {
 
   std::string folder_;
   std::string hash_;
+  std::string course_;  // what a checkpoint belongs to: a run of any number of epochs
   RunFiles files_;
   double best_ = -1;
   Clock::time_point last_ = Clock::now();
@@ -183,8 +189,15 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     std::int64_t bytes = 0;
     std::tie(bytes, before) = saver.restore(training);
     if (leads) writer.emplace(folder, bytes);
+    if (leads && files.other_epochs) {
+      // In this order: a run without a summary goes on, whichever number of epochs its configuration says.
+      fs::remove(folder + "/summary.json");
+      write_file_atomically(folder + "/config.toml", to_toml(experiment));
+    }
   } else if (leads) {
-    writer.emplace(folder, to_toml(experiment), versions(experiment, command));
+    auto facts = versions(experiment, command);
+    facts.merge(task->facts());
+    writer.emplace(folder, to_toml(experiment), facts);
   }
   const auto start = Clock::now();
   const auto finish = [&](RunSummary summary) {
@@ -214,13 +227,10 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
     const bool completed = run(training, recording, [&] {
       if (!training.finished() && any(leads && saver.due(training))) save();
     });
-    if (!completed) {
-      save();
-    } else if (leads) {
-      saver.complete(training);
-    }
+    if (!completed || files.keep_state) save();
+    if (completed && leads) saver.complete(training);
     auto summary = finish(training.summary());
-    if (completed && leads) saver.remove_checkpoint();
+    if (completed && leads && !files.keep_state) saver.remove_checkpoint();
     return summary;
   } catch (const Error& error) {
     // Only a run that diverged is at its end: what the user can mend (a full disk) leaves one that goes on.
@@ -235,12 +245,18 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
   }
 }
 
+std::int64_t useful_threads(const Experiment& e, const Task& task, std::int64_t threads) {
+  constexpr double kTiny = 2e6;  // multiplications, some 0.2 ms
+  const auto work = static_cast<double>(e.workers) * static_cast<double>(e.batch_size) *
+                    static_cast<double>(task.layout().size);
+  return work < kTiny ? 1 : threads;
+}
+
 void use_threads(std::int64_t threads) {
   // MKL, LibTorch's BLAS on x86, adds up in an order that depends on the number of threads unless told not
   // to. It reads this at its first call; a user's own choice is respected.
   setenv("MKL_CBWR", "AUTO,STRICT", 0);
-  const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+  at::set_num_threads(static_cast<int>(threads > 0 ? threads : default_threads()));
 }
 
 }  // namespace laser

@@ -28,12 +28,16 @@ struct RunControl {
 
 /// What a run leaves in its folder beside its records (record/schema.hpp).
 struct RunFiles {
-  /// Rounds from one checkpoint.safetensors to the next; 0: a minute instead. It goes when the run completes.
+  /// Rounds from one checkpoint.safetensors to the next; 0: a minute instead.
   std::int64_t checkpoint_rounds = 0;
   /// Whether to keep weights.safetensors (at the end) and best.safetensors (at the best averaged accuracy).
   bool weights = true;
   /// Whether to go on from the checkpoint in the folder, from the start where there is none.
   bool resume = false;
+  /// Whether the checkpoint of a run that has completed stays, so that it can be trained longer.
+  bool keep_state = true;
+  /// With `resume`: the experiment has another number of epochs than config.toml, which is written anew.
+  bool other_epochs = false;
 };
 
 /// The data and model that an experiment asks for, for the workers that are here (null: all).
@@ -59,8 +63,13 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
                       const RunControl& control, const std::string& command, const RunFiles& files = {},
                       Collective* processes = nullptr);
 
-/// Sets the number of threads that LibTorch uses in this thread; 0: all cores. Called before the first
-/// LibTorch operation it also makes results independent of that number (MKL's strict reproducibility mode).
+/// Threads that are worth their while: `threads`, or one where a round is so little work that waiting for
+/// each other takes longer than working.
+std::int64_t useful_threads(const Experiment& experiment, const Task& task, std::int64_t threads);
+
+/// Sets the number of threads that LibTorch uses in this thread; 0: default_threads(). Called before the
+/// first LibTorch operation it also makes results independent of that number (MKL's strict reproducibility
+/// mode).
 void use_threads(std::int64_t threads);
 
 }  // namespace laser

@@ -62,8 +62,7 @@ std::string weights_hash(const at::Tensor& parameters) {
 std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout) {
   const auto& compressor = experiment.algorithm.compressor;
   if (compressor.name != "low_rank" || experiment.algorithm.feedback == "none") return {};
-  const auto factors =
-      compressor.transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
+  const auto factors = compressor.transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
   const double lag = error_memory_lag(layout, compressor.rank, factors);
   return lag > 0 ? std::optional(lag) : std::nullopt;
 }
@@ -133,7 +132,8 @@ std::optional<EpochRecord> Training::advance() {
 }
 
 bool Training::diagnosed() const {
-  constexpr std::int64_t kPairs = 8, kSpacing = 16;  // pairs an epoch at most, rounds from pair to pair at least
+  constexpr std::int64_t kPairs = 8,
+                         kSpacing = 16;  // pairs an epoch at most, rounds from pair to pair at least
   const auto pairs = std::clamp<std::int64_t>(rounds_per_epoch_ / kSpacing, 1, kPairs);
   const auto left = rounds_per_epoch_ - 1 - round_ % rounds_per_epoch_;  // rounds after this one
   for (std::int64_t j = 0; j < pairs; ++j) {
@@ -146,16 +146,18 @@ bool Training::diagnosed() const {
 void Training::check_growth(const EpochRecord& record) {
   constexpr double kGrowth = 1000;
   const double noise = record.noise_energy.value_or(0), waiting = record.waiting_rounds.value_or(0);
-  if (record.epoch == 1) {
-    first_noise_ = noise;
-    first_waiting_ = waiting;
-    first_loss_ = record.test_loss;
+  // What is usual is known once the memory had time to fill.
+  if (record.epoch == 1 || static_cast<double>(record.round) <= summary_.memory_lag.value_or(0)) {
+    first_noise_ = std::max(first_noise_, noise);
+    first_waiting_ = std::max(first_waiting_, waiting);
+    first_loss_ = std::max(first_loss_, record.test_loss);
   }
   if (record.test_loss <= first_loss_) return;
   const auto check = [&](const char* what, double now, double first) {
     if (first <= 0 || now <= kGrowth * first) return;
     fail(ExitCode::kNonFinite,
-         "training diverged: after epoch {} {} is {:.0f} times that of the first epoch, and the test loss has "
+         "training diverged: after epoch {} {} is {:.0f} times that of the first epochs, and the test loss "
+         "has "
          "risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
          record.epoch, what, now / first, first_loss_, record.test_loss);
   };
@@ -299,6 +301,8 @@ NamedTensors Training::state() {
   visit_numbers([&](const std::string& name, double& number) {
     state["progress/" + name] = at::scalar_tensor(number, at::kDouble);
   });
+  if (summary_.split_perplexity)
+    state["progress/split_perplexity"] = at::scalar_tensor(*summary_.split_perplexity, at::kDouble);
   state["progress/epoch/energy"] = at::tensor(at::ArrayRef<double>(sums_.energy), at::kDouble);
   return state;
 }
@@ -320,6 +324,10 @@ void Training::load_state(const NamedTensors& state) {
   }
   summary_.rounds = round_;
   if (!task_.averages() && summary_.epochs > 0) summary_.perplexity = std::exp(summary_.final_loss);
+  // Of the end only: a finished run that goes on has it to come.
+  summary_.split_perplexity.reset();
+  if (finished() && state.contains("progress/split_perplexity"))
+    summary_.split_perplexity = find("progress/split_perplexity", {}, at::kDouble).item<double>();
   const auto workers = static_cast<std::int64_t>(sums_.energy.size());
   const auto energy = find("progress/epoch/energy", {workers}, at::kDouble);
   sums_.energy.assign(energy.data_ptr<double>(), energy.data_ptr<double>() + workers);

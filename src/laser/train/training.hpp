@@ -22,8 +22,8 @@
 
 namespace laser {
 
-/// Rounds that the error memory of an experiment lags in the model's largest tensor (power/lag.hpp); nothing where
-/// nothing is kept back.
+/// Rounds that the error memory of an experiment lags in the model's largest tensor (power/lag.hpp); nothing
+/// where nothing is kept back.
 std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout);
 
 class Training {
@@ -85,8 +85,8 @@ class Training {
   /// Whether the present round is looked at more closely: up to 8 pairs of neighbours an epoch, so that a
   /// transport which alternates is seen from both sides.
   [[nodiscard]] bool diagnosed() const;
-  /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epoch and the loss
-  /// has grown with it: such a run diverges, and its best epoch would hide that.
+  /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epochs and the
+  /// loss has grown with it: such a run diverges, and its best epoch would hide that.
   void check_growth(const EpochRecord& record);
   void add(const RoundReport& report);
   EpochRecord end_epoch(double budget);
@@ -113,8 +113,8 @@ class Training {
   std::int64_t round_ = 0;          // done
   Sums sums_;                       // of the epoch under way
   RunSummary summary_;
-  double symbols_ = 0;  // of all whole epochs
-  double first_noise_ = 0, first_waiting_ = 0, first_loss_ = 0;  // of the first epoch's record
+  double symbols_ = 0;                                           // of all whole epochs
+  double first_noise_ = 0, first_waiting_ = 0, first_loss_ = 0;  // most of the first epochs
 };
 
 }  // namespace laser

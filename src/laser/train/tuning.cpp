@@ -115,7 +115,8 @@ std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run
       const double value = metric.at_epoch(record);
       return std::isfinite(value) ? value : metric.worst;
     }
-    fail(ExitCode::kData, "{} has no record of epoch {}", run.folder, epoch == 0 ? run.summary.epochs : epoch);
+    fail(ExitCode::kData, "{} has no record of epoch {}", run.folder,
+         epoch == 0 ? run.summary.epochs : epoch);
   };
   std::vector<ChosenRate> candidates;  // one for each method, power and rate, the values summed over seeds
   for (std::size_t j = 0; j < jobs.size(); ++j) {

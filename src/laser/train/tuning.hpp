@@ -38,9 +38,9 @@ struct TuningPlan {
   std::map<std::string, std::vector<std::string>> powers_of;  // of a method that has its own
   std::vector<std::string> rates;                             // the grid of step sizes
   std::string metric = "accuracy";                            // of tuning_metrics()
-  std::int64_t choosing_seeds = 1;  // of the runs that choose: 1 .. n
-  std::int64_t seeds = 5;           // of the runs that are reported: 1 .. n
-  double validation = 0.1;          // share of the training examples that chooses
+  std::int64_t choosing_seeds = 1;                            // of the runs that choose: 1 .. n
+  std::int64_t seeds = 5;                                     // of the runs that are reported: 1 .. n
+  double validation = 0.1;                                    // share of the training examples that chooses
 };
 
 /// `count` step sizes from `low` to `high`, evenly over the logarithm, rounded to two digits. Throws Error
@@ -62,11 +62,11 @@ struct ChosenRate {
   bool at_edge = false;  // the smallest or the largest of the grid: the best may lie beyond
 };
 
-/// The best of every method and power by the mean of the metric after `epoch` (0: the last), among `rates` (empty:
-/// the plan's). A run that diverged counts as the worst. `runs` are those of choosing_jobs(), in its order.
-/// Throws Error (data) where one is not complete.
-std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs, std::int64_t epoch = 0,
-                                     std::vector<std::string> rates = {});
+/// The best of every method and power by the mean of the metric after `epoch` (0: the last), among `rates`
+/// (empty: the plan's). A run that diverged counts as the worst. `runs` are those of choosing_jobs(), in its
+/// order. Throws Error (data) where one is not complete.
+std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs,
+                                     std::int64_t epoch = 0, std::vector<std::string> rates = {});
 
 /// The runs that are reported, on all training examples: at the step sizes that the methods have by
 /// themselves.

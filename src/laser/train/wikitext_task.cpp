@@ -24,13 +24,13 @@ class WikiTextData final : public TaskData {
   explicit WikiTextData(const TaskOptions& options)
       : encoder(load_byte_pair_vocabulary(
             ready_folder(find_data_set("gpt2-bpe"), options.data_dir, options.verify_data))),
-        text(load_wikitext(
-            ready_folder(find_data_set(options.name == "wikitext2" ? "wikitext-2" : "wikitext-103"),
-                         options.data_dir, options.verify_data),
-            data_folder(options.data_dir) / "tokens", encoder)) {}
+        texts(ready_set(find_data_set(options.name == "wikitext2" ? "wikitext-2" : "wikitext-103"),
+                        options.data_dir, options.verify_data)),
+        text(load_wikitext(texts.folder, token_folders(options.data_dir), encoder)) {}
   [[nodiscard]] std::unique_ptr<Task> make(std::shared_ptr<TaskData> self,
                                            const TaskOptions& options) const override;
   BytePairEncoder encoder;
+  ReadySet texts;
   WikiText text;
 };
 
@@ -68,6 +68,9 @@ class WikiTextTask final : public Task {
   }
 
   [[nodiscard]] const Layout& layout() const override { return network_.layout(); }
+  [[nodiscard]] std::map<std::string, std::string> facts() const override {
+    return facts_of(data_->texts.facts, device_, options_.batch_size);
+  }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override { return options_.language.epoch_rounds; }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {

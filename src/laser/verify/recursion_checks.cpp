@@ -47,9 +47,9 @@ Estimate one_plus_influence(const QuadraticSubject& subject, const Estimate& dis
   };
   const double wanted = std::log(distance.value);
   double low = 0, high = 0.05, at_low = log_distance(low), at_high = log_distance(high), slope = 0;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 40; ++i) {
     slope = (at_high - at_low) / (high - low);
-    const double next = high + std::clamp((wanted - at_high) / slope, -2.0, 2.0);
+    const double next = high + std::clamp((wanted - at_high) / slope, -0.5, 0.5);
     if (!std::isfinite(next)) return {std::numeric_limits<double>::quiet_NaN(), 0};
     if (std::abs(next - high) < 1e-9) break;
     low = high, at_low = at_high;

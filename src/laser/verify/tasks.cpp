@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include "laser/core/machine_limits.hpp"
+
 namespace laser::verify {
 namespace {
 
@@ -63,8 +65,8 @@ class Crew {
 
 bool run_tasks(std::vector<Task> tasks, std::int64_t threads, const Watch& watch) {
   std::ranges::stable_sort(tasks, [](const Task& a, const Task& b) { return a.cost > b.cost; });
-  const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  const auto wanted = threads > 0 ? static_cast<std::size_t>(threads) : std::size_t{cores};
+  const auto cores = static_cast<std::size_t>(usable_cores());
+  const auto wanted = threads > 0 ? static_cast<std::size_t>(threads) : cores;
   return Crew(tasks, watch).run(std::max<std::size_t>(1, std::min(wanted, tasks.size())));
 }
 

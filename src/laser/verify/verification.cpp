@@ -21,7 +21,7 @@ struct Sizes {
 
 Sizes sizes_of(const VerificationOptions& options) {
   if (!options.quick) return {};
-  return {{64, 8}, 1024, {256, 16, 8, 0.06}, {120, 16, 1024}, {128, 512}, 1000};
+  return {{64, 8}, 1024, {128, 32, 32, 0.1}, {120, 16, 1024}, {128, 512}, 1000};
 }
 
 void append(std::vector<Check>& checks, const std::vector<Check>& more) {

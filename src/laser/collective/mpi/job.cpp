@@ -20,14 +20,34 @@
 
 namespace laser {
 
-bool started_by_mpi() {
-  // Open MPI, MPICH and its relatives, Slurm's srun --mpi.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && std::strtol(value, nullptr, 10) > 1) return true;
+Launcher find_launcher() {
+  struct Entry {
+    const char* size;     // how many it started
+    const char* witness;  // a variable that it sets as well; nullptr: none is needed
+    const char* name;
+  };
+  // The nearest first: Open MPI's daemons on several machines are themselves tasks of Slurm.
+  constexpr Entry kLaunchers[] = {
+      {"OMPI_COMM_WORLD_SIZE", nullptr, "mpirun"},        // Open MPI
+      {"PMI_SIZE", nullptr, "mpirun"},                    // MPICH and its relatives, srun --mpi=pmi2
+      {"MV2_COMM_WORLD_SIZE", nullptr, "mpirun"},         // MVAPICH
+      {"MPI_LOCALNRANKS", nullptr, "mpirun"},             // Intel MPI: of this machine
+      {"PALS_LOCAL_SIZE", "PALS_RANKID", "mpiexec"},      // Cray: of this machine
+      {"JSM_NAMESPACE_SIZE", nullptr, "jsrun"},           // IBM
+      {"FLUX_JOB_SIZE", "FLUX_TASK_RANK", "flux run"},    // Flux
+      {"WORLD_SIZE", "TORCHELASTIC_RUN_ID", "torchrun"},  // PyTorch
+      {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "srun"},   // a script of sbatch is no step
+      {"SLURM_NTASKS", "SLURM_STEP_ID", "srun"},
+  };
+  for (const auto& entry : kLaunchers) {
+    const char* value = std::getenv(entry.size);
+    if (value == nullptr || (entry.witness != nullptr && std::getenv(entry.witness) == nullptr)) continue;
+    return {entry.name, std::max<std::int64_t>(1, std::strtoll(value, nullptr, 10))};
   }
-  return false;
+  return {};
 }
+
+bool started_by_mpi() { return find_launcher().processes > 1; }
 
 #ifdef LASER_MPI
 namespace {
@@ -170,14 +190,26 @@ class RunningMpiJob final : public MpiJob {
 
 }  // namespace
 
-std::unique_ptr<MpiJob> connect_to_mpi() { return std::make_unique<RunningMpiJob>(); }
+std::unique_ptr<MpiJob> connect_to_mpi() {
+  auto job = std::make_unique<RunningMpiJob>();
+  const auto launcher = find_launcher();
+  if (job->ranks() < launcher.processes) {
+    fail(ExitCode::kUsage,
+         "{} started {} processes, but they do not find each other: each would train alone. HINT: start them "
+         "with the mpirun of the MPI that laser was built with, or (srun) with --mpi=pmix; for one process, "
+         "start laser without {}",
+         launcher.name, launcher.processes, launcher.name);
+  }
+  return job;
+}
 
 #else
 
 std::unique_ptr<MpiJob> connect_to_mpi() {
   fail(ExitCode::kUsage,
-       "mpirun started several processes, but laser was built without MPI. HINT: install libopenmpi-dev and "
-       "openmpi-bin, then 'make build'");
+       "{} started {} processes, but laser was built without MPI. HINT: install libopenmpi-dev and "
+       "openmpi-bin, then 'make build'",
+       find_launcher().name, find_launcher().processes);
 }
 
 #endif

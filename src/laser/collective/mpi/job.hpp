@@ -8,12 +8,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "laser/collective/collective.hpp"
 
 namespace laser {
 
-/// Whether a launcher of MPI started this process as one of several. Reads the environment; starts nothing.
+/// What started this process as one of several, by the environment.
+struct Launcher {
+  std::string name;            // "mpirun", "srun", ...; empty where there is none
+  std::int64_t processes = 1;  // that it started, at least
+};
+
+/// Reads the environment; starts nothing.
+[[nodiscard]] Launcher find_launcher();
+
+/// Whether a launcher started this process as one of several.
 [[nodiscard]] bool started_by_mpi();
 
 /// This process's membership of an MPI job, from MPI_Init to MPI_Finalize.
@@ -34,7 +44,8 @@ class MpiJob {
   [[noreturn]] virtual void abort(int exit_code) = 0;
 };
 
-/// Joins the job. Throws Error (usage) where this program was built without MPI.
+/// Joins the job. Throws Error (usage) where this program was built without MPI, or the job has fewer
+/// processes than were started: each of them would do the whole work alone.
 std::unique_ptr<MpiJob> connect_to_mpi();
 
 }  // namespace laser
