@@ -87,6 +87,12 @@ class Settings(InFolder):
         self.assertIn("rank = 3\n", self.train(file, "--dry-run").stdout)
 
 
+def numbers_of(file):
+    """The tensors of a safetensors file, without its head."""
+    data = file.read_bytes()
+    return data[8 + struct.unpack("<Q", data[:8])[0]:]
+
+
 class Longer(InFolder):
     """`laser train --resume RUN epochs=MORE`."""
 
@@ -109,10 +115,8 @@ class Longer(InFolder):
                 self.assertEqual(self.outcome(grown), self.outcome(whole))
                 self.assertEqual((grown / "config.toml").read_text(), (whole / "config.toml").read_text())
                 for file in ("weights.safetensors", "best.safetensors"):
-                    # The best weights may be of the shorter run, whose hash they then name.
-                    grown_bytes, whole_bytes = (re.sub(rb'"experiment":"[0-9a-f]+"', b"", (run / file).read_bytes())
-                                                for run in (grown, whole))
-                    self.assertEqual(grown_bytes, whole_bytes)
+                    # The head of the best weights may name the shorter run, whose they are.
+                    self.assertEqual(*(numbers_of(run / file) for run in (grown, whole)))
 
     def test_killed_while_it_grows_it_goes_on(self):
         whole, run = self.folder / "whole", self.folder / "run"
@@ -127,7 +131,8 @@ class Longer(InFolder):
             process.send_signal(number)
             process.wait(60)
             reported = laser("report", run)
-            self.assertEqual(reported.returncode, 0, reported.stderr)
+            self.assertIn(reported.returncode, (0, 4), reported.stderr)  # 4: no run of it has completed
+            self.assertNotIn("internal error", reported.stderr)
         self.train("--resume", run, "--quiet")
         self.assertEqual(self.outcome(run), self.outcome(whole))
 

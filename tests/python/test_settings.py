@@ -32,7 +32,7 @@ EFFECTS = {
     "memory": ("bfloat16", {}), "channel": ("none", {}), "channel_mode": ("physical", {}), "allocation": ("uniform", {}),
     "power": (20.0, {}), "least_gain": (1.2, {"channel": "csit_trunc", "seed": 3}), "antennas": (2, {"channel": "blind_mimo"}),
     "fading_draw": ("tensor", {"channel": "csir"}), "power_shares": None, "participation": None, "loss_rate": (0.9, {}),
-    "exchange": None, "fill_budget": None, "workers": None, "seed": (5, {}),
+    "exchange": None, "fill_budget": None, "rank_allocation": ("opt", {"transport": "one_shot"}), "workers": None, "seed": (5, {}),
 }
 
 
