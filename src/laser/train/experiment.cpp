@@ -267,7 +267,8 @@ bool is_machine_setting(std::string_view name) {
 
 std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment) {
   auto copy = experiment;
-  Experiment plain;
+  // What method and task bring by themselves is no wish of the user's.
+  auto plain = resolve({{"method", experiment.method}, {"task", experiment.task}});
   OptionList list, defaults;
   describe(list, copy);
   describe(defaults, plain);
