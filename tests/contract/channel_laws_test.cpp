@@ -122,6 +122,33 @@ TEST_P(ChannelLaws, SaveAndLoadMidRunIsTheUninterruptedRun) {
   EXPECT_TRUE(at::equal(run_rounds(resumed, kWorkers, 3, 6, budget(), at::kFloat), expected));
 }
 
+/// Nobody knows beforehand that a message will be lost: it costs its energy, also where all are lost.
+TEST_P(ChannelLaws, LostMessagesCostTheirEnergy) {
+  int unheard = 0;
+  for (const char* mode : {"fast", "physical"}) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+      std::vector<double> energies[2];
+      for (const bool lossy : {false, true}) {
+        auto a = algorithm(mode);
+        a.compressor.transport = "alternating";
+        a.loss_rate = lossy ? 0.7 : 0.0;
+        Solo solo(kWorkers);
+        Aggregator aggregator(small_layout(), a, seed, solo, at::kDouble);
+        auto estimate = at::zeros({aggregator.layout().size}, at::kDouble);
+        const auto report =
+            aggregator.round(0, budget(), random_gradients(kWorkers, small_layout().size, 0), estimate);
+        energies[lossy ? 1 : 0] = report.energy;
+        unheard += report.unheard ? 1 : 0;
+        EXPECT_LE(report.budget_use, 1 + 1e-9);
+      }
+      for (std::size_t i = 0; i < energies[0].size(); ++i) {
+        EXPECT_NEAR(energies[1][i], energies[0][i], 1e-9 * energies[0][i]) << mode << " seed " << seed;
+      }
+    }
+  }
+  EXPECT_GT(unheard, 0);
+}
+
 /// Every channel decodes a mean: the weights of the workers that are heard add up to 1, whoever is away, and
 /// on average where the receiver knows only the statistics of the gains. 400 rounds of 4 workers, half of
 /// whose messages are lost; 5 standard errors as estimated from the rounds themselves, 0 where each sum is 1.

@@ -67,6 +67,8 @@ def unheard(rank, name, closure, options):
         optimizer.step(loss) if closure else (loss(), optimizer.step())
         (quiet if state.skipped else loud).append(not torch.equal(before, weights_of(ddp)))
         assert state.report["unheard"] == state.skipped
+        if "loss_rate" in options:
+            assert min(state.report["energy"]) > 0, "what is lost was sent"
     return quiet, loud, state.skips, torch.equal(*both(weights_of(ddp)))
 
 

@@ -270,7 +270,10 @@ void Aggregator::exchange(Round& round, std::vector<Sending>& sendings, int pass
   for_each_sending(sendings, [&](Sending& sending) { transmit(round, sending); });
   std::vector<at::Tensor> sums;  // in a fixed order in every process
   for (auto& sending : sendings) {
-    if (sending.air.empty()) round.silent[sending.tensor] = 1;
+    if (sending.air.empty()) {
+      round.silent[sending.tensor] = 1;
+      count_unheard(round, sending);
+    }
     const auto first = static_cast<std::size_t>(sending.gathered ? collective_.first_worker() : 0);
     for (auto& air : sending.air) {
       if (!sending.gathered) sums.push_back(air.sum);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "laser/aggregate/algorithm.hpp"
@@ -115,10 +116,13 @@ class Aggregator {
   std::vector<Sending> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Sending>& sendings, double budget);
   void superpose(const Round& round, std::vector<Sending>& sendings) const;
+  [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
+                                        std::span<const double> energies) const;
   [[nodiscard]] double unused_factor(const Round& round, const std::vector<Sending>& sendings,
                                      double budget) const;
   void exchange(Round& round, std::vector<Sending>& sendings, int pass);
   void gather_symbols(std::vector<Sending>& sendings);
+  void count_unheard(Round& round, const Sending& sending) const;
   void transmit(const Round& round, Sending& sending);
   void receive(const Round& round, Sending& sending, int pass);
   void gather_norms(std::vector<Sending>& sendings, const Round& round);

@@ -65,7 +65,7 @@ void Aggregator::superpose(const Round& round, std::vector<Sending>& sendings) c
         norms[i] = sending.norm(i, g);
         energies[i] = power_shares_[i] * sending.group_energies[g];
       }
-      sending.scales.push_back(channel_->superpose(round.link(sending.tensor), norms, energies));
+      sending.scales.push_back(scales_of(round, sending.tensor, norms, energies));
       const double noise = sending.scales.back().noise_std;
       if (!(noise < most / 8)) {  // 32 random bits give no normal beyond 7
         fail(ExitCode::kNonFinite,
@@ -73,6 +73,36 @@ void Aggregator::superpose(const Round& round, std::vector<Sending>& sendings) c
              "written. HINT: raise power",
              layout_.layers[sending.tensor].name, noise, round.index);
       }
+    }
+  }
+}
+
+/// The scales of one group. Nobody knows beforehand whose message will be lost: all choose their amplitudes
+/// together, and a lost message meets the gain 0. The server scales by those that it heard.
+Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
+                                    std::span<const double> energies) const {
+  const auto& link = round.link(tensor);
+  auto heard = channel_->superpose(link, norms, energies);
+  if (round.sent.empty()) return heard;
+  const auto sent = channel_->superpose(round.sending(tensor), norms, energies);
+  double larger = 1;  // by what those that are heard would have been louder among themselves
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    if (sent.amplitude[i] > 0 && heard.amplitude[i] > 0) larger = heard.amplitude[i] / sent.amplitude[i];
+    if (link.active[i] == 0) heard.gain[i] = 0;
+  }
+  heard.amplitude = sent.amplitude;
+  heard.receive_scale *= larger;
+  heard.noise_std *= larger;
+  return heard;
+}
+
+/// The energy of messages of which none arrives: all are lost.
+void Aggregator::count_unheard(Round& round, const Sending& sending) const {
+  const auto first = static_cast<std::size_t>(collective_.first_worker());
+  for (std::size_t g = 0; g < sending.scales.size(); ++g) {
+    for (std::size_t i = 0; i < round.report.energy.size(); ++i) {
+      const double norm = sending.scales[g].amplitude[first + i] * sending.norm(first + i, g);
+      round.report.energy[i] += norm * norm;
     }
   }
 }
@@ -94,7 +124,7 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Sending>&
   for (std::size_t i = 0; i < spent.size(); ++i) {
     if (spent[i] > 0) factor = std::min(factor, budget * power_shares_[i] / spent[i]);
     total += spent[i];
-    if (round.links[0].active[i] != 0) together += budget * power_shares_[i];
+    if (round.sending(0).active[i] != 0) together += budget * power_shares_[i];
   }
   if (channel_->shares_power()) factor = together / total;
   return std::isfinite(factor) && factor > 0 ? factor : 1.0;

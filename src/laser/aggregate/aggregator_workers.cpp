@@ -21,6 +21,7 @@ void Aggregator::draw(Round& round) const {
   for (std::size_t l = 0; l < draws; ++l) {
     const StreamKey key{seed_, Purpose::kFading, index, static_cast<std::uint32_t>(l), 0};
     round.links.push_back(channel_->draw(key, present));
+    if (present != round.awake) round.sent.push_back(channel_->draw(key, round.awake));
   }
   round.report.unheard =
       std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });

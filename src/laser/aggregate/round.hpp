@@ -10,6 +10,7 @@ struct Aggregator::Round {
   bool diagnosed = false;
   std::vector<char> awake;          // [k] who computes a gradient
   std::vector<Link> links;          // one for all tensors or one a tensor
+  std::vector<Link> sent;           // likewise with those whose message is lost; empty where none is
   at::Tensor inputs;                // [K, d] what the workers want to get across before error feedback
   std::vector<Exchange> exchanges;  // one a tensor
   std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
@@ -21,6 +22,10 @@ struct Aggregator::Round {
   at::Tensor clean;               // [d] the estimate without noise, where diagnosed
   RoundReport report;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
+  /// Whose transmissions cost energy, heard or not.
+  [[nodiscard]] const Link& sending(std::size_t tensor) const {
+    return sent.empty() ? link(tensor) : sent[sent.size() == 1 ? 0 : tensor];
+  }
 };
 
 }  // namespace laser
