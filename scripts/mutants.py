@@ -43,7 +43,7 @@ LAWS = ["contract_freshness_laws_test", "contract_energy_laws_test", "contract_c
         "contract_channel_laws_test", "contract_refusal_laws_test"]
 MEANING_TESTS = {  # of the mistakes of meaning: what is most likely to notice first
     "power": [*TESTS["power"], "contract_energy_laws_test"],
-    "channel": ["channel_channels_test", "channel_superposition_test", *LAWS],
+    "channel": ["channel_channels_test", "channel_superposition_test", LAWS[3], *LAWS[:3], LAWS[4]],
     "aggregate": ["aggregate_weighted_test", *LAWS[:-1], "aggregate_aggregator_test", LAWS[-1]],
     "compress": [*LAWS[:-1], "aggregate_aggregator_test", "compress_top_k_projection_test", LAWS[-1]],
 }
@@ -123,7 +123,8 @@ class Compiler:
         words = list(self.link_of(test))
         words[words.index("-o") + 1] = str(target)
         first = next(i for i, word in enumerate(words) if word.endswith(".o"))
-        words.insert(first, str(mutant))
+        if mutant is not None:
+            words.insert(first, str(mutant))
         return subprocess.run(words, cwd=BUILD, capture_output=True, text=True, check=False)
 
 
@@ -150,9 +151,13 @@ class Judge:
             program = BUILD / ("bin" if test == "known_answers" else "tests") / test
             if not program.exists():
                 sys.exit(f"mutants: {program} is missing. HINT: scripts/build.sh {test}")
+            # Linked anew: objects that are older than the libraries would crash, and any mutant seem noticed.
+            fresh = self.folder / "unchanged"
+            if self.compiler.link(test, None, fresh).returncode != 0:
+                sys.exit(f"mutants: {test} is older than its libraries. HINT: scripts/build.sh {test}")
             start = time.monotonic()
-            if not run(program, test, None):
-                sys.exit(f"mutants: {test} fails without any mutant")
+            if not run(fresh, test, None):
+                sys.exit(f"mutants: {test} fails without any mutant. HINT: scripts/build.sh {test}")
             self.limits[test] = 10 * (time.monotonic() - start) + 10
         return self.limits[test]
 

@@ -186,6 +186,16 @@ TEST(BlindAntennas, ErrFallsWithTheirNumberAsInTheFormula) {
   }
 }
 
+// The combined noise has the variance sum_a |s_a|^2, A |A| on average over the pilots of the workers that are
+// there: with one of four and 8 antennas 8, with a standard error of sqrt(8 / 2000) = 0.063.
+TEST(BlindAntennas, WorkersThatAreAwaySendNoPilot) {
+  const auto channel = make_channel("blind_mimo", {.antennas = 8});
+  double variance = 0;
+  for (std::uint32_t round = 0; round < 2000; ++round)
+    variance += std::pow(channel->draw(fading(round), {0, 0, 1, 0}).air_noise, 2) / 2000;
+  EXPECT_NEAR(variance, 8, 5 * 0.063);
+}
+
 TEST(SumPower, SpendsTheSumAndCountsTheRmsOfTheNorms) {
   const auto norms = group_norms(symbols());
   const auto got = use(*make_channel("sum_power"), 0, ChannelMode::kPhysical);
@@ -282,9 +292,33 @@ TEST_P(EveryChannel, WorkersThatAreAbsentSendNothingAndAreNotWaitedFor) {
   const auto got = use(*channel, 3, ChannelMode::kPhysical, {}, {1, 0, 0, 1});
   EXPECT_EQ(got.energy[1], 0.0);
   EXPECT_EQ(got.energy[2], 0.0);
+  if (channel->noisy()) {  // nor is what they might have spent
+    EXPECT_LE(got.energy[0] + got.energy[3], 2 * kEnergy * (1 + 1e-12));
+  }
   const auto nobody = use(*channel, 3, ChannelMode::kPhysical, {}, {0, 0, 0, 0});
   EXPECT_FALSE(nobody.scale.received);
   EXPECT_EQ(nobody.decoded.abs().max().item<double>(), 0.0);
+}
+
+// Processes put the symbols of their own workers on the air; sums and energies are those of all together.
+TEST_P(EveryChannel, WorkersInSeveralProcessesAreTheSameOnTheAir) {
+  const auto channel = make_channel(GetParam());
+  const auto norms = group_norms(symbols());
+  const std::vector<double> budgets{5, 20, 40, 80};
+  const std::vector<Superposition> groups{
+      channel->superpose(channel->draw(fading(2), std::vector<char>(kWorkers, 1)), norms, budgets)};
+  for (const auto mode : {ChannelMode::kFast, ChannelMode::kPhysical}) {
+    const auto together = superpose_symbols(symbols(), groups, norms, 0, mode);
+    auto sum = at::zeros_like(together.sum);
+    for (std::int64_t i = 0; i < kWorkers; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto own =
+          superpose_symbols(symbols().narrow(0, i, 1), groups, std::span(norms).subspan(at, 1), i, mode);
+      sum += own.sum;
+      EXPECT_NEAR(own.energy[0], together.energy[at], 1e-12 * together.energy[at]) << i;
+    }
+    EXPECT_LT((sum - together.sum).abs().max().item<double>(), 1e-12);
+  }
 }
 
 TEST_P(EveryChannel, DrawsAreAddressed) {

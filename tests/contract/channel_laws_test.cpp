@@ -88,9 +88,13 @@ TEST_P(ChannelLaws, PhysicalAndFastModeAgree) {
 TEST_P(ChannelLaws, ProcessesActAsOne) {
   Solo solo(kWorkers);
   Aggregator together(small_layout(), algorithm(), 1, solo, at::kDouble);
-  const auto expected = run_rounds(together, kWorkers, 0, 3, budget());
+  const auto expected = run_rounds(together, kWorkers, 0, 2, budget());
+  auto last = at::zeros({together.layout().size}, at::kDouble);
+  const auto report =
+      together.round(2, budget(), random_gradients(kWorkers, together.layout().size, 2), last);
   ThreadCollective::Board board(kWorkers);
   std::vector<at::Tensor> estimates(kWorkers);
+  std::vector<RoundReport> reports(kWorkers);  // of the last round
   std::vector<std::thread> threads;
   for (std::int64_t rank = 0; rank < kWorkers; ++rank) {
     threads.emplace_back([&, rank] {
@@ -100,14 +104,22 @@ TEST_P(ChannelLaws, ProcessesActAsOne) {
       for (std::int64_t t = 0; t < 3; ++t) {
         auto estimate = at::zeros({own.layout().size}, at::kDouble);
         const auto all = random_gradients(kWorkers, own.layout().size, static_cast<std::uint32_t>(t));
-        own.round(t, budget(), all.narrow(0, rank, 1), estimate);
+        reports[static_cast<std::size_t>(rank)] = own.round(t, budget(), all.narrow(0, rank, 1), estimate);
         rounds.push_back(estimate);
       }
       estimates[static_cast<std::size_t>(rank)] = at::stack(rounds);
     });
   }
   for (auto& thread : threads) thread.join();
-  for (const auto& estimate : estimates) EXPECT_LT(relative_difference(estimate, expected), 1e-6);
+  for (std::size_t rank = 0; rank < estimates.size(); ++rank) {
+    EXPECT_LT(relative_difference(estimates[rank].narrow(0, 0, 2), expected), 1e-6);
+    EXPECT_LT(relative_difference(estimates[rank][2], last), 1e-6);
+    ASSERT_EQ(reports[rank].energy.size(), report.energy.size());
+    for (std::size_t i = 0; i < report.energy.size(); ++i)
+      EXPECT_NEAR(reports[rank].energy[i], report.energy[i], 1e-6 * (1e-9 + report.energy[i])) << rank;
+    EXPECT_EQ(reports[rank].symbols, report.symbols);
+    EXPECT_EQ(reports[rank].unheard, report.unheard);
+  }
 }
 
 TEST_P(ChannelLaws, SaveAndLoadMidRunIsTheUninterruptedRun) {
