@@ -12,6 +12,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/machine_limits.hpp"
+#include "laser/core/memory.hpp"
 #include "laser/core/unexpected.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
@@ -185,6 +186,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
   if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
   {
+    release_freed_memory();
     const double held = resident_memory();
     const auto task = make_task(data, task_options(experiment, processes.get()));
     if (experiment.threads == 0) use_threads(useful_threads(experiment, *task, threads_of(experiment, job)));

@@ -109,8 +109,25 @@ void Aggregator::load_state(const NamedTensors& state) {
   broken_ = -1;
 }
 
+namespace {
+
+/// ||t||^2 in double, a piece after the other: the numbers of all workers as doubles would be the most that a
+/// run ever holds.
+double square(const at::Tensor& t) {
+  constexpr std::int64_t kPiece = std::int64_t{1} << 20;
+  double sum = 0;
+  if (t.dim() > 2) {  // the workers' parts lie apart
+    for (std::int64_t i = 0; i < t.size(0); ++i) sum += square(t[i]);
+    return sum;
+  }
+  for (const auto& piece : t.reshape({-1}).split(kPiece))
+    sum += piece.to(at::kDouble).square().sum().item<double>();
+  return sum;
+}
+
+}  // namespace
+
 void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scale) {
-  const auto square = [](const at::Tensor& t) { return t.to(at::kDouble).pow(2).sum().item<double>(); };
   double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();

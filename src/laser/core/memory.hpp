@@ -8,4 +8,7 @@ namespace laser {
 /// the system anew costs a sixth of a small network's time. Called once, by a program's start.
 void keep_freed_memory();
 
+/// Gives back to the system what is free at this moment, as after data have been read.
+void release_freed_memory();
+
 }  // namespace laser

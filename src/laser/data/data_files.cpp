@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using Finding = FileCheck::Finding;
 
 constexpr std::size_t kMostSums = 1u << 20;
+constexpr const char* kOtherHash = "its SHA-256 is not the published one";
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -170,8 +171,7 @@ FileCheck check_file(const DataSet& set, const DataFile& file, const fs::path& f
     }
     const bool published = !file.sha256.empty() && check.sha256 == file.sha256;
     if (own ? whole != vouched->second : !file.sha256.empty() && !published) {
-      check.reason = own ? fmt::format("its SHA-256 is not that of {}", kSumsName)
-                         : "its SHA-256 is not the published one";
+      check.reason = own ? fmt::format("its SHA-256 is not that of {}", kSumsName) : kOtherHash;
       return check;
     }
     check.finding = own ? Finding::kVouched : published ? Finding::kPublished : Finding::kStructured;
@@ -295,10 +295,9 @@ ReadySet ready_set(const DataSet& set, const std::string& given, bool verify) {
       fail(ExitCode::kData,
            "{} is not right: {}. HINT: 'laser data fetch {}{}' brings the published files; for a version of "
            "your "
-           "own, 'sha256sum FILE... > {}' beside the files vouches for it, or verify_data=false reads it as "
-           "it is",
+           "own, 'sha256sum FILE... > {}' beside the files vouches for it{}",
            check.path.string(), check.reason, set.name, given.empty() ? "" : " --data-dir " + given,
-           kSumsName);
+           kSumsName, check.reason == kOtherHash ? ", or verify_data=false reads it as it is" : "");
     }
     ready.files.push_back(check.path);
     hashes += fmt::format("{}  {}\n", check.sha256, check.file.name);

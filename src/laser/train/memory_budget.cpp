@@ -20,10 +20,11 @@ std::string bytes_text(double bytes) {
 std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std::int64_t workers) {
   const auto d = static_cast<double>(task.layout().size), k = static_cast<double>(workers);
   const auto compressor = make_compressor(e.algorithm.compressor);
-  double compressed = 0, factors = 0;
+  double compressed = 0, largest = 0, factors = 0;
   for (const auto& layer : task.layout().layers) {
     if (!compressor->applies(layer)) continue;
     compressed += static_cast<double>(layer.size);
+    largest = std::max(largest, static_cast<double>(layer.size));
     if (e.algorithm.compressor.name == "low_rank")
       factors += static_cast<double>(effective_rank(layer, e.algorithm.compressor.rank) *
                                      (layer.rows + layer.columns));
@@ -42,7 +43,10 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
         fmt::format("{} workers{}", workers, half ? ", bfloat16" : ""));
   }
   if (e.spectrum_rank > 0) add("spectrum", d * kFloat, "the average gradient");
-  add("diagnosis", 2 * d * sizeof(double), "at the end of an epoch; freed memory is kept");
+  // Without noise, their difference, what is heard without noise; and without a local memory what is left of
+  // the largest tensor.
+  const double rest = e.algorithm.feedback == "local" ? 0 : k * largest;
+  add("diagnosis", (4 * d + rest) * kFloat, "at the end of an epoch; freed memory is kept");
   add("gradients", k * d * kFloat, fmt::format("{} workers", workers));
   add("model", task.working_bytes(), "activations and logits, estimated");
   std::ranges::stable_sort(items, {}, &MemoryItem::bytes);
