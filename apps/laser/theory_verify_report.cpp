@@ -122,7 +122,7 @@ Table recursion_table(const Verification& verification) {
       "from "
       "the recursion in standard errors.",
       verification.recursion_rounds);
-  table.header = {"Method", "1 + lambda", "claimed", "z", "x - e", "gap", "memory", "mean memory"};
+  table.header = {"Method", "1 + lambda", "claimed", "z", "gap", "memory", "mean memory"};
   for (const auto& [subject, checks] : by_subject(verification, "recursion")) {
     const auto* influence = find(checks, "1 + lambda");
     if (influence == nullptr) continue;
@@ -130,7 +130,6 @@ Table recursion_table(const Verification& verification) {
                            {{with_error(influence->measured)},
                             {short_number(influence->expected)},
                             {score_of(influence)},
-                            {score_of(find(checks, "E ||x - e||^2"))},
                             {score_of(find(checks, "E f(x) - f*"))},
                             {score_of(find(checks, "E ||e||^2, one worker"))},
                             {score_of(find(checks, "E ||e||^2, mean of the workers"))}}});
@@ -161,7 +160,7 @@ Table step_table(const Verification& verification) {
   Table table;
   table.title = "What Lemmas 11 to 13 rest on";
   table.caption =
-      "One round repeated from one state: second moment of the step of the virtual iterate, which holds 1 + "
+      "One round repeated from one state: variance of the virtual iterate x~ = x - e after it, which holds 1 + "
       "lambda, and energy of the memory, which holds 1 - delta.";
   table.header = {"Round", "Quantity", "measured", "exact", "z"};
   for (const auto& [subject, checks] : by_subject(verification, "lemmas")) {

@@ -99,8 +99,8 @@ def draw_moments(plt, summary: dict):
     curves = [c for c in summary["curves"] if len(c["t"]) > 1]
     if not curves:
         return None
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 5.6), width_ratios=[1.15, 1])
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.93, bottom=0.11, wspace=0.72)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.4, 5.6), width_ratios=[1.1, 1])
+    figure.subplots_adjust(left=0.07, right=0.985, top=0.93, bottom=0.11, wspace=0.88)
     ends = []
     for curve in curves:
         method = curve["subject"].split(", k =")[0]
@@ -131,10 +131,10 @@ def draw_moments(plt, summary: dict):
         right.errorbar(ratio, place, xerr=3 * error, color=color, marker="o", markersize=4, linewidth=1.2, zorder=3)
     right.axvspan(0.99, 1.01, color="#E3E7EB", zorder=0)
     right.axvline(1, color="#1C2733", linewidth=1, zorder=1)
-    right.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7.6)
+    right.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7.2)
     right.set_ylim(len(rows) - 0.4, -0.6)
     right.tick_params(axis="y", length=0)
-    right.set_xlabel(r"1 + $\lambda$, measured / claimed (\u00b1 3 standard errors; grey: 1 %)")
+    right.set_xlabel(r"1 + $\lambda$, measured / claimed (grey: 1 %)")
     plain(right)
     right.grid(axis="x", color="#E3E7EB", linewidth=0.8)
     return figure

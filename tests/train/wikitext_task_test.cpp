@@ -153,6 +153,36 @@ TEST_F(Language, EvaluatesRandomBatchesAndInTheEndTheWholeText) {
   EXPECT_LT(*summary.perplexity, 250) << "8 rounds already tell the few tokens of the text from the 300";
 }
 
+// With `validation` the end of the training text is held out and evaluated; the validation text plays no
+// part.
+TEST_F(Language, StepSizesAreChosenOnTheEndOfTheTrainingText) {
+  const auto e = experiment({{"validation", "0.25"}});
+  EXPECT_NE(experiment_hash(e), experiment_hash(experiment()));
+  const auto subject = task(e);
+  const auto files = text();
+  const auto whole = files.train.tokens();
+  const auto held_out = whole.last(static_cast<std::size_t>(0.25 * static_cast<double>(whole.size())));
+  const auto rest = whole.first(whole.size() - held_out.size());
+  const auto parameters = subject->initial_parameters();
+  std::vector<TokenBatch> random;
+  for (std::int64_t b = 0; b < 2; ++b)
+    random.push_back(batch_at(
+        held_out, draw_windows(static_cast<std::int64_t>(held_out.size()), 16, 3, evaluation_windows(1, b))));
+  EXPECT_DOUBLE_EQ(subject->evaluate(parameters, {}).loss, model().evaluate(parameters, random));
+  auto gradients = at::zeros({3, subject->layout().size}), expected = at::zeros_like(gradients);
+  std::vector<double> losses(3), expected_losses(3);
+  subject->gradients(parameters, 5, gradients, losses);
+  std::vector<TokenBatches> workers(3);
+  for (std::int64_t worker = 0; worker < 3; ++worker) {
+    for (std::int64_t step = 0; step < 2; ++step)
+      workers[static_cast<std::size_t>(worker)].steps.push_back(batch_at(
+          rest,
+          draw_windows(static_cast<std::int64_t>(rest.size()), 16, 3, training_windows(1, 5, step, worker))));
+  }
+  model().gradients(parameters, workers, expected, expected_losses);
+  EXPECT_EQ(losses, expected_losses);
+}
+
 TEST_F(Language, OnlyMatricesOfLinearLayersDecay) {
   const auto subject = task(experiment());
   int decayed = 0;

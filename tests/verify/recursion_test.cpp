@@ -66,7 +66,7 @@ TEST(Recursion, CoversWorkersAndRelativeNoise) {
     EXPECT_TRUE(seen.contains({"Z-SGD", k})) << k;
     EXPECT_TRUE(seen.contains({"LASER alternating", k})) << k;
     if (k > 1) {
-      EXPECT_TRUE(seen.contains({"LASER even rounds, rotated workers", k})) << k;
+      EXPECT_TRUE(seen.contains({"LASER even rounds, rotated", k})) << k;
     }
   }
 }

@@ -113,11 +113,11 @@ namespace {
 
 /// ||t||^2 in double, a piece after the other: the numbers of all workers as doubles would be the most that a
 /// run ever holds.
-double square(const at::Tensor& t) {
+double energy_of(const at::Tensor& t) {
   constexpr std::int64_t kPiece = std::int64_t{1} << 20;
   double sum = 0;
   if (t.dim() > 2) {  // the workers' parts lie apart
-    for (std::int64_t i = 0; i < t.size(0); ++i) sum += square(t[i]);
+    for (std::int64_t i = 0; i < t.size(0); ++i) sum += energy_of(t[i]);
     return sum;
   }
   for (const auto& piece : t.reshape({-1}).split(kPiece))
@@ -135,29 +135,29 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
     const auto& tensor = tensors_[l];
     if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
-    come_in += scale * scale * square(slice(gradients, l));
+    come_in += scale * scale * energy_of(slice(gradients, l));
     const auto count = tensors_.size();
     for (std::size_t j = l; j < round.raw_norms.size(); j += count) {
       message += round.raw_norms[j] * round.raw_norms[j];
     }
     for (std::size_t i = 0; i < own_memory.size(); ++i) {
-      if (kept.defined()) own_memory[i] += square(kept[static_cast<std::int64_t>(i)]);
+      if (kept.defined()) own_memory[i] += energy_of(kept[static_cast<std::int64_t>(i)]);
     }
     if (feedback_ == "weighted") {
       continue;  // the message is gone, and with it what the compressor alone left of it
     } else if (feedback_ == "local") {
-      residual += square(kept);
+      residual += energy_of(kept);
     } else {  // without a local memory the residual is formed aside
       auto rest = kept.defined() ? kept + slice(round.estimate, l)
                                  : round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
       tensor.compressor->subtract_own(round.exchanges[l], rest);
-      residual += square(rest);
+      residual += energy_of(rest);
     }
   }
   std::vector<double>
       rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
   for (std::size_t i = 0; i < own_memory.size(); ++i) {
-    const double gradient = square(gradients[static_cast<std::int64_t>(i)]);
+    const double gradient = energy_of(gradients[static_cast<std::int64_t>(i)]);
     rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);
     rows.push_back(own_memory[i]);
     rows.push_back(i == 0 ? residual : 0.0);
@@ -180,7 +180,7 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
     if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
   }
   if (round.clean.defined()) {
-    const double signal = square(round.clean), noise = square(round.estimate - round.clean);
+    const double signal = energy_of(round.clean), noise = energy_of(round.estimate - round.clean);
     round.report.noise_energy = noise / (scale * scale);
     if (signal > 0) round.report.lambda = noise / signal;
   }

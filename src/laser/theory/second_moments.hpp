@@ -1,5 +1,5 @@
 // Second moments of Algorithm 1 on a quadratic, round by round and exactly: what a run over the noisy channel
-// must measure, to within its statistics (docs/theory.md, section 6.2).
+// must measure, to within its statistics (docs/theory.md, section 6.3).
 //
 // f(x) = sum c_ij x_ij^2 / 2 over one m x n matrix, minimum 0 at 0. k workers, M_i = e_i + gamma g_i, the
 // mean of what is sent is subtracted. Exact where C is linear and its basis is drawn anew each round without

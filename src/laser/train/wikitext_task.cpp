@@ -62,6 +62,12 @@ class WikiTextTask final : public Task {
       train_ = selected_[0];
       validation_ = selected_[1];
     }
+    // The end of the training text takes the place of the validation text, which then plays no part.
+    if (const double share = options.shards.held_out; share > 0) {
+      const auto held_out = static_cast<std::size_t>(share * static_cast<double>(train_.size()));
+      validation_ = train_.last(held_out);
+      train_ = train_.first(train_.size() - held_out);
+    }
     // A text shorter than a window is known before anything is written.
     for (const auto& text : {train_, validation_})
       (void)random_batch(text, {options.seed, Purpose::kWindows});

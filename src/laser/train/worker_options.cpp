@@ -48,12 +48,12 @@ void validate_workers(const Experiment& e) {
          e.downlink.mode);
   }
   const bool text = model_of(e.task) == ModelKind::kLanguage;
-  if (text && (e.shards.kind != "iid" || !e.shards.shares.empty() || e.shards.held_out != 0)) {
-    fail(ExitCode::kConfiguration,
-         "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding, shard_shares "
-         "and "
-         "validation out",
-         e.task);
+  if (text && (e.shards.kind != "iid" || !e.shards.shares.empty())) {
+    fail(
+        ExitCode::kConfiguration,
+        "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding and shard_shares "
+        "out",
+        e.task);
   }
   if (e.downlink.mode == "separate" && e.task != "mnist") {
     fail(ExitCode::kConfiguration,

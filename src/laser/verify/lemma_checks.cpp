@@ -103,9 +103,9 @@ Check equality(const LemmaSetting& setting, const std::string& quantity, const s
 std::vector<Check> step_equalities(const LemmaSetting& setting, std::int64_t t, std::int64_t draws,
                                    const StepMoments& moments) {
   return {
-      equality(setting, "E ||x~+ - x~ + gamma grad f||^2", "docs/theory.md 6.3", t, draws, moments.change,
+      equality(setting, "variance of x~+", "docs/theory.md 6.4", t, draws, moments.change,
                moments.exact_change),
-      equality(setting, "E ||e+||^2", "docs/theory.md 6.3", t, draws, moments.memory, moments.exact_memory)};
+      equality(setting, "E ||e+||^2", "docs/theory.md 6.4", t, draws, moments.memory, moments.exact_memory)};
 }
 
 /// What must go wrong: the inequalities of a setting whose step breaks their condition.

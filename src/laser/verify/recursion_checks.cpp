@@ -68,7 +68,7 @@ std::vector<Check> recursion_checks_of(const QuadraticSubject& claimed, const st
     check.group = "recursion";
     check.subject = claimed.name;
     check.quantity = quantity;
-    check.source = "docs/theory.md 6.2";
+    check.source = "docs/theory.md 6.3";
     check.measured = estimate;
     check.expected = formula;
     check.samples = static_cast<std::int64_t>(runs.size() * runs.front().size());

@@ -88,7 +88,7 @@ QuadraticSubject laser(std::int64_t workers, std::int64_t rounds) {
 /// Workers that see rotated gradients, on the paper's channel; even rounds only, where a rotation from the
 /// right does not change what a worker sends.
 QuadraticSubject rotated_laser(std::int64_t workers, std::int64_t rounds) {
-  auto subject = base("LASER even rounds, rotated workers", "laser", workers, rounds);
+  auto subject = base("LASER even rounds, rotated", "laser", workers, rounds);
   subject.round.sent = theory::Sent::row_space;
   subject.round.size = kRank;
   subject.round_step = 2;
@@ -102,7 +102,7 @@ QuadraticSubject without_feedback(QuadraticSubject subject) {
   subject.name += ", no feedback";
   subject.algorithm.feedback = "none";
   subject.round.feedback = false;
-  subject.repetitions = 2;  // its distance depends less on lambda
+  subject.repetitions = 3;  // its distance depends less on lambda
   return subject;
 }
 
