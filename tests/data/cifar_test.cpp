@@ -136,9 +136,9 @@ TEST(Cifar, SizesLabelsAndHashesAreChecked) {
   };
   const std::string hint = ". HINT: 'laser data fetch cifar100 --data-dir " + folder.path() +
                            "' brings the published files; for a version of your own, 'sha256sum FILE... > "
-                           "SHA256SUMS' beside the files "
-                           "vouches for it, or verify_data=false reads it as it is";
-  EXPECT_EQ(text(true), folder / "train.bin" + " is not right: its SHA-256 is not the published one" + hint);
+                           "SHA256SUMS' beside the files vouches for it";
+  EXPECT_EQ(text(true), folder / "train.bin" + " is not right: its SHA-256 is not the published one" + hint +
+                            ", or verify_data=false reads it as it is");
   fs::resize_file(test, 10000 * 3074 - 1);
   EXPECT_EQ(text(false), test + " is not right: it has 30739999 bytes, not 30740000" + hint);
   fs::resize_file(test, 9999 * 3074);  // whole records are not enough

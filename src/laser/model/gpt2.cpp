@@ -57,11 +57,17 @@ class Gpt2::Pass {
                   const at::Tensor& gradient) const {
     const at::NoGradGuard no_grad;
     auto sum = at::zeros({}, h.options().dtype(at::kDouble));
+    // Two pieces of memory for all rows: what is given back in between may come in parts that no longer fit.
+    const auto most = std::min(kHeadRows, h.size(0));
+    const auto all_scores = at::empty({most, head().size(1)}, h.options().dtype(type()));
+    const auto all_logs = at::empty({most, head().size(1)}, h.options());
     for (std::int64_t first = 0; first < h.size(0); first += kHeadRows) {
       const auto rows = std::min(kHeadRows, h.size(0) - first);
       const auto part = h.detach().narrow(0, first, rows);
       const auto wanted = targets.narrow(0, first, rows).unsqueeze(1);
-      auto probabilities = at::log_softmax(logits(part), 1);
+      auto scores = all_scores.narrow(0, 0, rows), probabilities = all_logs.narrow(0, 0, rows);
+      at::mm_out(scores, part.to(type()), head());
+      at::log_softmax_out(probabilities, scores.to(part.scalar_type()), 1);
       sum.sub_(probabilities.gather(1, wanted).sum(at::kDouble));
       if (!gradient.defined()) continue;
       probabilities.exp_().scatter_add_(1, wanted, at::full_like(wanted, -1, part.options()));
