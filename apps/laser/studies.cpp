@@ -146,7 +146,7 @@ Study headline() {
                {{"laser", by_four(0.25, 3)}, {"zsgd", by_four(4, 4)}},
                {{"laser", "0.005"}, {"zsgd", "0.0025"}}};
   GainPlan cifar10{"ema",
-                   {{"laser", by_four(4, 4)}, {"zsgd", by_four(16, 6)}},
+                   {{"laser", by_four(4, 3)}, {"zsgd", by_four(64, 4)}},
                    {"0.001", "0.0025", "0.005", "0.01", "0.02", "0.05"},
                    paper,
                    {1, 2, 3, 4, 5},
