@@ -132,6 +132,29 @@ Study all_channels() {
           {{"mnist", "beyond-mnist.toml", {{methods, channel, powers(0.1, 10, 3)}}}}};
 }
 
+/// Shards that differ: all methods, and LASER without its memory of errors, at their own step sizes.
+Study heterogeneity() {
+  const Axis methods{"method",
+                     {"laser", "zsgd", "randomk", "sketch", "adsgd", "signum", "laser_matched",
+                      "laser_momentum", "zsgd_matched", "zsgd_momentum", "zsgd_adaptive"}};
+  const auto budgets = powers(0.1, 10, 3);
+  const Grids::value_type noisy{methods, budgets},
+      without_memory{{"method", {"laser"}}, {"feedback", {"none"}}, budgets}, noiseless{{"method", {"sgd"}}};
+  const Grids::value_type by_label{{"sharding", {"sorted", "iid"}}},
+      drawn{{"sharding", {"dirichlet"}}, {"concentration", {"0.1", "0.3", "1"}}};
+  Grids grids;
+  for (const auto& shards : {by_label, drawn}) {
+    for (const auto& who : {noisy, without_memory, noiseless}) {
+      auto grid = shards;
+      grid.insert(grid.end(), who.begin(), who.end());
+      grids.push_back(std::move(grid));
+    }
+  }
+  return {"heterogeneity",
+          "MNIST: accuracy where the workers' data differ, by label and by Dirichlet shares",
+          {{"mnist", "beyond-mnist.toml", grids}}};
+}
+
 /// The gain at the paper's number of rounds: what is scaled down is the images or tokens of a round, since
 /// the error memory's lag counts rounds and does not shrink with the model (docs/deep-networks.md).
 Study headline() {
@@ -195,6 +218,7 @@ const std::vector<Study>& studies() {
       headline(),
       beyond(),
       all_channels(),
+      heterogeneity(),
   };
   return table;
 }
