@@ -54,7 +54,7 @@ MISTAKES = [
     ("aggregate/aggregator_workers.cpp", "static_cast<std::uint32_t>(l), 0};", "0, 0};", "a draw a tensor is one for all"),
     ("aggregate/aggregator_workers.cpp", "kPresenceLayer, 1}", "kPresenceLayer, 0}", "loss follows from participation"),
     ("aggregate/aggregator_workers.cpp", "index, kPresenceLayer, 0}", "0, kPresenceLayer, 0}", "the same workers sleep always"),
-    ("aggregate/aggregator_workers.cpp", "sent ? applied : 0.0", "applied", "what was lost is forgotten"),
+    ("feedback/feedback.cpp", "heard_[i] != 0 ? share : 0.0", "share", "what was lost is forgotten"),
     ("aggregate/aggregator_checks.cpp", "tensor.memory = tensor.memory.clone();", "tensor.memory = tensor.memory;",
      "what is kept aside is the memory itself"),
     # Compressors: what is drawn for whom.

@@ -7,7 +7,6 @@
 
 #include "../contract/laws.hpp"
 #include "laser/aggregate/presence.hpp"
-#include "laser/aggregate/receiver.hpp"
 
 namespace laser {
 namespace {

@@ -1,7 +1,7 @@
 // The round: gradients -> error feedback -> compress -> allocate power -> channel -> decode -> estimate.
 //
-// It names no variant of any part. It owns what lasts between rounds (error memories, shared factors) and
-// nothing about training: the optimizer sees only the estimate.
+// It names no variant of any part (aggregate/parts.hpp): it asks for their traits. It owns what lasts between
+// rounds (error memories, shared factors) and nothing about training: the optimizer sees only the estimate.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "laser/aggregate/algorithm.hpp"
+#include "laser/aggregate/parts.hpp"
 #include "laser/channel/superposition.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/core/layout.hpp"
@@ -43,7 +45,13 @@ class Aggregator {
   /// Error (configuration) for a value that validate() refuses, and where the algorithm makes no sense for
   /// the model.
   Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
-             at::ScalarType type = at::kFloat, std::unique_ptr<NoiseSource> noise = nullptr);
+             at::ScalarType type = at::kFloat, std::unique_ptr<NoiseSource> noise = nullptr)
+      : Aggregator(std::move(layout), algorithm, Parts{}, seed, collective, type, std::move(noise)) {}
+  /// As above, with parts of the caller's own in the place of those that the algorithm names; a role that is
+  /// null is played by the named one.
+  Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
+             Collective& collective, at::ScalarType type = at::kFloat,
+             std::unique_ptr<NoiseSource> noise = nullptr);
 
   /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (of no
   /// meaning where the channel is noiseless), `estimate` [d] receives the server's estimate of the mean
@@ -79,7 +87,7 @@ class Aggregator {
     at::Tensor memory;  // [K, m, n]
     Factors pending;
   };
-  struct Sending {  // one tensor in one pass
+  struct Transmission {  // one tensor in one pass
     std::size_t tensor = 0;
     Message message;
     bool gathered = false;               // the blocks hold the symbols of all k workers, not of the K here
@@ -110,34 +118,42 @@ class Aggregator {
   void check_outcome(const Round& round);
   [[nodiscard]] Kept keep() const;
   void run(Round& round, double budget, const at::Tensor& gradients, double scale);
-  void draw(Round& round) const;
-  void meet(Round& round, const at::Tensor& gradients);
-  void open(Round& round, double scale);
-  std::vector<Sending> encode(Round& round, int pass);
-  void allocate(Round& round, std::vector<Sending>& sendings, double budget);
-  void superpose(const Round& round, std::vector<Sending>& sendings) const;
+  void draw_links(Round& round) const;
+  void form_inputs(Round& round, const at::Tensor& gradients);
+  void form_messages(Round& round, double scale);
+  std::vector<Transmission> encode(Round& round, int pass);
+  void allocate(Round& round, std::vector<Transmission>& transmissions, double budget);
+  void superpose(const Round& round, std::vector<Transmission>& transmissions) const;
   [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
                                         std::span<const double> energies) const;
-  [[nodiscard]] double unused_factor(const Round& round, const std::vector<Sending>& sendings,
+  [[nodiscard]] double unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
                                      double budget) const;
-  void exchange(Round& round, std::vector<Sending>& sendings, int pass);
-  void gather_symbols(std::vector<Sending>& sendings);
-  void count_unheard(Round& round, const Sending& sending) const;
-  void transmit(const Round& round, Sending& sending);
-  void receive(const Round& round, Sending& sending, int pass);
-  void gather_norms(std::vector<Sending>& sendings, const Round& round);
+  void cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass);
+  void gather_symbols(std::vector<Transmission>& transmissions);
+  void count_unheard(Round& round, const Transmission& transmission) const;
+  void transmit(const Round& round, Transmission& transmission);
+  void receive(const Round& round, Transmission& transmission, int pass);
+  void gather_norms(std::vector<Transmission>& transmissions, const Round& round);
+  void for_each_piece_of(std::span<const std::size_t> sizes,
+                         const std::function<void(std::size_t)>& work) const;
   void for_each_tensor(const std::function<void(std::size_t)>& work) const;
-  void for_each_sending(std::vector<Sending>& sendings, const std::function<void(Sending&)>& work) const;
-  NamedTensors scale_received(Round& round, Sending& sending) const;
-  void close(Round& round, double budget, const at::Tensor& gradients, double scale);
-  void keep_rest(Round& round, std::size_t tensor);
+  void for_each_transmission(std::vector<Transmission>& transmissions,
+                             const std::function<void(Transmission&)>& work) const;
+  NamedTensors scale_received(Round& round, Transmission& transmission) const;
+  void update_memories(Round& round, double budget, const at::Tensor& gradients, double scale);
+  void update_memory(Round& round, std::size_t tensor);
+  [[nodiscard]] double own_residual(const Round& round, std::size_t tensor) const;
   void count_energy(Round& round, double budget);
   void settle();
   void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
                     std::int64_t round, const char* what) const;
   /// Whether the workers have an error memory of the tensor.
   [[nodiscard]] bool remembers(const TensorState& tensor) const {
-    return feedback_ == "weighted" || (feedback_ != "none" && tensor.compressor == compressor_.get());
+    const auto feedback = parts_.feedback->traits();
+    return feedback.remembers && (feedback.everywhere || is_compressed(tensor));
+  }
+  [[nodiscard]] bool is_compressed(const TensorState& tensor) const {
+    return tensor.compressor == parts_.compressor.get();
   }
   [[nodiscard]] bool is_last(int pass) const { return pass == last_pass_; }
   void diagnose(Round& round, const at::Tensor& gradients, double scale);
@@ -147,17 +163,13 @@ class Aggregator {
   std::uint64_t seed_;
   Collective& collective_;
   std::unique_ptr<NoiseSource> noise_;
-  std::unique_ptr<Compressor> compressor_;
+  Parts parts_;
   std::unique_ptr<Compressor> uncompressed_;
-  std::unique_ptr<Channel> channel_;
   int last_pass_;
   Allocation allocation_;
   at::ScalarType type_;
   at::ScalarType memory_type_;
   ChannelMode mode_;
-  std::string feedback_;
-  std::string receiver_;
-  double receiver_exponent_;
   double worker_momentum_;
   bool draws_per_tensor_;
   bool fill_budget_;

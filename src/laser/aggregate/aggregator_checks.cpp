@@ -51,7 +51,7 @@ void Aggregator::check_arguments(std::int64_t index, double budget, const at::Te
     fail(ExitCode::kConfiguration,
          "round {} has no random numbers of its own: rounds count from 0 to 2^32 - 2", index);
   }
-  if (channel_->noisy() && !(std::isfinite(budget) && budget >= 0)) {
+  if (parts_.channel->noisy() && !(std::isfinite(budget) && budget >= 0)) {
     fail(ExitCode::kConfiguration,
          "the power of round {} is {}: this channel needs a finite number, 0 or above. HINT: for exact "
          "communication set channel=noiseless",
@@ -125,7 +125,8 @@ void Aggregator::check_finite(const std::vector<double>& norms, std::size_t colu
 /// ||M|| <= ||e|| + s ||g||, and a memory is not longer than the message it comes from.
 bool Aggregator::near_the_edge(double largest, double budget) {
   reach_ += largest * std::sqrt(static_cast<double>(layout_.size));
-  const double limit = comfortable(type_), gain = channel_->noisy() && budget > 0 ? std::sqrt(budget) : 1.0;
+  const double limit = comfortable(type_),
+               gain = parts_.channel->noisy() && budget > 0 ? std::sqrt(budget) : 1.0;
   return !(reach_ < limit * std::min(1.0, gain));
 }
 

@@ -9,27 +9,27 @@
 
 namespace laser {
 
-void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double budget) {
-  const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = sendings.size();
-  if (!channel_->noisy()) {
-    for (auto& sending : sendings)
-      sending.group_energies.assign(static_cast<std::size_t>(sending.groups), 0.0);
-    return superpose(round, sendings);
+void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions, double budget) {
+  const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
+  if (!parts_.channel->noisy()) {
+    for (auto& transmission : transmissions)
+      transmission.group_energies.assign(static_cast<std::size_t>(transmission.groups), 0.0);
+    return superpose(round, transmissions);
   }
   std::vector<double> raw(workers * blocks), contents;  // [k, blocks]
   std::vector<std::int64_t> symbols(blocks, 0);
   for (std::size_t b = 0; b < blocks; ++b) {
-    const auto& sending = sendings[b];
-    symbols[b] = sending.symbols;
+    const auto& transmission = transmissions[b];
+    symbols[b] = transmission.symbols;
     for (std::size_t i = 0; i < workers; ++i) {
-      raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + sending.tensor];
+      raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + transmission.tensor];
     }
   }
-  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(sendings[0].message.blocks[0].size(0));
+  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
   for (std::size_t i = 0; i < locals; ++i) {
-    for (const auto& sending : sendings) {
-      const auto& content = sending.message.content_norm;
-      contents.push_back(content.empty() ? norm_of_groups(sending.local_norms, i, sending.groups)
+    for (const auto& transmission : transmissions) {
+      const auto& content = transmission.message.content_norm;
+      contents.push_back(content.empty() ? norm_of_groups(transmission.local_norms, i, transmission.groups)
                                          : content[i]);
     }
   }
@@ -37,41 +37,42 @@ void Aggregator::allocate(Round& round, std::vector<Sending>& sendings, double b
   const std::vector<double> budgets(workers, budget);
   const auto energies = block_energies(allocation_, budgets, {raw, sent, symbols});
   for (std::size_t b = 0; b < blocks; ++b) {
-    auto& sending = sendings[b];
+    auto& transmission = transmissions[b];
     std::vector<double> own(workers);  // [k] what each worker would give the tensor
     for (std::size_t i = 0; i < workers; ++i) own[i] = energies[i * blocks + b];
-    const auto& layer = layout_.layers[sending.tensor];
-    sending.group_energies = split_over_groups(sending.message.split, layer, own, sending.norms);
+    const auto& layer = layout_.layers[transmission.tensor];
+    transmission.group_energies =
+        split_over_groups(transmission.message.split, layer, own, transmission.norms);
   }
-  superpose(round, sendings);
+  superpose(round, transmissions);
   if (!fill_budget_) return;
-  const double factor = unused_factor(round, sendings, budget);
-  for (auto& sending : sendings) {
-    for (double& energy : sending.group_energies) energy *= factor;
+  const double factor = unused_factor(round, transmissions, budget);
+  for (auto& transmission : transmissions) {
+    for (double& energy : transmission.group_energies) energy *= factor;
   }
-  superpose(round, sendings);
+  superpose(round, transmissions);
 }
 
 /// The scales of all groups, from the energies that they may cost. Every process comes to the same.
-void Aggregator::superpose(const Round& round, std::vector<Sending>& sendings) const {
+void Aggregator::superpose(const Round& round, std::vector<Transmission>& transmissions) const {
   const auto workers = static_cast<std::size_t>(collective_.workers());
   const double most = type_ == at::kDouble ? std::numeric_limits<double>::max()
                                            : static_cast<double>(std::numeric_limits<float>::max());
   std::vector<double> norms(workers), energies(workers);
-  for (auto& sending : sendings) {
-    sending.scales.clear();
-    for (std::size_t g = 0; g < sending.group_energies.size(); ++g) {
+  for (auto& transmission : transmissions) {
+    transmission.scales.clear();
+    for (std::size_t g = 0; g < transmission.group_energies.size(); ++g) {
       for (std::size_t i = 0; i < workers; ++i) {
-        norms[i] = sending.norm(i, g);
-        energies[i] = power_shares_[i] * sending.group_energies[g];
+        norms[i] = transmission.norm(i, g);
+        energies[i] = power_shares_[i] * transmission.group_energies[g];
       }
-      sending.scales.push_back(scales_of(round, sending.tensor, norms, energies));
-      const double noise = sending.scales.back().noise_std;
+      transmission.scales.push_back(scales_of(round, transmission.tensor, norms, energies));
+      const double noise = transmission.scales.back().noise_std;
       if (!(noise < most / 8)) {  // 32 random bits give no normal beyond 7
         fail(ExitCode::kNonFinite,
              "the noise of tensor '{}' has the standard deviation {:.3g} in round {}: its numbers cannot be "
              "written. HINT: raise power",
-             layout_.layers[sending.tensor].name, noise, round.index);
+             layout_.layers[transmission.tensor].name, noise, round.index);
       }
     }
   }
@@ -82,9 +83,9 @@ void Aggregator::superpose(const Round& round, std::vector<Sending>& sendings) c
 Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
                                     std::span<const double> energies) const {
   const auto& link = round.link(tensor);
-  auto heard = channel_->superpose(link, norms, energies);
+  auto heard = parts_.channel->superpose(link, norms, energies);
   if (round.sent.empty()) return heard;
-  const auto sent = channel_->superpose(round.sending(tensor), norms, energies);
+  const auto sent = parts_.channel->superpose(round.transmitting(tensor), norms, energies);
   double larger = 1;  // by what those that are heard would have been louder among themselves
   for (std::size_t i = 0; i < norms.size(); ++i) {
     if (sent.amplitude[i] > 0 && heard.amplitude[i] > 0) larger = heard.amplitude[i] / sent.amplitude[i];
@@ -97,11 +98,11 @@ Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std:
 }
 
 /// The energy of messages of which none arrives: all are lost.
-void Aggregator::count_unheard(Round& round, const Sending& sending) const {
+void Aggregator::count_unheard(Round& round, const Transmission& transmission) const {
   const auto first = static_cast<std::size_t>(collective_.first_worker());
-  for (std::size_t g = 0; g < sending.scales.size(); ++g) {
+  for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
     for (std::size_t i = 0; i < round.report.energy.size(); ++i) {
-      const double norm = sending.scales[g].amplitude[first + i] * sending.norm(first + i, g);
+      const double norm = transmission.scales[g].amplitude[first + i] * transmission.norm(first + i, g);
       round.report.energy[i] += norm * norm;
     }
   }
@@ -109,13 +110,13 @@ void Aggregator::count_unheard(Round& round, const Sending& sending) const {
 
 /// By how much all energies of a pass can grow before the first worker, or all together where they share one
 /// budget, spend what they may (spec 3.2, S2). 1 where nobody sends anything.
-double Aggregator::unused_factor(const Round& round, const std::vector<Sending>& sendings,
+double Aggregator::unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
                                  double budget) const {
   std::vector<double> spent(power_shares_.size(), 0.0);
-  for (const auto& sending : sendings) {
-    for (std::size_t g = 0; g < sending.scales.size(); ++g) {
+  for (const auto& transmission : transmissions) {
+    for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
       for (std::size_t i = 0; i < spent.size(); ++i) {
-        const double norm = sending.scales[g].amplitude[i] * sending.norm(i, g);
+        const double norm = transmission.scales[g].amplitude[i] * transmission.norm(i, g);
         spent[i] += norm * norm;
       }
     }
@@ -124,9 +125,9 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Sending>&
   for (std::size_t i = 0; i < spent.size(); ++i) {
     if (spent[i] > 0) factor = std::min(factor, budget * power_shares_[i] / spent[i]);
     total += spent[i];
-    if (round.sending(0).active[i] != 0) together += budget * power_shares_[i];
+    if (round.transmitting(0).active[i] != 0) together += budget * power_shares_[i];
   }
-  if (channel_->shares_power()) factor = together / total;
+  if (parts_.channel->shares_power()) factor = together / total;
   return std::isfinite(factor) && factor > 0 ? factor : 1.0;
 }
 

@@ -127,13 +127,20 @@ double energy_of(const at::Tensor& t) {
 
 }  // namespace
 
+/// sum_i ||M_i - C(M_i)||^2 of the local workers, formed aside; the messages are still there.
+double Aggregator::own_residual(const Round& round, std::size_t l) const {
+  auto rest = round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
+  tensors_[l].compressor->subtract_own(round.exchanges[l], rest);
+  return energy_of(rest);
+}
+
 void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scale) {
   double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& tensor = tensors_[l];
-    if (tensor.compressor != compressor_.get() || round.silent[l] != 0) continue;
+    if (!is_compressed(tensor) || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
     come_in += scale * scale * energy_of(slice(gradients, l));
     const auto count = tensors_.size();
@@ -143,16 +150,7 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
     for (std::size_t i = 0; i < own_memory.size(); ++i) {
       if (kept.defined()) own_memory[i] += energy_of(kept[static_cast<std::int64_t>(i)]);
     }
-    if (feedback_ == "weighted") {
-      continue;  // the message is gone, and with it what the compressor alone left of it
-    } else if (feedback_ == "local") {
-      residual += energy_of(kept);
-    } else {  // without a local memory the residual is formed aside
-      auto rest = kept.defined() ? kept + slice(round.estimate, l)
-                                 : round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
-      tensor.compressor->subtract_own(round.exchanges[l], rest);
-      residual += energy_of(rest);
-    }
+    residual += parts_.feedback->traits().residual ? energy_of(kept) : round.residuals[l];
   }
   std::vector<double>
       rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
@@ -173,9 +171,10 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
     come_in += rows[i + 3];
   }
   const auto workers = rows.size() / 4;
-  if (feedback_ != "none") round.report.memory_ratio = memory_sum / static_cast<double>(workers);
-  if (feedback_ != "none" && come_in > 0) round.report.waiting_rounds = waiting / come_in;
-  if (message > 0 && feedback_ != "weighted") {
+  const bool remembers = parts_.feedback->traits().remembers;
+  if (remembers) round.report.memory_ratio = memory_sum / static_cast<double>(workers);
+  if (remembers && come_in > 0) round.report.waiting_rounds = waiting / come_in;
+  if (message > 0) {
     round.report.delta = 1 - residual / message;
     if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
   }

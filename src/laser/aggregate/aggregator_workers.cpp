@@ -11,7 +11,7 @@
 namespace laser {
 
 /// Draws who takes part and over which links.
-void Aggregator::draw(Round& round) const {
+void Aggregator::draw_links(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
   round.awake = awake_workers({seed_, Purpose::kFading, index, kPresenceLayer, 0}, collective_.workers(),
@@ -20,15 +20,15 @@ void Aggregator::draw(Round& round) const {
       without_losses({seed_, Purpose::kFading, index, kPresenceLayer, 1}, round.awake, loss_rate_);
   for (std::size_t l = 0; l < draws; ++l) {
     const StreamKey key{seed_, Purpose::kFading, index, static_cast<std::uint32_t>(l), 0};
-    round.links.push_back(channel_->draw(key, present));
-    if (present != round.awake) round.sent.push_back(channel_->draw(key, round.awake));
+    round.links.push_back(parts_.channel->draw(key, present));
+    if (present != round.awake) round.sent.push_back(parts_.channel->draw(key, round.awake));
   }
   round.report.unheard =
       std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });
 }
 
 /// Forms what the workers have to say: their gradients, or averages of them.
-void Aggregator::meet(Round& round, const at::Tensor& gradients) {
+void Aggregator::form_inputs(Round& round, const at::Tensor& gradients) {
   round.inputs = gradients;
   const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
   if (worker_momentum_ == 0 && all_awake) return;
@@ -43,41 +43,14 @@ void Aggregator::meet(Round& round, const at::Tensor& gradients) {
   }
 }
 
-/// Leaves in the memory what of a worker's message has not been applied: all of it where the worker was
-/// silent.
-void Aggregator::keep_rest(Round& round, std::size_t l) {
+/// Leaves in a tensor's memory what the feedback keeps.
+void Aggregator::update_memory(Round& round, std::size_t l) {
   auto& tensor = tensors_[l];
-  const auto workers = tensor.memory.size(0);
-  const auto& active = round.link(l).active;
-  const double applied = feedback_ == "weighted" ? round.weights[l] : 1.0;
-  auto reached = at::empty({workers, 1, 1}, at::kDouble);  // share of its own reconstruction, for each worker
-  for (std::int64_t i = 0; i < workers; ++i) {
-    const bool sent = active[static_cast<std::size_t>(collective_.first_worker() + i)] != 0;
-    reached.data_ptr<double>()[i] = sent ? applied : 0.0;
-  }
-  const bool whole =
-      applied == 1.0 && std::all_of(active.begin(), active.end(), [](char a) { return a != 0; });
-  if (feedback_ == "decoded") {
-    const auto estimate = slice(round.estimate, l);
-    if (whole) {
-      tensor.memory.sub_(estimate);
-    } else {
-      tensor.memory.sub_(estimate * reached.to(estimate.options()));
-    }
-    return;
-  }
-  tensor.pending = tensor.compressor->own_factors(round.exchanges[l]);
-  if (tensor.pending.defined()) {
-    if (whole) return;
-    auto& own = tensor.pending.left.dim() == 3 ? tensor.pending.left : tensor.pending.right;
-    own = own * reached.to(own.options());
-  } else if (whole) {
-    tensor.compressor->subtract_own(round.exchanges[l], tensor.memory);
-  } else {
-    auto rest = tensor.memory.clone();
-    tensor.compressor->subtract_own(round.exchanges[l], rest);
-    tensor.memory.lerp_(rest, reached.to(rest.options()));
-  }
+  const auto first = round.link(l).active.begin() + collective_.first_worker();
+  MemoryUpdate update(*tensor.compressor, round.exchanges[l], tensor.memory, tensor.pending,
+                      slice(round.estimate, l), round.weights[l],
+                      std::vector<char>(first, first + tensor.memory.size(0)));
+  parts_.feedback->update(update);
 }
 
 void Aggregator::count_energy(Round& round, double budget) {
@@ -89,19 +62,19 @@ void Aggregator::count_energy(Round& round, double budget) {
     total += report.energy[i];
     report.budget_use = std::max(report.budget_use, report.energy[i] / (budget * power_shares_[i]));
   }
-  if (channel_->shares_power())
+  if (parts_.channel->shares_power())
     report.budget_use = total / (budget * static_cast<double>(report.energy.size()));
 }
 
 /// With exchange=exact every process gets the symbols of all workers and adds them up as one process does, to
 /// the last bit, for k times the traffic. Otherwise symbols stay where they are, and the processes' sums are
 /// added in rank order.
-void Aggregator::gather_symbols(std::vector<Sending>& sendings) {
+void Aggregator::gather_symbols(std::vector<Transmission>& transmissions) {
   if (!exact_exchange_ || collective_.local_workers() == collective_.workers()) return;
   std::vector<at::Tensor> gathered;  // in a fixed order in every process
-  for (auto& sending : sendings) {
-    sending.gathered = true;
-    for (auto& block : sending.message.blocks) {
+  for (auto& transmission : transmissions) {
+    transmission.gathered = true;
+    for (auto& block : transmission.message.blocks) {
       // The others' rows are zero here, and adding zeros is exact.
       const at::Tensor all =
           at::zeros({collective_.workers(), block.size(1), block.size(2)}, block.options());

@@ -39,8 +39,10 @@ void describe_round(OptionList& list, Algorithm& algorithm);
 void describe_channel(OptionList& list, Algorithm& algorithm);
 void describe_links(OptionList& list, Algorithm& algorithm);
 
-/// Throws Error (configuration) for a value that the options do not allow, with the text of the command, and
-/// where parts that are fine alone don't go together.
+/// Throws Error (configuration) for a value that the options do not allow, with the text of the command.
+void check_options(const Algorithm& algorithm);
+
+/// As check_options(), and where parts that are fine alone don't go together.
 void validate(const Algorithm& algorithm);
 
 /// A method: the values that differ from those of `laser`.

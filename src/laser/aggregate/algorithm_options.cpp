@@ -3,19 +3,22 @@
 
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/aggregate/presence.hpp"
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
+#include "laser/feedback/feedback.hpp"
 #include "laser/power/allocation.hpp"
+#include "laser/receive/receiver.hpp"
 
 namespace laser {
 
 void describe_round(OptionList& list, Algorithm& a) {
   list.group("round");
-  list.add_choice("feedback", a.feedback, {"none", "local", "decoded", "weighted"},
+  list.add_choice("feedback", a.feedback, names_of(feedbacks()),
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
                   "message - receiver's weight x own reconstruction");
   list.add_choice(
-      "receiver", a.receiver, {"unbiased", "mmse", "mmse_genie", "matched"},
+      "receiver", a.receiver, names_of(receivers()),
       "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
   list.group("round", [&a] { return a.receiver == "matched" && a.receiver_exponent != 1; });
   list.add_real("receiver_exponent", a.receiver_exponent, 0, 1, false, "",
@@ -63,7 +66,7 @@ void describe_links(OptionList& list, Algorithm& a) {
       "bits for k times the traffic");
 }
 
-void validate(const Algorithm& algorithm) {
+void check_options(const Algorithm& algorithm) {
   auto checked = algorithm;
   OptionList list;
   describe(list, checked.compressor);
@@ -74,31 +77,6 @@ void validate(const Algorithm& algorithm) {
   (void)shares_of(algorithm.power_shares, std::max<std::int64_t>(1, std::ssize(algorithm.power_shares)));
   if (algorithm.loss_rate >= 1) {
     fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
-  }
-  const auto traits = make_compressor(algorithm.compressor)->traits();
-  if (algorithm.receiver == "matched" && !traits.linear) {
-    fail(ExitCode::kConfiguration,
-         "receiver = 'matched' needs an estimate that is linear in what is received. HINT: "
-         "transport=alternating or two_phase");
-  }
-  if (algorithm.receiver != "unbiased" && !traits.scales) {
-    fail(ExitCode::kConfiguration,
-         "receiver = '{}' scales what is received, and the estimate of compressor = '{}' does not follow its "
-         "scale. HINT: receiver=unbiased",
-         algorithm.receiver, algorithm.compressor.name);
-  }
-  if (algorithm.feedback == "weighted" && algorithm.receiver != "matched" &&
-      algorithm.receiver != "unbiased") {
-    fail(ExitCode::kConfiguration,
-         "feedback = 'weighted' keeps what the receiver's weight left out, and receiver = '{}' has no weight "
-         "that workers know. HINT: receiver=matched",
-         algorithm.receiver);
-  }
-  if (algorithm.memory == "float32") return;
-  if (algorithm.feedback != "local" || !traits.factored) {
-    fail(ExitCode::kConfiguration,
-         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
-         algorithm.memory);
   }
 }
 

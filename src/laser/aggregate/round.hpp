@@ -15,6 +15,7 @@ struct Aggregator::Round {
   std::vector<Exchange> exchanges;  // one a tensor
   std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
   std::vector<double> weights;      // of each tensor: the receiver's, 1 where it has none
+  std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
   std::vector<NamedTensors>
       shared;  // of each tensor: the shared state from here on; as it was where it has none
   std::vector<double> raw_norms;  // [k, tensors] of the messages M_i
@@ -23,7 +24,7 @@ struct Aggregator::Round {
   RoundReport report;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
   /// Whose transmissions cost energy, heard or not.
-  [[nodiscard]] const Link& sending(std::size_t tensor) const {
+  [[nodiscard]] const Link& transmitting(std::size_t tensor) const {
     return sent.empty() ? link(tensor) : sent[sent.size() == 1 ? 0 : tensor];
   }
 };

@@ -86,6 +86,7 @@ struct Traits {
   bool exact = false;  // without noise the estimate is the mean of the messages
   bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
   bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
+  bool threads = true;    // may be asked about several tensors at once
 };
 
 class Compressor {

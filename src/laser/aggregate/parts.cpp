@@ -1,0 +1,60 @@
+#include "laser/aggregate/parts.hpp"
+
+#include <utility>
+
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+/// What a role is called in errors: the setting's value, or a part without a name in the tables.
+std::string called(const char* role, const std::string& name, bool given) {
+  return given ? fmt::format("this {}", role) : fmt::format("{} = '{}'", role, name);
+}
+
+/// Throws Error (configuration) where one part asks for what another does not give.
+void check_together(const Algorithm& algorithm, const Parts& parts, const Parts& given) {
+  const auto compressor = parts.compressor->traits();
+  const auto feedback = parts.feedback->traits();
+  const auto receiver = parts.receiver->traits();
+  const auto its_name = called("receiver", algorithm.receiver, given.receiver != nullptr);
+  if (receiver.weighs && !compressor.linear) {
+    fail(ExitCode::kConfiguration,
+         "{} needs an estimate that is linear in what is received. HINT: transport=alternating or two_phase",
+         its_name);
+  }
+  if ((receiver.weighs || receiver.scales) && !compressor.scales) {
+    fail(ExitCode::kConfiguration,
+         "{} scales what is received, and the estimate of {} does not follow its scale. HINT: "
+         "receiver=unbiased",
+         its_name, called("compressor", algorithm.compressor.name, given.compressor != nullptr));
+  }
+  if (feedback.weighs && receiver.scales) {
+    fail(ExitCode::kConfiguration,
+         "{} keeps what the receiver's weight left out, and {} has no weight that workers know. HINT: "
+         "receiver=matched",
+         called("feedback", algorithm.feedback, given.feedback != nullptr), its_name);
+  }
+  if (algorithm.memory != "float32" && !(feedback.residual && compressor.factored)) {
+    fail(ExitCode::kConfiguration,
+         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
+         algorithm.memory);
+  }
+}
+
+}  // namespace
+
+Parts make_parts(const Algorithm& algorithm, Parts given) {
+  check_options(algorithm);
+  auto parts = given;
+  if (!parts.compressor) parts.compressor = make_compressor(algorithm.compressor);
+  if (!parts.feedback) parts.feedback = make_feedback(algorithm.feedback);
+  if (!parts.receiver) parts.receiver = make_receiver(algorithm.receiver, {algorithm.receiver_exponent});
+  if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.fading);
+  check_together(algorithm, parts, given);
+  return parts;
+}
+
+void validate(const Algorithm& algorithm) { (void)make_parts(algorithm); }
+
+}  // namespace laser

@@ -1,0 +1,29 @@
+// What the tables of parts have in common: compressors, feedbacks, receivers, channels, allocations.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "laser/core/error.hpp"
+
+namespace laser {
+
+/// A row's description of its part, read by the command's help and lists, by reports and by Python.
+struct PartRow {
+  std::string name;      // as in settings
+  std::string sentence;  // what it does
+  std::string source;    // who had the idea, and where in our specification it stands
+};
+
+/// The row of that name. `role` is what an error calls it. Throws Error (configuration) with the known names.
+template <class Rows>
+[[nodiscard]] const auto& find_row(const Rows& rows, const std::string& role, const std::string& name) {
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; });
+  if (found != rows.end()) return *found;
+  std::string known;
+  for (const auto& row : rows) known += (known.empty() ? "" : ", ") + row.name;
+  fail(ExitCode::kConfiguration, "{} = '{}' is unknown; choose one of {}", role, name, known);
+}
+
+}  // namespace laser

@@ -1,0 +1,110 @@
+#include "laser/feedback/feedback.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace laser {
+namespace {
+
+/// Workers forget: e_i = 0.
+class NoFeedback final : public Feedback {
+ public:
+  [[nodiscard]] FeedbackTraits traits() const override { return {.remembers = false}; }
+  void update(MemoryUpdate&) const override {}
+};
+
+/// e_i = M_i - own noiseless reconstruction: the channel's noise never comes back.
+class LocalFeedback final : public Feedback {
+ public:
+  [[nodiscard]] FeedbackTraits traits() const override { return {.residual = true}; }
+  void update(MemoryUpdate& memory) const override { memory.subtract_own(); }
+};
+
+/// e_i = M_i - estimate: every worker corrects the server's error, its noise included.
+class DecodedFeedback final : public Feedback {
+ public:
+  void update(MemoryUpdate& memory) const override { memory.subtract_estimate(); }
+};
+
+/// e_i = M_i - w own reconstruction, w the receiver's weight: what the receiver left out is kept.
+class WeightedFeedback final : public Feedback {
+ public:
+  [[nodiscard]] FeedbackTraits traits() const override { return {.everywhere = true, .weighs = true}; }
+  void update(MemoryUpdate& memory) const override { memory.subtract_own(memory.weight()); }
+};
+
+template <class T>
+std::unique_ptr<Feedback> make() {
+  return std::make_unique<T>();
+}
+
+}  // namespace
+
+const std::vector<FeedbackEntry>& feedbacks() {
+  static const std::vector<FeedbackEntry> table{
+      {{"none", "nothing is kept", "spec 2.3"}, make<NoFeedback>},
+      {{"local", "what the worker's own noiseless reconstruction left of its message is kept",
+        "PowerSGD, arXiv 1905.13727; LASER, Algorithm 1; spec 2.3"},
+       make<LocalFeedback>},
+      {{"decoded", "what the server's estimate left of the message is kept, noise included", "spec 2.3"},
+       make<DecodedFeedback>},
+      {{"weighted", "what the receiver's weight times the own reconstruction left is kept", "docs/beyond.md"},
+       make<WeightedFeedback>},
+  };
+  return table;
+}
+
+std::unique_ptr<Feedback> make_feedback(const std::string& name) {
+  return find_row(feedbacks(), "feedback", name).make();
+}
+
+bool MemoryUpdate::all_heard() const {
+  return std::all_of(heard_.begin(), heard_.end(), [](char heard) { return heard != 0; });
+}
+
+at::Tensor MemoryUpdate::shares(double share) const {
+  auto result = at::empty({static_cast<std::int64_t>(heard_.size()), 1, 1}, at::kDouble);
+  for (std::size_t i = 0; i < heard_.size(); ++i) result.data_ptr<double>()[i] = heard_[i] != 0 ? share : 0.0;
+  return result;
+}
+
+void MemoryUpdate::subtract_own(double share) {
+  const bool whole = share == 1.0 && all_heard();
+  auto factors = pending_.defined() ? Factors{} : compressor_.own_factors(exchange_);
+  if (factors.defined()) {
+    if (!whole) {
+      auto& own = factors.left.dim() == 3 ? factors.left : factors.right;
+      own = own * shares(share).to(own.options());
+    }
+    pending_ = std::move(factors);
+  } else if (whole) {
+    compressor_.subtract_own(exchange_, memory_);
+  } else {
+    auto rest = memory_.clone();
+    compressor_.subtract_own(exchange_, rest);
+    memory_.lerp_(rest, shares(share).to(rest.options()));
+  }
+}
+
+void MemoryUpdate::subtract_estimate() {
+  if (all_heard()) {
+    memory_.sub_(estimate_);
+  } else {
+    memory_.sub_(estimate_ * shares(1).to(estimate_.options()));
+  }
+}
+
+at::Tensor& MemoryUpdate::numbers() {
+  if (pending_.defined()) subtract_product(memory_, std::exchange(pending_, {}));
+  return memory_;
+}
+
+at::Tensor MemoryUpdate::own() const {
+  auto own = at::zeros(exchange_.message.sizes(), exchange_.message.options());
+  compressor_.subtract_own(exchange_, own);
+  return own.neg_();
+}
+
+}  // namespace laser
