@@ -32,6 +32,18 @@ HWY_INLINE hn::Vec<D> load(D d, const Bfloat16* from) {
   return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, loaded)));
 }
 
+/// The sum of a vector's lanes, halves onto halves. hn::SumOfLanes adds in an order that changes with
+/// Highway's version, and with it the last bits of every run.
+template <class D>
+HWY_INLINE hn::TFromD<D> sum_lanes(D d, hn::Vec<D> v) {
+  HWY_ALIGN hn::TFromD<D> lanes[HWY_MAX_BYTES / sizeof(hn::TFromD<D>)];
+  hn::Store(v, d, lanes);
+  for (std::size_t half = hn::Lanes(d) / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
 // Loops keep rows x ranks coefficients in registers: 16 where there are 32 registers, 8 where there are 16.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM
 constexpr std::size_t kBlock = 4;
@@ -302,7 +314,7 @@ HWY_NOINLINE double tile_squares(Tile<W> tile) {
     }
     return total;
   };
-  const double total = static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum[0]))) + squares_from(whole);
+  const double total = static_cast<double>(sum_lanes(d, sum[0])) + squares_from(whole);
   const bool in_range = std::is_same_v<W, double> || (total > 1e-20 && total < 1e37);
   return in_range ? total : squares_from(0);
 }

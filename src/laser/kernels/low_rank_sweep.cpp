@@ -180,8 +180,7 @@ class PieceSweep {
     const hn::ScalableTag<W> d;
     for (std::size_t j = 0; j < m_.rank; ++j) {
       for (std::size_t r = 0; r < kRows; ++r) {
-        m_.left_factor[j * m_.rows + row + r] =
-            hn::GetLane(hn::SumOfLanes(d, hn::Load(d, sums_[j * kStrip + r])));
+        m_.left_factor[j * m_.rows + row + r] = sum_lanes(d, hn::Load(d, sums_[j * kStrip + r]));
       }
     }
   }
