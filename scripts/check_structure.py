@@ -19,6 +19,7 @@ ALLOWED = {
     "feedback": {"core", "compress"},
     "receive": {"core", "compress"},
     "aggregate": {"core", "compress", "feedback", "receive", "power", "channel", "collective"},
+    "laws": {"core", "kernels", "compress", "feedback", "receive", "power", "channel", "collective", "aggregate"},
     "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record"},
     "report": {"core", "record"},
     "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},

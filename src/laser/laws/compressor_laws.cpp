@@ -1,0 +1,188 @@
+#include <cmath>
+#include <limits>
+
+#include "laser/core/error.hpp"
+#include "laser/laws/rounds.hpp"
+
+namespace laser::laws {
+namespace {
+
+Traits traits_of(const Subject& subject) {
+  return subject.parts.compressor ? subject.parts.compressor->traits()
+                                  : make_compressor(subject.algorithm.compressor)->traits();
+}
+
+Subject noiseless(Subject subject) {
+  subject.algorithm.channel = "noiseless";
+  return subject;
+}
+
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
+void budgets_hold(const Subject& subject, Findings& findings) {
+  for (const auto& [name, allocation] : kAllocations) {
+    for (const char* mode : {"fast", "physical"}) {
+      auto variant = subject;
+      variant.algorithm.allocation = std::string(name);
+      variant.algorithm.channel_mode = mode;
+      Solo solo(kWorkers);
+      auto aggregator = make(variant, solo);
+      for (std::int64_t t = 0; t < 3; ++t) {
+        auto estimate = blank(aggregator);
+        auto gradients = random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t));
+        gradients[1].mul_(3);  // workers of different strength
+        for (const double energy : aggregator.round(t, kPower, gradients, estimate).energy) {
+          findings.expect_at_most(energy, kPower * (1 + 1e-9),
+                                  fmt::format("energy of a worker, {}, {}", name, mode));
+          findings.expect(energy > 0, "a worker with a gradient sends nothing");
+        }
+      }
+    }
+  }
+}
+
+void whole_budget(const Subject& subject, Findings& findings) {
+  Solo solo(1);
+  auto aggregator = make(subject, solo);
+  auto estimate = blank(aggregator);
+  const auto report = aggregator.round(0, kPower, random_gradients(1, aggregator.layout().size, 0), estimate);
+  findings.expect_at_most(std::abs(report.energy[0] - kPower), 1e-9 * kPower,
+                          "what a worker alone leaves unused");
+}
+
+void vanishing_noise(const Subject& subject, Findings& findings) {
+  at::Tensor estimates[2];
+  for (int i = 0; i < 2; ++i) {
+    Solo solo(kWorkers);
+    auto aggregator = make(i == 0 ? noiseless(subject) : subject, solo);
+    // One pair of rounds: at sharp decisions (signs, largest entries) tiny noise may grow later on.
+    estimates[i] = run_rounds(aggregator, kWorkers, 0, 2, i == 0 ? kNoLimit : 1e26);
+  }
+  findings.expect_at_most(relative_difference(estimates[1], estimates[0]), 1e-9,
+                          "with vanishing noise and without noise the estimates differ by");
+}
+
+void adds_up(const Subject& subject, Findings& findings) {
+  if (!traits_of(subject).splits) return;
+  Solo solo(1);
+  auto aggregator = make(noiseless(subject), solo);
+  at::Tensor before = blank(aggregator);
+  for (std::int64_t t = 0; t < 4; ++t) {
+    const auto gradients = random_gradients(1, aggregator.layout().size, static_cast<std::uint32_t>(t));
+    auto estimate = at::zeros_like(before);
+    aggregator.round(t, kNoLimit, gradients, estimate);
+    auto after = at::zeros_like(before);
+    for (std::size_t l = 0; l < aggregator.layout().layers.size(); ++l) {
+      const auto& layer = aggregator.layout().layers[l];
+      if (aggregator.memory(l).defined())
+        after.narrow(0, layer.offset, layer.size).copy_(aggregator.memory(l)[0].reshape({-1}));
+    }
+    findings.expect_at_most(relative_difference(estimate + after, before + gradients[0]), 1e-10,
+                            fmt::format("estimate + memory differ from the message in round {} by", t));
+    before = after;
+  }
+}
+
+void linear(const Subject& subject, Findings& findings) {
+  if (!traits_of(subject).linear) return;
+  const auto gradients = random_gradients(kWorkers, small_layout().size, 0);
+  at::Tensor estimates[2];
+  for (int i = 0; i < 2; ++i) {
+    const auto input = i == 0 ? gradients : gradients.mean(0, true);
+    Solo solo(input.size(0));
+    auto aggregator = make(noiseless(subject), solo);
+    estimates[i] = blank(aggregator);
+    aggregator.round(0, kNoLimit, input, estimates[i]);
+  }
+  findings.expect_at_most(relative_difference(estimates[0], estimates[1]), 1e-10,
+                          "the estimate of the workers' messages and that of their mean differ by");
+  if (traits_of(subject).exact) {
+    findings.expect_at_most(relative_difference(estimates[0], gradients.mean(0)), 1e-12,
+                            "without noise the estimate and the mean differ by");
+  }
+}
+
+void message_is_left_alone(const Subject& subject, Findings& findings) {
+  const auto named = subject.parts.compressor ? nullptr : make_compressor(subject.algorithm.compressor);
+  const Compressor& compressor = subject.parts.compressor ? *subject.parts.compressor : *named;
+  const auto layout = small_layout();
+  for (std::size_t l = 0; l < layout.layers.size(); ++l) {
+    const auto& layer = layout.layers[l];
+    if (!compressor.applies(layer)) continue;
+    const auto index = static_cast<std::uint32_t>(l);
+    const auto shared = compressor.initial_state(layer, index, 1, at::kDouble);
+    const auto constants = compressor.constants(layer, index, 1, at::kDouble);
+    Exchange exchange;
+    exchange.layer = &layer;
+    exchange.index = index;
+    exchange.seed = 1;
+    exchange.shared = &shared;
+    exchange.constants = &constants;
+    exchange.message = random_gradients(2, layer.size, 0).view({2, layer.rows, layer.columns});
+    const auto before = exchange.message.clone();
+    form_products(compressor, exchange);
+    const auto passes = static_cast<int>(compressor.pass_shares().size());
+    for (int pass = 0; pass < passes; ++pass) {
+      std::vector<Reception> received;
+      for (const auto& block : compressor.encode(exchange, pass).blocks) {
+        findings.expect(block.dim() == 3 && block.size(0) == 2,
+                        fmt::format("the symbols of '{}' are not [workers, groups, symbols]", layer.name));
+        received.push_back(
+            {block.mean(0), std::vector<double>(static_cast<std::size_t>(block.size(1)), 0.0)});
+      }
+      (void)compressor.decode(exchange, pass, received);
+    }
+    findings.expect(at::equal(exchange.message, before),
+                    fmt::format("the message of '{}' has been changed by encode or decode", layer.name));
+  }
+}
+
+void not_finite_is_named(const Subject& subject, Findings& findings) {
+  Solo solo(kWorkers);
+  auto aggregator = make(subject, solo, at::kFloat);
+  auto gradients = random_gradients(kWorkers, aggregator.layout().size, 0, at::kFloat);
+  gradients[2][aggregator.layout().layers[1].offset + 3] = std::nanf("");
+  auto estimate = blank(aggregator, at::kFloat);
+  try {
+    aggregator.round(7, kPower, gradients, estimate);
+    findings.expect(false, "a gradient that is not finite goes through");
+  } catch (const Error& error) {
+    findings.expect(error.code() == ExitCode::kNonFinite, "the error is of another kind");
+    findings.expect(
+        std::string(error.what()).find("'tall' at worker 2 is not finite in round 7") != std::string::npos,
+        std::string("the error does not say where: ") + error.what());
+  }
+}
+
+}  // namespace
+
+const std::vector<Law>& compressor_laws() {
+  static const std::vector<Law> laws{
+      {"NoWorkerSendsMoreThanItsBudget", "no worker spends more than its budget, under every allocation",
+       budgets_hold},
+      {"OneWorkerUsesItsWholeBudget", "a worker alone spends its whole budget", whole_budget},
+      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
+       physical_and_fast_agree},
+      {"VanishingNoiseGivesTheNoiselessAnswer", "with very much power the estimate is that of no noise",
+       vanishing_noise},
+      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
+      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
+       same_key_same_bits},
+      {"EstimateAndMemoryAddUpToTheMessage",
+       "what a worker alone gets across and what it keeps are its message", adds_up},
+      {"TheEstimateIsLinearInTheWorkersWhereItSaysSo", "a linear compressor decodes the mean of the messages",
+       linear},
+      {"TheMessageIsLeftAlone", "encode and decode do not change the message", message_is_left_alone},
+      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
+      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
+       save_and_load},
+      {"WithoutPowerNothingArrivesAndMemoryKeepsTheMessage", "without power nothing is lost but time",
+       memory_keeps_what_was_not_heard},
+      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
+       scales_are_one_problem},
+      {"NonFiniteGradientsAreNamed", "a gradient that is not finite is refused by name", not_finite_is_named},
+  };
+  return laws;
+}
+
+}  // namespace laser::laws

@@ -1,0 +1,63 @@
+// Laws of the parts: what has to hold for every compressor, channel, feedback and receiver, whoever wrote it.
+//
+// `make test` runs them over all rows of the tables; check_compressor() and its sisters run them over a part
+// from outside. A law reads traits, never names. All of it works on a small model (laws/world.hpp) in
+// seconds.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "laser/aggregate/aggregator.hpp"
+
+namespace laser::laws {
+
+/// A part and the surroundings that it is tried in: `parts` play their roles, `algorithm` names all others.
+struct Subject {
+  Algorithm algorithm;
+  Parts parts;
+};
+
+/// What a law found wrong.
+class Findings {
+ public:
+  void expect(bool holds, const std::string& what) {
+    if (!holds) found_.push_back(what);
+  }
+  /// value <= limit; a NaN does not hold.
+  void expect_at_most(double value, double limit, const std::string& what);
+  [[nodiscard]] const std::vector<std::string>& all() const { return found_; }
+
+ private:
+  std::vector<std::string> found_;
+};
+
+struct Law {
+  std::string name;
+  std::string sentence;
+  void (*check)(const Subject& subject, Findings& findings);
+};
+
+const std::vector<Law>& compressor_laws();
+const std::vector<Law>& channel_laws();
+const std::vector<Law>& feedback_laws();
+const std::vector<Law>& receiver_laws();
+
+/// One thing that a law found; an Error or exception of the part is a finding too.
+struct Violation {
+  std::string law;
+  std::string sentence;
+  std::string what;
+};
+
+/// What the laws find wrong about a subject; empty where all hold.
+std::vector<Violation> check(const std::vector<Law>& laws, const Subject& subject);
+
+/// The laws over a part from outside, in a round of LASER's other parts.
+std::vector<Violation> check_compressor(std::shared_ptr<const Compressor> part);
+std::vector<Violation> check_channel(std::shared_ptr<const Channel> part);
+std::vector<Violation> check_feedback(std::shared_ptr<const Feedback> part);
+std::vector<Violation> check_receiver(std::shared_ptr<const Receiver> part);
+
+}  // namespace laser::laws

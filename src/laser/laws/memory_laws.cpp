@@ -1,0 +1,135 @@
+// The laws of feedbacks and of receivers.
+#include <cmath>
+#include <limits>
+
+#include "laser/core/error.hpp"
+#include "laser/laws/rounds.hpp"
+
+namespace laser::laws {
+namespace {
+
+/// With one worker, no noise and a compressor that loses nothing everything has arrived, and is not sent
+/// again.
+void nothing_twice(const Subject& given, Findings& findings) {
+  auto subject = given;
+  subject.algorithm.compressor.name = "identity";
+  subject.algorithm.channel = "noiseless";
+  Solo solo(1);
+  auto aggregator = make(subject, solo);
+  for (std::int64_t t = 0; t < 3; ++t) {
+    auto estimate = blank(aggregator);
+    aggregator.round(t, std::numeric_limits<double>::infinity(),
+                     random_gradients(1, aggregator.layout().size, static_cast<std::uint32_t>(t)), estimate);
+    for (std::size_t l = 0; l < aggregator.layout().layers.size(); ++l) {
+      const auto memory = aggregator.memory(l);
+      if (memory.defined())
+        findings.expect_at_most(memory.abs().max().item<double>(), 1e-12,
+                                "what is kept of a message that arrived");
+    }
+  }
+}
+
+/// A worker whose message is lost keeps all of it: e + g, to the last bit.
+void the_unheard_keep_all(const Subject& given, Findings& findings) {
+  auto subject = given;
+  subject.algorithm.loss_rate = 0.5;
+  Solo solo(kWorkers);
+  auto aggregator = make(subject, solo);
+  const auto layers = aggregator.layout().layers.size();
+  int lost = 0;
+  for (std::int64_t t = 0; t < 6; ++t) {
+    std::vector<at::Tensor> before(layers);
+    for (std::size_t l = 0; l < layers; ++l) {
+      const auto memory = aggregator.memory(l);
+      if (memory.defined()) before[l] = memory.clone();
+    }
+    const auto gradients =
+        random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t));
+    auto estimate = blank(aggregator);
+    aggregator.round(t, budget_of(subject), gradients, estimate);
+    for (std::size_t l = 0; l < layers; ++l) {
+      const auto& layer = aggregator.layout().layers[l];
+      const auto memory = aggregator.memory(l);
+      if (!memory.defined()) continue;
+      const auto own = gradients.narrow(1, layer.offset, layer.size).reshape(memory.sizes());
+      const auto message = before[l].defined() ? before[l] + own : own;
+      for (std::int64_t i = 0; i < kWorkers; ++i) {
+        if (relative_difference(memory[i], message[i]) < 1e-14) ++lost;
+      }
+    }
+  }
+  if (aggregator.memory(0).defined())
+    findings.expect(lost > 0, "nobody keeps the whole of a message that was lost");
+}
+
+/// With very much power a receiver leaves the estimate as an unbiased one does.
+void no_noise_no_change(const Subject& given, Findings& findings) {
+  at::Tensor estimates[2];
+  for (int i = 0; i < 2; ++i) {
+    auto subject = given;
+    if (i == 0) {
+      subject.parts.receiver = nullptr;
+      subject.algorithm.receiver = "unbiased";
+    }
+    Solo solo(kWorkers);
+    auto aggregator = make(subject, solo);
+    estimates[i] = run_rounds(aggregator, kWorkers, 0, 2, 1e20);
+  }
+  findings.expect_at_most(relative_difference(estimates[1], estimates[0]), 1e-6,
+                          "with vanishing noise the receiver changes the estimate by");
+}
+
+/// However little power there is, the estimate is finite.
+void little_power(const Subject& subject, Findings& findings) {
+  for (const double power : {1e-12, 1e-3, 1.0}) {
+    Solo solo(kWorkers);
+    auto aggregator = make(subject, solo);
+    const auto estimates = run_rounds(aggregator, kWorkers, 0, 2, power);
+    findings.expect(at::isfinite(estimates).all().item<bool>(),
+                    fmt::format("at P = {:g} the estimate is not finite", power));
+  }
+}
+
+}  // namespace
+
+const std::vector<Law>& feedback_laws() {
+  static const std::vector<Law> laws{
+      {"WithoutPowerTheMemoryKeepsTheMessage", "where nothing arrives the whole message is kept",
+       memory_keeps_what_was_not_heard},
+      {"TheUnheardKeepAll", "a worker whose message is lost keeps all of it", the_unheard_keep_all},
+      {"NothingIsSentTwice", "of a message that arrived whole and without noise nothing is kept",
+       nothing_twice},
+      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
+      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
+       same_key_same_bits},
+      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
+       physical_and_fast_agree},
+      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
+      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
+       save_and_load},
+      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
+       scales_are_one_problem},
+  };
+  return laws;
+}
+
+const std::vector<Law>& receiver_laws() {
+  static const std::vector<Law> laws{
+      {"WithoutNoiseNothingChanges", "with very much power the estimate is that of an unbiased receiver",
+       no_noise_no_change},
+      {"LittlePowerStaysFinite", "however little power there is, the estimate is finite", little_power},
+      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
+      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
+       same_key_same_bits},
+      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
+       physical_and_fast_agree},
+      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
+      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
+       save_and_load},
+      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
+       scales_are_one_problem},
+  };
+  return laws;
+}
+
+}  // namespace laser::laws

@@ -1,0 +1,41 @@
+// Laws that hold for every feedback and every receiver of the registries, with one another, under compressors
+// of every kind of own reconstruction (laser/laws/memory_laws.cpp).
+#include <gtest/gtest.h>
+
+#include "law_cases.hpp"
+
+namespace laser::contract {
+namespace {
+
+/// All that go together.
+std::vector<LawCase> cases(bool receiver) {
+  std::vector<LawCase> result;
+  for (const auto& variant : variants()) {
+    for (const auto& feedback : feedbacks()) {
+      for (const auto& entry : receivers()) {
+        Subject subject{algorithm_of(variant.options), {}};
+        subject.algorithm.feedback = feedback.name;
+        subject.algorithm.receiver = entry.name;
+        try {
+          validate(subject.algorithm);
+        } catch (const Error&) {
+          continue;
+        }
+        add_laws(result, variant.name + "_" + feedback.name + "_" + entry.name, subject,
+                 receiver ? receiver_laws() : feedback_laws());
+      }
+    }
+  }
+  return result;
+}
+
+class FeedbackLaws : public LawTest {};
+INSTANTIATE_TEST_SUITE_P(Registry, FeedbackLaws, testing::ValuesIn(cases(false)), case_name);
+TEST_P(FeedbackLaws, Hold) { hold(); }
+
+class ReceiverLaws : public LawTest {};
+INSTANTIATE_TEST_SUITE_P(Registry, ReceiverLaws, testing::ValuesIn(cases(true)), case_name);
+TEST_P(ReceiverLaws, Hold) { hold(); }
+
+}  // namespace
+}  // namespace laser::contract
