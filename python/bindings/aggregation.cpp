@@ -58,18 +58,19 @@ Layout layout_of(const Shapes& shapes) {
 class BoundAggregator {
  public:
   BoundAggregator(const Shapes& shapes, const Settings& settings, const std::optional<py::object>& processes,
-                  bool double_precision, std::optional<std::uint64_t> seed)
+                  bool double_precision, std::optional<std::uint64_t> seed, const PythonParts& objects)
       : experiment_(resolve(settings)),
         collective_(processes ? std::unique_ptr<Collective>(std::make_unique<PythonCollective>(*processes))
                               : std::make_unique<Solo>(experiment_.workers)),
-        aggregator_(layout_of(shapes), experiment_.algorithm,
+        parts_(make_parts(experiment_.algorithm, parts_of(objects))),
+        aggregator_(layout_of(shapes), experiment_.algorithm, parts_,
                     seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_,
                     double_precision ? at::kDouble : at::kFloat) {}
 
   at::Tensor round(std::int64_t index, double power, const at::Tensor& gradients, bool diagnose) {
     const at::NoGradGuard no_grad;
     auto estimate = at::zeros({aggregator_.layout().size}, gradients.options());
-    const bool noisy = make_channel(experiment_.algorithm.channel)->noisy();
+    const bool noisy = parts_.channel->noisy();
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(), gradients,
                                 estimate, diagnose);
     return estimate;
@@ -100,6 +101,7 @@ class BoundAggregator {
  private:
   Experiment experiment_;
   std::unique_ptr<Collective> collective_;
+  Parts parts_;
   Aggregator aggregator_;
   RoundReport report_;
 };
@@ -110,9 +112,10 @@ void bind_aggregation(py::module_& module) {
   const auto unlocked = py::call_guard<py::gil_scoped_release>();
   py::class_<BoundAggregator>(module, "Aggregator")
       .def(py::init<const Shapes&, const Settings&, const std::optional<py::object>&, bool,
-                    std::optional<std::uint64_t>>(),
+                    std::optional<std::uint64_t>, const PythonParts&>(),
            py::arg("shapes"), py::arg("settings"), py::arg("processes") = py::none(),
-           py::arg("double_precision") = false, py::arg("seed") = py::none())
+           py::arg("double_precision") = false, py::arg("seed") = py::none(),
+           py::arg("parts") = PythonParts{})
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
            py::arg("diagnose") = false, unlocked)
       .def("report", &BoundAggregator::report)

@@ -22,10 +22,10 @@ namespace py = pybind11;
 /// A training run with its task.
 class BoundTraining {
  public:
-  explicit BoundTraining(const Settings& settings)
+  BoundTraining(const Settings& settings, const PythonParts& objects)
       : experiment_(resolve(settings)),
         task_(make_task(load_task_data(task_options(experiment_)), task_options(experiment_))),
-        training_(experiment_, *task_) {}
+        training_(experiment_, *task_, nullptr, parts_of(objects)) {}
 
   void advance(std::int64_t rounds) {
     for (std::int64_t t = 0; t < rounds; ++t) {
@@ -117,7 +117,8 @@ std::vector<std::string> without_effect(const Settings& settings) {
 void bind_training(py::module_& module) {
   const auto unlocked = py::call_guard<py::gil_scoped_release>();
   py::class_<BoundTraining>(module, "Training")
-      .def(py::init<const Settings&>(), py::arg("settings"))
+      .def(py::init<const Settings&, const PythonParts&>(), py::arg("settings"),
+           py::arg("parts") = PythonParts{})
       .def("advance", &BoundTraining::advance, py::arg("rounds") = 1, unlocked)
       .def("state", &BoundTraining::state, unlocked)
       .def("load_state", &BoundTraining::load_state, py::arg("state"), unlocked)

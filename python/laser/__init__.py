@@ -1,7 +1,8 @@
 """LASER: linear compression in wireless distributed optimization, for PyTorch.
 
 A DDP communication hook that sends gradients over a simulated noisy channel (``LaserState``, ``laser_hook``,
-``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), the formulas
+``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), parts of one's own (``Compressor``,
+``Channel``, ``Feedback``, ``Receiver``, and ``laser.testing``, their laws), the formulas
 (``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``laser.figures``,
 ``python -m laser.tensorboard``).
 
@@ -16,6 +17,11 @@ _HOMES = {
     "aggregate": "laser.aggregation",
     "Aggregator": "laser.aggregation",
     "Training": "laser.aggregation",
+    "Compressor": "laser.parts",
+    "Channel": "laser.parts",
+    "Feedback": "laser.parts",
+    "Receiver": "laser.parts",
+    "Exchange": "laser.parts",
     "LaserState": "laser.ddp",
     "SharedBudget": "laser.settings",
     "laser_hook": "laser.ddp",
@@ -24,7 +30,7 @@ _HOMES = {
     "load_runs": "laser.runs",
     "Run": "laser.runs",
 }
-_MODULES = ("aggregation", "channels", "ddp", "figures", "power", "runs", "theory")
+_MODULES = ("aggregation", "channels", "ddp", "figures", "parts", "power", "runs", "testing", "theory")
 
 __all__ = [*_HOMES, *_MODULES]
 

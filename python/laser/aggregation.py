@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from laser import parts
 from laser import settings as reading
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
 
@@ -36,7 +37,8 @@ class Aggregator(NotCopied):
 
     ``shapes`` maps the names of the parameter tensors to their shapes; tensors with two dimensions or more are
     matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
-    given. ``double_precision`` computes in float64, which float64 gradients need.
+    given. ``double_precision`` computes in float64, which float64 gradients need. A ``compressor``, ``feedback``,
+    ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters).
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | None = None,
@@ -45,14 +47,16 @@ class Aggregator(NotCopied):
         self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))
+        settings, objects = parts.split(settings)
         given = settings if power is None else {**settings, "power": reading.check_power(power)}
         settings = {**given, "workers": self._workers}
         reading.tell_without_effect(given, settings, "the round", 3)
-        self._noisy = core.settings(pairs(settings))["channel"] != "noiseless"
+        self._noisy = parts.noisy(objects, core.settings(pairs(settings))["channel"])
+        self.parts = parts.called(objects)  # of one's own, by qualified name
         self._power = 1.0 if power is None else float(power)
         self._double = bool(double_precision)
         self._core = core.Aggregator([(name, list(shape) or [1]) for name, shape in self._shapes.items()], pairs(settings),
-                                     None, self._double, seed)
+                                     None, self._double, seed, objects)
         self.rounds = 0
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
@@ -168,7 +172,9 @@ class Training(NotCopied):
     """A run of the simulator, round by round, without files: ``Training(task="mnist", workers=4, rank=2)``."""
 
     def __init__(self, **settings: Any):
-        self._core = core.Training(pairs(settings))
+        settings, objects = parts.split(settings)
+        self.parts = parts.called(objects)  # of one's own, by qualified name
+        self._core = core.Training(pairs(settings), objects)
         self.rounds = self._core.rounds
         self.shapes = {name: tuple(shape) for name, shape in self._core.shapes}
 

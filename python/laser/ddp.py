@@ -20,6 +20,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from laser import parts
 from laser import settings as reading
 from laser import shards
 from laser.gradients import Gradients, matrix_shape
@@ -60,10 +61,11 @@ class LaserState(NotCopied):
     stream: number of its random streams, 0 for those of the command. States with the same stream and seed have the same
         noise. None: one that no other state has.
     settings: any other setting of the command that a round reads, such as allocation or receiver. Error where it would not.
+        compressor, feedback, receiver and channel may be objects of one's own (``laser.Compressor`` and its sisters).
     """
 
     def __init__(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
-                 power: float | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | None = None,
+                 power: float | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | parts.Channel | None = None,
                  seed: int = 1, start_iter: int = 2, min_compression_rate: float | None = None,
                  error_feedback: bool | None = None, warm_start: bool | None = None, on_nonfinite: str = "pass",
                  method: str = "laser", transport: str | None = None, timeout: float | None = None,
@@ -78,6 +80,9 @@ class LaserState(NotCopied):
         least_rate = 2.0 if min_compression_rate is None else reading.check_positive("min_compression_rate",
                                                                                      min_compression_rate)
         reading.check_read(settings, "LaserState")
+        if channel is not None and not isinstance(channel, str):
+            settings["channel"], channel = channel, None
+        settings, self._parts = parts.split(settings)
         self._gradients = Gradients(model)
         self.processes = Processes(check_same_group(self._gradients.ddp, process_group), timeout)
         if settings.pop("workers", self.processes.workers) != self.processes.workers:
@@ -94,7 +99,7 @@ class LaserState(NotCopied):
                                                **settings}.items() if value is not None}
         self._settings = {"method": method, "workers": self.processes.workers, "compress": "always", **given}
         plain = core.settings(pairs(self._settings))
-        self._noisy = plain["channel"] != "noiseless"
+        self._noisy = parts.noisy(self._parts, plain["channel"])
         if plain["compressor"] == "low_rank":
             self._settings = {"rank": 4, "transport": "alternating" if self._noisy else "two_phase"} | self._settings
         if error_feedback is False:
@@ -303,7 +308,7 @@ class LaserState(NotCopied):
 
     def _make_core(self, seed: int) -> Any:
         return core.Aggregator(self._shapes, pairs(self._settings), self.processes, self._gradients.kind == torch.float64,
-                               seed)
+                               seed, self._parts)
 
     def _folder(self, folder: str | Path) -> shards.Folder:
         return shards.Folder(folder, self.name, self.processes.first_worker, self.processes.workers)
@@ -315,7 +320,8 @@ class LaserState(NotCopied):
     def _setup(self) -> dict:
         """What a saved state must agree in, and the ranks among each other."""
         settings = {name: str(value) for name, value in self._settings.items() if name != "power"}
-        return {"settings": settings | {"seed": str(self._seed)}, "shapes": [[name, shape] for name, shape in self._shapes],
+        settings |= parts.called(self._parts) | {"seed": str(self._seed)}
+        return {"settings": settings, "shapes": [[name, shape] for name, shape in self._shapes],
                 "start_iter": self.start_iter, "numbers": str(self._gradients.kind)}
 
     def _check_fits(self, state: Mapping) -> None:

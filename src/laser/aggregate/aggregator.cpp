@@ -85,7 +85,7 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
     return std::move(round.report);
   }
   const double largest = check_gradients(round, rows) * scale;
-  const bool edge = near_the_edge(largest, budget);
+  const bool edge = near_the_edge(largest, budget) || !threads();
   const auto kept = edge ? keep() : Kept{};
   try {
     run(round, budget, rows, scale);
@@ -136,9 +136,7 @@ void Aggregator::for_each_transmission(std::vector<Transmission>& transmissions,
 /// One after another where a part is not to be asked by several threads at once.
 void Aggregator::for_each_piece_of(std::span<const std::size_t> sizes,
                                    const std::function<void(std::size_t)>& work) const {
-  const bool threads = parts_.compressor->traits().threads && parts_.feedback->traits().threads &&
-                       parts_.receiver->traits().threads;
-  if (threads) return for_each_by_size(sizes, work);
+  if (threads()) return for_each_by_size(sizes, work);
   for (std::size_t i = 0; i < sizes.size(); ++i) work(i);
 }
 

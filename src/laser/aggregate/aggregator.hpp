@@ -134,6 +134,12 @@ class Aggregator {
   void transmit(const Round& round, Transmission& transmission);
   void receive(const Round& round, Transmission& transmission, int pass);
   void gather_norms(std::vector<Transmission>& transmissions, const Round& round);
+  /// Whether parts may be asked by several threads at once; those from other languages may not, and may fail
+  /// at any time: what lasts is kept aside in their rounds.
+  [[nodiscard]] bool threads() const {
+    return parts_.compressor->traits().threads && parts_.feedback->traits().threads &&
+           parts_.receiver->traits().threads;
+  }
   void for_each_piece_of(std::span<const std::size_t> sizes,
                          const std::function<void(std::size_t)>& work) const;
   void for_each_tensor(const std::function<void(std::size_t)>& work) const;

@@ -38,17 +38,20 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
 
 const std::vector<ChannelEntry>& channels() {
   static const std::vector<ChannelEntry> table{
-      {"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)", make_awgn},
-      {"noiseless", "exact mean, no power limit", make_noiseless},
-      {"csit", "Rayleigh fading that workers know and invert", make_csit},
-      {"csit_trunc", "as csit, but workers in a deep fade stay silent", make_csit_trunc},
-      {"csir", "Rayleigh fading that only the receiver knows", make_csir},
-      {"stat", "Rayleigh fading of which only mean and variance are known", make_stat},
-      {"blind_mimo",
-       "unknown phases, many receive antennas, one common pilot that is neither noisy nor counted",
+      {{"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)",
+        "LASER, equation 1; spec 1.1, 1.2"},
+       make_awgn},
+      {{"noiseless", "exact mean, no power limit", "spec 1.1"}, make_noiseless},
+      {{"csit", "Rayleigh fading that workers know and invert", "spec 1.3"}, make_csit},
+      {{"csit_trunc", "as csit, but workers in a deep fade stay silent", "spec 1.3"}, make_csit_trunc},
+      {{"csir", "Rayleigh fading that only the receiver knows", "spec 1.3"}, make_csir},
+      {{"stat", "Rayleigh fading of which only mean and variance are known", "spec 1.3"}, make_stat},
+      {{"blind_mimo",
+        "unknown phases, many receive antennas, one common pilot that is neither noisy nor counted",
+        "Amiri, Duman and Gunduz, blind transmitters; spec 1.3"},
        make_blind_mimo},
-      {"sum_power", "as awgn, with one budget for all workers together", make_sum_power},
-      {"saturating", "as awgn, every worker always at full power", make_saturating},
+      {{"sum_power", "as awgn, with one budget for all workers together", "spec 1.4"}, make_sum_power},
+      {{"saturating", "as awgn, every worker always at full power", "spec 1.4"}, make_saturating},
   };
   return table;
 }

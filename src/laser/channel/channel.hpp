@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "laser/core/options.hpp"
+#include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
@@ -69,10 +70,8 @@ class Channel {
                      Superposition& result) const = 0;
 };
 
-/// One line of the channels' table of contents.
-struct ChannelEntry {
-  std::string name;
-  std::string sentence;
+/// A row of the channels' table.
+struct ChannelEntry : PartRow {
   std::unique_ptr<Channel> (*make)(const FadingOptions&);
 };
 

@@ -18,6 +18,7 @@
 #include "laser/compress/sweep.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/core/options.hpp"
+#include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
@@ -139,10 +140,8 @@ struct CompressorOptions {
   std::string decoder = "pinv";  // A-DSGD: pinv | lmmse | amp
 };
 
-/// One line of the compressors' table of contents.
-struct CompressorEntry {
-  std::string name;
-  std::string sentence;
+/// A row of the compressors' table.
+struct CompressorEntry : PartRow {
   std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
   std::vector<std::string> settings;  // `rank` and `compression_factor`, where it reads them
 };

@@ -28,6 +28,7 @@ enum class Purpose : std::uint8_t {
   kAugmentation = 11,
   kDropout = 12,
   kRounding = 13,  // stochastic rounding of error memories
+  kPart = 14,      // of parts from outside
   kTest = 15,
   kWindows = 16,  // where the text windows of training and evaluation begin
 };

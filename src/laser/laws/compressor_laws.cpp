@@ -86,9 +86,9 @@ void adds_up(const Subject& subject, Findings& findings) {
 void linear(const Subject& subject, Findings& findings) {
   if (!traits_of(subject).linear) return;
   const auto gradients = random_gradients(kWorkers, small_layout().size, 0);
-  at::Tensor estimates[2];
-  for (int i = 0; i < 2; ++i) {
-    const auto input = i == 0 ? gradients : gradients.mean(0, true);
+  at::Tensor estimates[3];
+  for (int i = 0; i < 3; ++i) {
+    const auto input = i == 0 ? gradients : i == 1 ? gradients.mean(0, true) : -gradients;
     Solo solo(input.size(0));
     auto aggregator = make(noiseless(subject), solo);
     estimates[i] = blank(aggregator);
@@ -96,6 +96,8 @@ void linear(const Subject& subject, Findings& findings) {
   }
   findings.expect_at_most(relative_difference(estimates[0], estimates[1]), 1e-10,
                           "the estimate of the workers' messages and that of their mean differ by");
+  findings.expect_at_most(relative_difference(estimates[2], -estimates[0]), 1e-10,
+                          "the estimate of the opposite messages is not the opposite estimate, but for");
   if (traits_of(subject).exact) {
     findings.expect_at_most(relative_difference(estimates[0], gradients.mean(0)), 1e-12,
                             "without noise the estimate and the mean differ by");

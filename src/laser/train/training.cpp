@@ -67,7 +67,7 @@ std::optional<double> memory_lag(const Experiment& experiment, const Layout& lay
   return lag > 0 ? std::optional(lag) : std::nullopt;
 }
 
-Training::Training(const Experiment& experiment, Task& task, Collective* processes)
+Training::Training(const Experiment& experiment, Task& task, Collective* processes, Parts parts)
     : experiment_(experiment),
       task_(task),
       rounds_per_epoch_(task.rounds_per_epoch()),
@@ -75,8 +75,8 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
       alone_(experiment.workers),
       collective_(processes != nullptr ? *processes : alone_),
-      aggregator_(task.layout(), experiment.algorithm, static_cast<std::uint64_t>(experiment.seed),
-                  collective_),
+      aggregator_(task.layout(), experiment.algorithm, std::move(parts),
+                  static_cast<std::uint64_t>(experiment.seed), collective_),
       optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms))),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),

@@ -30,8 +30,8 @@ class Training {
  public:
   /// Before the first round. `task` outlives it, and so does `processes`: where the workers are, and `task`
   /// is made for those that are here; null: all are. Throws Error (configuration) where the experiment does
-  /// not fit the model.
-  Training(const Experiment& experiment, Task& task, Collective* processes = nullptr);
+  /// not fit the model. `parts` play their roles in the place of those that the experiment names.
+  Training(const Experiment& experiment, Task& task, Collective* processes = nullptr, Parts parts = {});
 
   [[nodiscard]] std::int64_t rounds() const { return rounds_; }
   [[nodiscard]] std::int64_t rounds_done() const { return round_; }

@@ -1,0 +1,186 @@
+"""Parts of a round of one's own: a compressor, a channel, a feedback or a receiver.
+
+An object of a class below is accepted wherever the name of a part is: ``laser.Aggregator(shapes, workers=8,
+compressor=Mine())``, ``laser.LaserState(ddp, channel=Mine())``, ``laser.Training(task="mnist", feedback=Mine())``. A part
+keeps nothing between rounds (one object may serve several rounds at once); what lasts is ``initial_state`` of a compressor,
+and the error memory, which belongs to the round. ``laser.testing`` has the laws that parts obey. docs/parts.md has an
+example of each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from laser.native import EXIT_CONFIGURATION, core, error
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """What a part is told of the tensor and the round that it is asked about."""
+
+    name: str  # of the tensor; "" for a channel
+    rows: int  # m
+    columns: int  # n
+    round: int  # 0 for the first
+    tensor: int  # its number in the model
+    state: dict[str, torch.Tensor]  # of the compressor, as of the last round: the same at the server and all workers
+    seed: int = dataclasses.field(repr=False)
+
+    def random(self, unit: int = 0) -> torch.Generator:
+        """Random numbers for this round and tensor, the same at the server and at all workers, others for another ``unit``:
+        ``torch.randn(8, generator=exchange.random())``. They follow from the run's seed, so that a run that is resumed goes
+        on with what it would have drawn."""
+        word = core.part_word(self.seed, self.round, self.tensor, unit)
+        return torch.Generator().manual_seed(word - 2**64 if word >= 2**63 else word)
+
+
+class Compressor:
+    """What workers send instead of their gradients.
+
+    ``encode`` turns the messages [K, m, n] of the K workers that are computed here into symbols [K, D], each worker's from
+    its own message alone. The channel brings the server the workers' mean with noise, [D]; ``decode`` turns it into the
+    estimate [m, n] of the mean message. What a worker would have got across by itself, which error feedback takes from its
+    memory, is ``decode`` of its own symbols, unless ``own`` says otherwise. Tensors of one dimension are m x 1 matrices.
+    """
+
+    linear = False  # decode of the mean is the mean of the decoded, given the state: some receivers need it
+    exact = False  # without noise the estimate is the mean of the messages
+    scales = True  # the estimate grows and shrinks with what is received (signs do not)
+    splits = True  # what a worker alone gets across, and what it keeps, add up to its message
+
+    def applies(self, rows: int, columns: int) -> bool:
+        """Whether a tensor is compressed; if not it is sent as it is, and workers have no memory of it."""
+        return rows > 1 and columns > 1
+
+    def initial_state(self, exchange: Exchange) -> dict[str, torch.Tensor]:
+        """What the server and all workers have in common before the first round, such as a factor to start from."""
+        return {}
+
+    def encode(self, messages: torch.Tensor, exchange: Exchange) -> torch.Tensor:
+        """Symbols [K, D] for messages [K, m, n], which must not be changed."""
+        raise NotImplementedError
+
+    def decode(self, received: torch.Tensor, exchange: Exchange) -> torch.Tensor | tuple[torch.Tensor, dict]:
+        """The estimate [m, n] from what was received, [D]; or that and the state from here on."""
+        raise NotImplementedError
+
+    def own(self, symbols: torch.Tensor, exchange: Exchange) -> torch.Tensor:
+        """[K, m, n] what each worker would have got across by itself without noise. Write it where there is a quicker way
+        than ``decode`` for each."""
+        raise NotImplementedError
+
+
+class Channel:
+    """How scaled symbols of k workers become what the server hears, y = sum_i h_i a_i s_i + Z, Z ~ N(0, 1) a symbol.
+
+    Without methods of its own it is the paper's channel.
+    """
+
+    noisy = True  # without noise there is no power limit
+    shares_power = False  # the budget holds for all workers together
+
+    def gains(self, workers: int, exchange: Exchange) -> Sequence[float]:
+        """[k] the gains h_i of this round, or of a tensor where ``fading_draw="tensor"``; a worker with 0 stays silent and
+        keeps its message. Drawn from ``exchange.random()``."""
+        return [1.0] * workers
+
+    def scale(self, gains: Sequence[float], norms: Sequence[float],
+              energies: Sequence[float]) -> tuple[Sequence[float], float]:
+        """The amplitudes a_i [k] and the factor that the server multiplies what it hears with, for a group of symbols of
+        which worker i's have the norm ``norms[i]`` and may cost ``energies[i]``: (a_i norms[i])^2 <= energies[i]. The weights
+        factor h_i a_i should add up to 1, at least on average. Workers with norm 0 have nothing to send, those with gain 0
+        are not heard."""
+        amplitude = min(energy**0.5 / norm for gain, norm, energy in zip(gains, norms, energies) if gain and norm)
+        heard = sum(gain * amplitude for gain in gains)
+        return [amplitude if gain else 0.0 for gain in gains], 1 / heard
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrived:
+    """What a feedback is told: what the server made of the round."""
+
+    _own: Callable[[], torch.Tensor]
+    estimate: torch.Tensor  # [m, n] the server's, with noise
+    weight: float  # that the receiver gave it
+    heard: list[bool]  # [K] whose message arrived; the others keep theirs whatever ``update`` says
+
+    @property
+    def own(self) -> torch.Tensor:
+        """[K, m, n] what each worker would have got across by itself without noise."""
+        return self._own()
+
+
+class Feedback:
+    """What workers keep of a round for the next one, in which they send e_i + g_i."""
+
+    everywhere = False  # also of tensors that are sent as they are
+    weighs = False  # it keeps what a receiver's weight left out, and needs one that workers know
+
+    def update(self, messages: torch.Tensor, arrived: Arrived) -> torch.Tensor:
+        """The memories e_i [K, m, n] from the messages M_i [K, m, n]; LASER's is ``messages - arrived.own``."""
+        raise NotImplementedError
+
+
+class Receiver:
+    """What the server does to what it heard; write one of the two methods."""
+
+    def scale(self, received: torch.Tensor, noise_std: list[float]) -> torch.Tensor:
+        """The received symbols [C, D] of a tensor (C groups), scaled; ``noise_std`` [C] is the noise in each."""
+        return received
+
+    def weight(self, noise: float, energies: list[float]) -> float:
+        """The weight of a tensor's estimate: ``noise`` is the energy of the noise in what was received, ``energies`` are
+        those of the messages of the workers that were heard. Workers know both."""
+        return 1.0
+
+
+ROLES: dict[str, type] = {"compressor": Compressor, "feedback": Feedback, "receiver": Receiver, "channel": Channel}
+_METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiver": (), "channel": ()}
+
+
+def part(role: str, value: Any) -> Any:
+    """An object that plays the role, from one or from its class. Raises Error where it does not fit."""
+    base = ROLES[role]
+    if isinstance(value, type) and issubclass(value, base):
+        try:
+            value = value()
+        except TypeError as problem:
+            raise error(EXIT_CONFIGURATION, f"{role} = {value.__name__}: the class needs arguments ({problem}). HINT: an object "
+                        "of it") from problem
+    if not isinstance(value, base):
+        raise error(EXIT_CONFIGURATION, f"{role} = {value!r} is neither a name nor a laser.{base.__name__}. HINT: class "
+                    f"Mine(laser.{base.__name__}), as docs/parts.md has it, or one of {', '.join(names(role))}")
+    for method in _METHODS[role]:
+        if getattr(type(value), method) is getattr(base, method):
+            raise error(EXIT_CONFIGURATION, f"{role} = {type(value).__name__} has no {method}(). HINT: docs/parts.md")
+    return value
+
+
+def names(role: str) -> list[str]:
+    """The parts of the tables."""
+    return [name for owner, name, _, _ in core.part_rows() if owner == role]
+
+
+def split(settings: dict) -> tuple[dict, dict[str, Any]]:
+    """Settings for the command's list, and the objects that play a role in the place of a name."""
+    plain, objects = dict(settings), {}
+    for role in ROLES:
+        if role in plain and not isinstance(plain[role], str):
+            objects[role] = part(role, plain.pop(role))
+    if "compressor" in objects:
+        plain["compressor"] = "identity"  # so that settings of other compressors are told to have no effect
+    return plain, objects
+
+
+def noisy(objects: dict[str, Any], channel: str) -> bool:
+    """Whether the channel, one of one's own or that of the name, needs power."""
+    return bool(objects["channel"].noisy) if "channel" in objects else channel != "noiseless"
+
+
+def called(objects: dict[str, Any]) -> dict[str, str]:
+    """The qualified names of parts, as records have them."""
+    return {role: f"{type(value).__module__}.{type(value).__qualname__}" for role, value in objects.items()}

@@ -1,0 +1,46 @@
+"""The laws of the parts, over one of your own: those that ``make test`` runs over all parts of the package.
+
+    laser.testing.check_compressor(Mine)
+
+raises ``AssertionError`` with every law that does not hold and what was found; it takes seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from laser.native import core
+from laser.parts import part
+
+
+def problems(role: str, value: Any) -> list[tuple[str, str, str]]:
+    """What the laws find: (law, the sentence that it says, what was found)."""
+    return core.check_part(role, part(role, value))
+
+
+def _check(role: str, value: Any) -> None:
+    found = problems(role, value)
+    if found:
+        lines = [f"{law} ({sentence}): {what}" for law, sentence, what in found]
+        raise AssertionError(f"{len(found)} findings about {role} {value!r}:\n  " + "\n  ".join(lines))
+
+
+def check_compressor(compressor: Any) -> None:
+    """Raises AssertionError where a law of compressors does not hold: budgets, finiteness, units, linearity where it is
+    claimed, messages left alone, several processes, saving and loading."""
+    _check("compressor", compressor)
+
+
+def check_channel(channel: Any) -> None:
+    """Likewise for a channel: budgets of unlike workers, weights that add up to 1, fresh draws, lost messages."""
+    _check("channel", channel)
+
+
+def check_feedback(feedback: Any) -> None:
+    """Likewise for a feedback: what was not heard is kept, what arrived is not sent twice."""
+    _check("feedback", feedback)
+
+
+def check_receiver(receiver: Any) -> None:
+    """Likewise for a receiver: without noise it changes nothing, with little power all stays finite."""
+    _check("receiver", receiver)
