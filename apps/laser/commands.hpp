@@ -20,5 +20,6 @@ void add_report(CLI::App& app, CommandLine& line);
 void add_bench(CLI::App& app, CommandLine& line);
 void add_data(CLI::App& app, CommandLine& line);
 void add_doctor(CLI::App& app, CommandLine& line);
+void add_list(CLI::App& app, CommandLine& line);
 
 }  // namespace laser

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   laser::add_bench(app, line);
   laser::add_data(app, line);
   laser::add_doctor(app, line);
+  laser::add_list(app, line);
   laser::add_help(app);
   laser::add_completion(app);
   if (laser::started_by_mpi() && argc > 1 && std::string(argv[1]) != "train") {

@@ -162,7 +162,7 @@ Study headline() {
   const auto by_four = [](double first, int count) { return powers(first, 4, count).values; };
   GainPlan mlp{"ema",
                {{"laser", by_four(0.0625, 5)}, {"zsgd", by_four(1, 6)}},
-               {"0.0005", "0.001", "0.0025", "0.005", "0.01", "0.02", "0.05"},
+               {"0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.02", "0.05"},
                paper,
                {1, 2, 4, 8, 16},
                {86, 88, 90, 91, 92, 93, 94, 95, 96},

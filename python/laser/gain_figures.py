@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from figures import (POWER_LABEL, band, draw_all, method_style, number, plain, power_axis,  # noqa: E402
                      run)
 
+NAMES = {"laser": "LASER", "zsgd": "Z-SGD"}
 LOOKS = [("#1F4E9E", "o", "-"), ("#C1272D", "s", "--"), ("#0B7A75", "^", "-."), ("#6A3D9A", "D", ":"),
          ("#8C6D1F", "v", (0, (5, 1.6)))]
 
@@ -71,7 +72,7 @@ def draw_gain(plt, summary: dict):
             axes.axhline(summary["ceiling"], color="#808080", linewidth=1.0, linestyle=(0, (2, 2)),
                          label=f"d/D = {summary['ceiling']:.0f}")
         plain(axes)
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(fontsize=9, loc="lower right", ncols=2, bbox_to_anchor=(1, 0.12), framealpha=0.9, edgecolor="none")
     if summary["lag"]:
         right.axvline(summary["lag"], color="#808080", linewidth=1.0, linestyle=":")
         right.annotate(f" lag {summary['lag']:.0f}", (summary["lag"], 1.05), fontsize=9, color="#606060")
@@ -92,7 +93,7 @@ def draw_values(plt, summary: dict):
                           linewidth=0)
         axes.plot(x, mean, color=style["color"], marker=style["marker"], markersize=7, markeredgecolor="white",
                   linestyle="-" if curve["tuned"] else (0, (4, 2)),
-                  label=f"{curve['method']}, {'tuned' if curve['tuned'] else 'other grid'}")
+                  label=f"{NAMES.get(curve['method'], curve['method'])}, {'tuned' if curve['tuned'] else 'the paper’s grid or fixed'}")
     power_axis(axes, powers)
     axes.set_xlabel(POWER_LABEL)
     if summary["higher_is_better"]:

@@ -47,12 +47,14 @@ class Names(unittest.TestCase):
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
-                 "bench", "help", "completion"],
+                 "bench", "help", "completion", "list", "explain"],
+            ("list",): ["ROLE"],
+            ("explain",): ["NAME"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
                              "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3",
-                             "fig4", "fig5", "fig6", "fig7", "headline", "--quick"],
+                             "fig4", "fig5", "fig6", "fig7", "headline", "--quick", "heterogeneity"],
             ("tune",): ["--metric", "--rates", "--lowest", "--highest", "--choosing-seeds", "--seeds", "--validation", "--targets",
                         "--out", "--jobs", "--resume", "--json", "--quiet", "--dry-run"],
             ("report",): ["--out", "--json"],
@@ -106,6 +108,21 @@ class Names(unittest.TestCase):
         self.assertIn("60000 + 10000 images, verified", done.stdout)
 
 
+    def test_every_row_of_the_tables_is_listed_and_explained(self):
+        listed = re.findall(r"(?m)^  (\w+) +\S", laser("list").stdout)
+        for name in ("laser", "zsgd_adaptive", "low_rank", "weighted", "matched", "blind_mimo", "norm_dim"):
+            self.assertIn(name, listed)
+        self.assertGreater(len(set(listed)), 35)
+        for name in sorted(set(listed)):
+            done = laser("explain", name)
+            self.assertEqual(done.returncode, 0, name)
+            self.assertRegex(done.stdout, rf"= {name}\n  \S[\s\S]*source: \S", name)
+        self.assertIn("  reads:\n    rank ", laser("explain", "low_rank").stdout)
+        self.assertIn("least_gain", laser("explain", "csit_trunc").stdout)
+        self.assertIn("receiver=matched", laser("explain", "zsgd_adaptive").stdout)
+        self.assertNotIn("laser_matched", laser("list", "channels").stdout)
+
+
 class BadInput(InFolder):
     def test_usage(self):
         self.assertEqual(laser().returncode, 2)
@@ -113,6 +130,8 @@ class BadInput(InFolder):
         self.assertEqual(laser("train", "--nonsense").returncode, 2)
         self.assertEqual(laser("reproduce", "table4", "--seeds", "0").returncode, 2)
         self.expect(2, "unknown study 'tabel4' .*did you mean 'table4'", "reproduce", "tabel4")
+        self.expect(2, "nothing is called 'csit_trun' .*did you mean 'csit_trunc'", "explain", "csit_trun")
+        self.expect(2, "no role 'chanels' .*did you mean 'channels'", "list", "chanels")
         self.expect(2, "table4 has no scale 'small'; there is paper", "reproduce", "table4", "--scale", "small")
 
     def test_configuration(self):

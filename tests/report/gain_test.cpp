@@ -112,7 +112,10 @@ TEST(Gain, ADivergedSeedMakesThePointTheWorst) {
   EXPECT_EQ(report.curves[0].points[1].mean, 0);
   EXPECT_FALSE(report.curves[0].points[1].std.has_value());
   EXPECT_EQ(report.notes.size(), 2u) << "one a step size";
-  EXPECT_NEAR(report.rows[0].laser_power.low, 10 * std::pow(10, 75.0 / 90), 1e-6) << "between 0 and 90";
+  EXPECT_EQ(report.rows[0].laser_power.low, 10) << "somewhere between the power that diverged and the next";
+  EXPECT_EQ(report.rows[0].laser_power.high, 100);
+  EXPECT_FALSE(report.rows[0].interval.has_value());
+  EXPECT_TRUE(nlohmann::json::parse(to_json(report))["curves"][0]["points"][1]["mean"].is_null());
 }
 
 TEST(Gain, AMissingRunIsTold) {

@@ -46,12 +46,10 @@ void check_options(const Algorithm& algorithm);
 void validate(const Algorithm& algorithm);
 
 /// A method: the values that differ from those of `laser`.
-struct Recipe {
-  std::string name;  // as in spec 4
-  std::string sentence;
-  std::string compressor;
-  std::string feedback;
-  std::string allocation;
+struct Recipe : PartRow {
+  std::string compressor = "low_rank";
+  std::string feedback = "local";
+  std::string allocation = "comp_norm";
   std::string channel = "awgn";
   std::string receiver = "unbiased";
   double worker_momentum = 0;

@@ -1,30 +1,84 @@
+#include <string_view>
+#include <utility>
+
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/error.hpp"
 
 namespace laser {
 
-const std::vector<Recipe>& recipes() {
+namespace {
+
+Recipe paper(PartRow row, const char* compressor, const char* feedback, const char* allocation) {
+  Recipe recipe{std::move(row)};
+  recipe.compressor = compressor;
+  recipe.feedback = feedback;
+  recipe.allocation = allocation;
+  return recipe;
+}
+
+/// With a receiver's matched weight to the power `exponent`, the memory keeping what it leaves out.
+Recipe matched(Recipe recipe, double exponent = 1) {
+  recipe.receiver = "matched";
+  recipe.receiver_exponent = exponent;
+  return recipe;
+}
+
+/// Averages at the workers in the place of momentum at the server, and the step size for it.
+Recipe averaged(Recipe recipe, double momentum, double rate) {
+  recipe.worker_momentum = momentum;
+  recipe.plain_rate = rate;
+  return recipe;
+}
+
+std::vector<Recipe> all_recipes() {
   // Spec 4. The allocations are the paper's best: norm for Z-SGD, the norm of what is sent for all others.
-  static const std::vector<Recipe> table{
-      {"laser", "low-rank factors with error feedback", "low_rank", "local", "comp_norm"},
-      {"zsgd", "raw gradients over the air", "identity", "none", "norm"},
-      {"signum", "signs, noisy majority vote", "sign", "none", "sqrt_dim"},
-      {"randomk", "random coordinates with error feedback", "random_k", "local", "comp_norm"},
-      {"sketch", "count-mean sketch", "count_sketch", "none", "comp_norm"},
-      {"adsgd", "Gaussian projection of the top-K entries", "top_k_projection", "local", "comp_norm"},
-      {"sgd", "exact mean of the gradients", "identity", "none", "norm", "noiseless"},
-      // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C
-      // with low-rank factors.
-      {"laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
-       "low_rank", "weighted", "comp_norm", "awgn", "matched", 0, 0.1},
-      {"zsgd_matched", "raw gradients, likewise", "identity", "weighted", "norm", "awgn", "matched", 0, 0.1},
-      {"zsgd_momentum", "raw gradients averaged at the workers", "identity", "none", "norm", "awgn",
-       "unbiased", 0.99, 0.1},
-      {"zsgd_adaptive", "likewise, with a step that follows the noise: (1 + lambda)^-0.4", "identity", "none",
-       "norm", "awgn", "matched", 0.99, 0.2, 0.4},
-      {"laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local", "comp_norm",
-       "awgn", "unbiased", 0.99, 0.1},
+  std::vector<Recipe> table{
+      paper({"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
+            "low_rank", "local", "comp_norm"),
+      paper({"zsgd", "raw gradients over the air", "LASER, section 4"}, "identity", "none", "norm"),
+      paper({"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"}, "sign", "none",
+            "sqrt_dim"),
+      paper({"randomk", "random coordinates with error feedback", "arXiv 1809.07599"}, "random_k", "local",
+            "comp_norm"),
+      paper({"sketch", "count-mean sketch", "arXiv 1903.04488"}, "count_sketch", "none", "comp_norm"),
+      paper({"adsgd", "Gaussian projection of the top-K entries", "Amiri and Gunduz, arXiv 1901.00844"},
+            "top_k_projection", "local", "comp_norm"),
+      paper({"sgd", "exact mean of the gradients", "LASER, Table 2"}, "identity", "none", "norm"),
   };
+  table.back().channel = "noiseless";
+  // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C with
+  // low-rank factors.
+  const auto own = [&](const char* name, const char* sentence, const char* compressor, const char* feedback) {
+    return paper({name, sentence, "docs/beyond.md"}, compressor, feedback,
+                 std::string_view(compressor) == "identity" ? "norm" : "comp_norm");
+  };
+  table.push_back(averaged(
+      matched(own("laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
+                  "low_rank", "weighted")),
+      0, 0.1));
+  table.push_back(
+      averaged(matched(own("zsgd_matched",
+                           "raw gradients with a receiver weight 1/(1 + lambda), the memory keeps the rest",
+                           "identity", "weighted")),
+               0, 0.1));
+  table.push_back(
+      averaged(own("zsgd_momentum", "raw gradients averaged at the workers", "identity", "none"), 0.99, 0.1));
+  table.push_back(averaged(
+      matched(
+          own("zsgd_adaptive",
+              "raw gradients averaged at the workers, with a step that follows the noise: (1 + lambda)^-0.4",
+              "identity", "none"),
+          0.4),
+      0.99, 0.2));
+  table.push_back(averaged(
+      own("laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local"), 0.99, 0.1));
+  return table;
+}
+
+}  // namespace
+
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> table = all_recipes();
   return table;
 }
 

@@ -90,6 +90,22 @@ std::vector<double> worker_shares(Allocation allocation, std::span<const double>
 
 }  // namespace
 
+const std::vector<PartRow>& allocations() {
+  static const std::vector<PartRow> table{
+      {"uniform", "the same for every tensor", "spec 3.2"},
+      {"norm", "in proportion to the norm of the uncompressed message", "LASER, section 3.2; spec 3.2"},
+      {"norm2", "in proportion to its square", "spec 3.2"},
+      {"comp_norm", "in proportion to the norm of what is sent", "LASER, section 3.2; spec 3.2"},
+      {"comp_norm2", "in proportion to its square", "spec 3.2"},
+      {"sqrt_dim", "in proportion to the square root of the number of symbols", "spec 3.2"},
+      {"param", "in proportion to the number of symbols", "spec 3.2"},
+      {"param2", "in proportion to its square", "spec 3.2"},
+      {"norm_dim", "in proportion to sqrt(symbols) x norm of what is sent: the least noise in all",
+       "spec 3.2"},
+  };
+  return table;
+}
+
 std::string_view allocation_name(Allocation allocation) { return choice_name(kAllocations, allocation); }
 
 Allocation parse_allocation(std::string_view name) {

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "laser/core/part.hpp"
+
 namespace laser {
 
 /// The weights w_i(b) of spec 3.2.
@@ -40,6 +42,9 @@ inline constexpr std::array<std::pair<std::string_view, Allocation>, 9> kAllocat
     {"param2", Allocation::param2},
     {"norm_dim", Allocation::norm_dim},
 }};
+
+/// A row for each allocation: name, sentence, source.
+[[nodiscard]] const std::vector<PartRow>& allocations();
 
 /// The name of an allocation (spec 3.2).
 [[nodiscard]] std::string_view allocation_name(Allocation allocation);

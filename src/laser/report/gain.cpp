@@ -38,7 +38,7 @@ std::vector<GainCurve> curves_of(std::span<const Run> runs, const GainQuestion& 
     bool diverged = false;
     auto curve = std::ranges::find(curves, method, &GainCurve::method);
     if (curve == curves.end()) {
-      curves.push_back({method, 0, question.tuned, {}, {}, 0});
+      curves.push_back({method, 0, question.tuned, {}, {}, 0, {}});
       curve = curves.end() - 1;
     }
     for (const auto& run : runs) {
@@ -60,8 +60,20 @@ std::vector<GainCurve> curves_of(std::span<const Run> runs, const GainQuestion& 
     curve->points.push_back(diverged ? PowerPoint{power, worst, {}, seeds}
                                      : PowerPoint{power, m.mean, m.std, seeds});
     curve->rates.push_back(rate);
+    curve->diverged.push_back(diverged ? 1 : 0);
   }
   return curves;
+}
+
+/// The power that a method needs for a target: between two powers, of the lower of which a run diverged,
+/// nobody knows where.
+Bounds needed(const GainCurve& curve, const PowerEstimate& estimate, double target) {
+  const auto bounds = estimate.needed(target);
+  if (!bounds.known()) return bounds;
+  std::size_t above = 0;
+  while (above + 1 < curve.points.size() && curve.points[above].power < bounds.low) ++above;
+  if (above == 0 || curve.diverged[above - 1] == 0) return bounds;
+  return {curve.points[above - 1].power, curve.points[above].power};
 }
 
 Json known(const Bounds& bounds) { return bounds.known() ? Json(bounds.low) : Json(nullptr); }
@@ -71,6 +83,7 @@ Json end(double value) { return value == 0 || std::isinf(value) ? Json(nullptr) 
 std::string text_of(const Bounds& b) {
   if (b.known()) return fmt::format("{:.3g}", b.low);
   if (b.low == 0 && std::isinf(b.high)) return "?";
+  if (b.low > 0 && !std::isinf(b.high)) return fmt::format("{:.3g} .. {:.3g}", b.low, b.high);
   return b.low == 0 ? fmt::format("<= {:.3g}", b.high) : fmt::format(">= {:.3g}", b.low);
 }
 
@@ -114,11 +127,12 @@ GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQues
     const PowerEstimate ours(laser->points, higher_is_better, stream - 1),
         theirs(zsgd->points, higher_is_better, stream);
     for (const double target : targets) {
-      const auto under = ours.needed(target), over = theirs.needed(target);
+      const auto under = needed(*laser, ours, target), over = needed(*zsgd, theirs, target);
       if (std::isinf(under.high) || (under.low == 0 && over.low == 0))
         continue;  // nothing is known of the ratio
-      report.rows.push_back({target, std::max(laser->round, zsgd->round), question.tuned, under, over,
-                             ratio(over, under), ours.gain_interval(theirs, target)});
+      report.rows.push_back(
+          {target, std::max(laser->round, zsgd->round), question.tuned, under, over, ratio(over, under),
+           under.known() && over.known() ? ours.gain_interval(theirs, target) : std::nullopt});
     }
   }
   return report;
@@ -146,9 +160,10 @@ std::vector<Table> gain_tables(const GainReport& report) {
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& point = curve.points[i];
       TableLine line{method_name(curve.method), {}};
-      for (const auto& cell : {fmt::format("{}", curve.round), grid_name(curve.tuned),
-                               fmt::format("{:g}", point.power), format_moments(point.mean, point.std),
-                               fmt::format("{:g}", curve.rates[i]), fmt::format("{}", point.seeds)})
+      for (const auto& cell :
+           {fmt::format("{}", curve.round), grid_name(curve.tuned), fmt::format("{:g}", point.power),
+            curve.diverged[i] != 0 ? "diverged" : format_moments(point.mean, point.std),
+            fmt::format("{:g}", curve.rates[i]), fmt::format("{}", point.seeds)})
         line.cells.push_back({cell});
       values.lines.push_back(std::move(line));
     }
@@ -189,7 +204,7 @@ std::string to_json(const GainReport& report) {
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& point = curve.points[i];
       points.push_back({{"power", point.power},
-                        {"mean", point.mean},
+                        {"mean", curve.diverged[i] != 0 ? Json(nullptr) : Json(point.mean)},
                         {"std", point.std ? Json(*point.std) : Json(nullptr)},
                         {"seeds", point.seeds},
                         {"rate", curve.rates[i]}});

@@ -1,0 +1,162 @@
+// laser list [ROLE], laser explain NAME: the rows of the tables, with what each sets and reads.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "laser/channel/channel.hpp"
+#include "laser/compress/compressor.hpp"
+#include "laser/core/collect.hpp"
+#include "laser/core/error.hpp"
+#include "laser/core/part.hpp"
+#include "laser/feedback/feedback.hpp"
+#include "laser/power/allocation.hpp"
+#include "laser/receive/receiver.hpp"
+#include "laser/report/table.hpp"
+#include "laser/train/experiment.hpp"
+#include "output.hpp"
+
+namespace laser {
+namespace {
+
+/// The rows of a role, and the setting that chooses one.
+struct Role {
+  std::string setting;
+  std::string plural;
+  std::string sentence;
+  std::vector<PartRow> rows;
+};
+
+template <class Rows>
+std::vector<PartRow> rows_of(const Rows& rows) {
+  return collect(rows, [](const auto& row) -> PartRow { return row; });
+}
+
+std::vector<Role> roles() {
+  return {{"method", "methods", "a mix of parts, each of which can be set by itself", rows_of(recipes())},
+          {"compressor", "compressors", "what is sent instead of the gradient", rows_of(compressors())},
+          {"feedback", "feedbacks", "what workers keep for later", rows_of(feedbacks())},
+          {"receiver", "receivers", "what the server does to what it heard", rows_of(receivers())},
+          {"channel", "channels", "model of the air", rows_of(channels())},
+          {"allocation", "allocations", "how the budget is shared over the tensors", allocations()}};
+}
+
+/// A text behind its head, the lines after the first below the text.
+void print_wrapped(const std::string& head, const std::string& text) {
+  std::cout << head << wrap(text, std::string(head.size(), ' ')) << '\n';
+}
+
+void print_list(const std::string& asked) {
+  std::vector<std::string> known;
+  bool found = false;
+  for (const auto& role : roles()) {
+    known.push_back(role.plural);
+    if (!asked.empty() && asked != role.plural && asked != role.setting) continue;
+    std::cout << fmt::format("{}{}, {}\n", found ? "\n" : "", role.plural, role.sentence);
+    for (const auto& row : role.rows) print_wrapped(fmt::format("  {:<18}", row.name), row.sentence);
+    found = true;
+  }
+  if (!found) {
+    const auto near = nearest_name(asked, known);
+    fail(ExitCode::kUsage, "there is no role '{}'{}. HINT: one of {}", asked,
+         near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+  }
+  if (asked.empty())
+    std::cout << "\n'laser explain NAME' tells what one of them sets and reads, and where it comes from.\n";
+}
+
+/// The options that only matter with this part, by trying it beside the others of its role.
+std::vector<const Option*> options_of(const OptionList& list, const Role& role, const std::string& name) {
+  std::vector<const Option*> result;
+  const auto& choice = list.find(role.setting);
+  // Some options matter only where they are not at their default.
+  const auto used_with = [&](const Option& option, const std::string& value) {
+    choice.set(value);
+    bool used = option.used();
+    for (const char* other : {"0.5", "opt", "true"}) {
+      try {
+        option.set(other);
+      } catch (const Error&) {
+        continue;
+      }
+      used = used || option.used();
+      option.set(option.fallback);
+    }
+    return used;
+  };
+  for (const auto& option : list.all()) {
+    if (option.name == role.setting || !used_with(option, name)) continue;
+    const bool always = std::all_of(role.rows.begin(), role.rows.end(),
+                                    [&](const PartRow& row) { return used_with(option, row.name); });
+    if (!always) result.push_back(&option);
+  }
+  choice.set(name);
+  return result;
+}
+
+void print_part(const Role& role, const PartRow& row) {
+  std::cout << fmt::format("{} = {}\n", role.setting, row.name);
+  print_wrapped("  ", row.sentence);
+  print_wrapped("  source: ", row.source);
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  if (role.setting == "method") {
+    const auto settings = to_map(resolve({{"method", row.name}}));
+    std::string sets;
+    for (const char* name : {"compressor", "feedback", "receiver", "channel", "allocation", "worker_momentum",
+                             "momentum", "learning_rate"})
+      sets += fmt::format("{}{}={}", sets.empty() ? "" : " ", name, settings.at(name));
+    print_wrapped("  sets: ", sets);
+    return;
+  }
+  const auto options = options_of(list, role, row.name);
+  if (!options.empty()) std::cout << "  reads:\n";
+  for (const auto* option : options) {
+    print_wrapped(fmt::format("    {:<20}", option->name),
+                  fmt::format("{} [{}; default {}]", option->sentence, option->range, option->fallback));
+  }
+  std::vector<std::string> methods;
+  for (const auto& recipe : recipes()) {
+    const auto settings = to_map(resolve({{"method", recipe.name}}));
+    if (settings.at(role.setting) == row.name) methods.push_back(recipe.name);
+  }
+  if (!methods.empty()) print_wrapped("  in methods: ", fmt::format("{}", fmt::join(methods, ", ")));
+}
+
+void print_explanation(const std::string& name) {
+  bool found = false;
+  std::vector<std::string> known;
+  for (const auto& role : roles()) {
+    for (const auto& row : role.rows) {
+      known.push_back(row.name);
+      if (row.name != name) continue;
+      if (found) std::cout << '\n';
+      print_part(role, row);
+      found = true;
+    }
+  }
+  if (found) return;
+  const auto near = nearest_name(name, known);
+  fail(ExitCode::kUsage, "nothing is called '{}'{}. HINT: laser list", name,
+       near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, CommandLine&) {
+  auto role = std::make_shared<std::string>(), name = std::make_shared<std::string>();
+  auto* list =
+      app.add_subcommand("list", "Methods, compressors, feedbacks, receivers, channels, allocations");
+  list->add_option("ROLE", *role, "one of them (default: all)");
+  list->callback([role] { print_list(*role); });
+  auto* explain =
+      app.add_subcommand("explain", "What a method or part does, sets and reads, and where it comes from");
+  explain->add_option("NAME", *name, "as 'laser list' has it")->required();
+  explain->callback([name] { print_explanation(*name); });
+}
+
+}  // namespace laser
