@@ -168,6 +168,18 @@ std::string lag_note(const Experiment& experiment, const Task& task) {
       *lag, rounds, rounds / *lag);
 }
 
+/// What to expect where the workers' data differ; empty where they do not.
+std::string shards_note(const Experiment& experiment) {
+  if (experiment.shards.kind == "iid") return "";
+  const bool local =
+      experiment.algorithm.feedback == "local" && experiment.algorithm.compressor.name == "low_rank";
+  return fmt::format(
+      "note: the workers' data differ (sharding={}). {} (docs/heterogeneity.md).\n\n", experiment.shards.kind,
+      local ? "Factors with a local error memory lose to raw gradients there; laser_matched and "
+              "zsgd_adaptive hold up"
+            : "Methods rank otherwise there");
+}
+
 /// `job`: of MPI, where there is one.
 void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job) {
   const bool leads = job == nullptr || job->rank() == 0;  // prints and writes for all
@@ -194,7 +206,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     if (!arguments.quiet && leads)
       std::cerr << facts_legend(*task) << '\n'
                 << memory_legend(memory_budget(experiment, *task, workers), held) << '\n'
-                << lag_note(experiment, *task);
+                << lag_note(experiment, *task) << shards_note(experiment);
     // A file may serve several methods: what it says in vain is no surprise to those who want it quiet.
     Settings typed;
     for (const auto& item : arguments.items)

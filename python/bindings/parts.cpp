@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "bindings.hpp"

@@ -17,6 +17,7 @@ them). What becomes of a command:
 A command is run in an empty folder with links to the tree's own; DIR, RUN, NAME, METHOD..., TASK and FILE stand for
 something. A command that no rule fits fails the test.
 """
+import json
 import os
 import pathlib
 import re
@@ -250,6 +251,56 @@ class Pages(unittest.TestCase):
                 if re.fullmatch(r"(src|apps|scripts|configs|tests|docs|examples|results|bench|cmake)/[\w./-]+", text):
                     found = any((SOURCE / f"{text}{end}").exists() for end in ("", ".cpp", ".md"))
                     self.assertTrue(found, f"{page.relative_to(SOURCE)}:{line}: {text}")
+
+
+class Gains(unittest.TestCase):
+    """Every gain over Z-SGD that a page tells is that of its record."""
+
+    def rows(self, study):
+        record = json.loads((SOURCE / "results" / f"headline-{study}" / "report" / "gain.json").read_text())
+        return {(row["target"], row["round"], row["tuned"]): row for row in record["rows"]}
+
+    def check(self, row, cell):
+        bold = re.fullmatch(r"\*\*([\d.]+)\*\* \((\S+) \.\. (\S+)\)", cell)
+        if bold:
+            for text, key in zip(bold.groups(), ("gain", "low", "high")):
+                if text == "?":
+                    self.assertIsNone(row[key], cell)
+                else:
+                    self.assertAlmostEqual(float(text) / row[key], 1, delta=0.055, msg=f"{key} of {cell}, recorded {row[key]}")
+            self.assertEqual(f"{row['gain']:.3g}", bold[1])
+            return
+        for word, key in (("at least", "gain_at_least"), ("at most", "gain_at_most")):
+            if cell.startswith(word):
+                self.assertIsNone(row["gain"])
+                self.assertEqual(cell, f"{word} {row[key]:.3g}")
+                return
+        least, most = cell.split(" to ")
+        self.assertEqual((least, most), (f"{row['gain_at_least']:.3g}", f"{row['gain_at_most']:.3g}"))
+
+    def test_the_table_of_the_page_is_the_record(self):
+        rows = self.rows("mlp")
+        lines = [[cell.strip() for cell in line.strip("|").split("|")]
+                 for line in (SOURCE / "docs" / "headline.md").read_text().splitlines() if line.startswith("| ")]
+        heads = [(int(re.match(r"[\d,]+", head)[0].replace(",", "")), "grid" not in head) for head in lines[0][1:]]
+        checked = 0
+        for line in lines[1:]:
+            target = float(line[0].removesuffix(" %"))
+            for (rounds, tuned), cell in zip(heads, line[1:]):
+                row = rows.get((target, rounds, tuned))
+                self.assertEqual(row is None, cell == "–", (target, rounds, tuned))
+                if row is not None:
+                    self.check(row, cell)
+                    checked += 1
+        self.assertGreater(checked, 40)
+
+    def test_the_readme_tells_the_record(self):
+        rows = self.rows("mlp")
+        told = re.findall(r"at ([\d.]+) % (\S+) times \((\S+) to (\S+)\)", (SOURCE / "README.md").read_text())
+        self.assertGreaterEqual(len(told), 2)
+        for target, gain, low, high in told:
+            row = rows[float(target), 3760, True]
+            self.assertEqual((gain, low, high), tuple(f"{round(row[key]):g}" for key in ("gain", "low", "high")), target)
 
 
 class Generated(unittest.TestCase):
