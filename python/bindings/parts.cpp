@@ -113,6 +113,9 @@ class PythonCompressor final : public Compressor {
            "{} returned symbols of shape {} for messages of shape {}. HINT: [{}, D], a row for each worker",
            who, shape_text(symbols.sizes()), shape_text(message.sizes()), workers);
     }
+    if (!at::isfinite(symbols).all().item<bool>() && at::isfinite(message).all().item<bool>())
+      fail(ExitCode::kNonFinite, "{} returned symbols that are not finite for '{}'", who,
+           exchange.layer->name);
     if (symbols.data_ptr() == message.data_ptr()) symbols = symbols.clone();
     exchange.scratch["symbols"] = symbols;
     return {{symbols.unsqueeze(1)}, Message::Split::kByNorm, {}};
@@ -144,6 +147,10 @@ class PythonCompressor final : public Compressor {
   [[nodiscard]] NamedTensors state_from(const py::object& value, at::ScalarType type) const {
     NamedTensors result;
     if (value.is_none()) return result;
+    if (!py::isinstance<py::dict>(value)) {
+      fail(ExitCode::kConfiguration, "{} returned a state of type {}. HINT: a dict of names and tensors",
+           name_, std::string(py::str(py::type::of(value).attr("__name__"))));
+    }
     for (const auto& [key, tensor] : value.cast<py::dict>()) {
       const auto name = key.cast<std::string>();
       result[name] =
@@ -166,6 +173,14 @@ class PythonCompressor final : public Compressor {
              both.size());
       }
       auto next = state_from(both[1], symbols.scalar_type());
+      for (const auto& [name, tensor] : next) {
+        if (!result.shared.contains(name)) {
+          fail(
+              ExitCode::kConfiguration,
+              "{} returned a state '{}' that initial_state() does not have. HINT: return {{'{}': ...}} there",
+              who, name, name);
+        }
+      }
       for (auto& [name, tensor] : result.shared) {
         const auto found = next.find(name);
         if (found == next.end() || found->second.sizes() != tensor.sizes()) {
@@ -192,6 +207,13 @@ class PythonCompressor final : public Compressor {
   Traits traits_;
 };
 
+/// [K, 1, 1] of bools.
+at::Tensor heard_tensor(const std::vector<char>& heard) {
+  auto result = at::empty({static_cast<std::int64_t>(heard.size()), 1, 1}, at::kBool);
+  for (std::size_t i = 0; i < heard.size(); ++i) result.data_ptr<bool>()[i] = heard[i] != 0;
+  return result;
+}
+
 class PythonFeedback final : public Feedback {
  public:
   explicit PythonFeedback(py::object object)
@@ -207,8 +229,7 @@ class PythonFeedback final : public Feedback {
     const py::object outcome =
         py::module_::import("laser.parts")
             .attr("Arrived")(py::cpp_function([&memory] { return memory.own(); }), memory.estimate().clone(),
-                             memory.weight(),
-                             std::vector<bool>(memory.heard().begin(), memory.heard().end()));
+                             memory.weight(), heard_tensor(memory.heard()));
     const auto kept =
         tensor_from(part_.get().attr("update")(message.clone(), outcome), who, numbers.scalar_type());
     if (kept.sizes() != numbers.sizes()) {
@@ -240,8 +261,9 @@ class PythonReceiver final : public Receiver {
   void scale(Reception& heard, const at::Tensor& /*exact*/) const override {
     const py::gil_scoped_acquire lock;
     const auto who = name_ + ".scale";
-    const auto scaled = tensor_from(part_.get().attr("scale")(heard.values.clone(), heard.noise_std), who,
-                                    heard.values.scalar_type());
+    const auto noise = at::tensor(heard.noise_std, at::kDouble).to(heard.values.scalar_type()).unsqueeze(1);
+    const auto scaled =
+        tensor_from(part_.get().attr("scale")(heard.values.clone(), noise), who, heard.values.scalar_type());
     if (scaled.sizes() != heard.values.sizes()) {
       fail(ExitCode::kConfiguration, "{} returned the shape {}. HINT: {}, as received", who,
            shape_text(scaled.sizes()), shape_text(heard.values.sizes()));
@@ -265,7 +287,14 @@ class PythonReceiver final : public Receiver {
       energies.push_back(energy);
     }
     const py::gil_scoped_acquire lock;
-    const auto weight = part_.get().attr("weight")(noise, energies).cast<double>();
+    const py::object value = part_.get().attr("weight")(noise, energies);
+    double weight = 0;
+    try {
+      weight = py::float_(value);
+    } catch (const py::error_already_set&) {
+      fail(ExitCode::kConfiguration, "{}.weight returned {}. HINT: a number", name_,
+           std::string(py::str(py::type::of(value).attr("__name__"))));
+    }
     if (!std::isfinite(weight)) fail(ExitCode::kNonFinite, "{}.weight returned {}", name_, weight);
     return weight;
   }
@@ -312,8 +341,8 @@ class PythonChannel final : public Channel {
     bool fits = numbers.size() == count;
     for (const double number : numbers) fits = fits && std::isfinite(number) && number >= 0;
     if (!fits) {
-      fail(ExitCode::kConfiguration, "{}{} returned {}. HINT: {} finite numbers, 0 or above", name_, method,
-           fmt::format("[{}]", fmt::join(numbers, ", ")), count);
+      fail(ExitCode::kConfiguration, "{}{} returned {}. HINT: {} finite number{}, 0 or above", name_, method,
+           fmt::format("[{}]", fmt::join(numbers, ", ")), count, count == 1 ? "" : "s");
     }
     return numbers;
   }
@@ -333,8 +362,8 @@ class PythonChannel final : public Channel {
            "{}.scale returned no pair. HINT: (amplitudes of the workers, the server's factor)", name_);
     }
     const auto both = value.cast<py::tuple>();
-    const auto amplitudes = numbers_from(both[0], ".scale", gains.size());
-    result.receive_scale = numbers_from(py::make_tuple(both[1]), ".scale", 1)[0];
+    const auto amplitudes = numbers_from(both[0], ".scale, the amplitudes,", gains.size());
+    result.receive_scale = numbers_from(py::make_tuple(both[1]), ".scale, the server's factor,", 1)[0];
     double spent = 0, allowed = 0;
     for (std::size_t i = 0; i < gains.size(); ++i) {
       if (link.active[i] == 0) continue;
@@ -343,8 +372,10 @@ class PythonChannel final : public Channel {
       spent += energy;
       allowed += energies[i];
       if (noisy_ && !shares_power_ && energy > energies[i] * (1 + kRounding)) {
-        fail(ExitCode::kConfiguration, "{}.scale lets worker {} spend {:g} where it may spend {:g}", name_, i,
-             energy, energies[i]);
+        fail(ExitCode::kConfiguration,
+             "{}.scale lets worker {} spend {:g} where it may spend {:g}. HINT: amplitude <= "
+             "sqrt(energies[i]) / norms[i]",
+             name_, i, energy, energies[i]);
       }
     }
     if (noisy_ && shares_power_ && spent > allowed * (1 + kRounding)) {

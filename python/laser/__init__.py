@@ -22,6 +22,7 @@ _HOMES = {
     "Feedback": "laser.parts",
     "Receiver": "laser.parts",
     "Exchange": "laser.parts",
+    "Arrived": "laser.parts",
     "LaserState": "laser.ddp",
     "SharedBudget": "laser.settings",
     "laser_hook": "laser.ddp",

@@ -173,6 +173,8 @@ class Training(NotCopied):
 
     def __init__(self, **settings: Any):
         settings, objects = parts.split(settings)
+        if objects:
+            reading.tell_without_effect(settings, settings, "training", 2)
         self.parts = parts.called(objects)  # of one's own, by qualified name
         self._core = core.Training(pairs(settings), objects)
         self.rounds = self._core.rounds

@@ -10,6 +10,7 @@ example of each.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,12 +46,17 @@ class Compressor:
     its own message alone. The channel brings the server the workers' mean with noise, [D]; ``decode`` turns it into the
     estimate [m, n] of the mean message. What a worker would have got across by itself, which error feedback takes from its
     memory, is ``decode`` of its own symbols, unless ``own`` says otherwise. Tensors of one dimension are m x 1 matrices.
+
+    Say what holds: ``linear`` (False), the estimate is linear in the messages, encode and decode both, given state and random
+    numbers: no rounding, no signs; receivers with a ``weight`` need it. ``exact`` (False), without noise the estimate is the
+    mean of the messages. ``scales`` (True), the estimate grows and shrinks with what is received; that of signs does not.
+    ``splits`` (True), what a worker alone gets across and what it keeps add up to its message.
     """
 
-    linear = False  # decode of the mean is the mean of the decoded, given the state: some receivers need it
-    exact = False  # without noise the estimate is the mean of the messages
-    scales = True  # the estimate grows and shrinks with what is received (signs do not)
-    splits = True  # what a worker alone gets across, and what it keeps, add up to its message
+    linear = False
+    exact = False
+    scales = True
+    splits = True
 
     def applies(self, rows: int, columns: int) -> bool:
         """Whether a tensor is compressed; if not it is sent as it is, and workers have no memory of it."""
@@ -77,11 +83,12 @@ class Compressor:
 class Channel:
     """How scaled symbols of k workers become what the server hears, y = sum_i h_i a_i s_i + Z, Z ~ N(0, 1) a symbol.
 
-    Without methods of its own it is the paper's channel.
+    Without methods of its own it is the paper's channel. ``noisy`` (True): without noise there is no power limit.
+    ``shares_power`` (False): the budget holds for all workers together.
     """
 
-    noisy = True  # without noise there is no power limit
-    shares_power = False  # the budget holds for all workers together
+    noisy = True
+    shares_power = False
 
     def gains(self, workers: int, exchange: Exchange) -> Sequence[float]:
         """[k] the gains h_i of this round, or of a tensor where ``fading_draw="tensor"``; a worker with 0 stays silent and
@@ -106,7 +113,7 @@ class Arrived:
     _own: Callable[[], torch.Tensor]
     estimate: torch.Tensor  # [m, n] the server's, with noise
     weight: float  # that the receiver gave it
-    heard: list[bool]  # [K] whose message arrived; the others keep theirs whatever ``update`` says
+    heard: torch.Tensor  # [K, 1, 1] bools: whose message arrived; the others keep theirs whatever ``update`` says
 
     @property
     def own(self) -> torch.Tensor:
@@ -115,10 +122,14 @@ class Arrived:
 
 
 class Feedback:
-    """What workers keep of a round for the next one, in which they send e_i + g_i."""
+    """What workers keep of a round for the next one, in which they send e_i + g_i.
 
-    everywhere = False  # also of tensors that are sent as they are
-    weighs = False  # it keeps what a receiver's weight left out, and needs one that workers know
+    ``everywhere`` (False): also of tensors that are sent as they are. ``weighs`` (False): it keeps what a receiver's weight
+    left out, and cannot go with a receiver that scales.
+    """
+
+    everywhere = False
+    weighs = False
 
     def update(self, messages: torch.Tensor, arrived: Arrived) -> torch.Tensor:
         """The memories e_i [K, m, n] from the messages M_i [K, m, n]; LASER's is ``messages - arrived.own``."""
@@ -128,8 +139,9 @@ class Feedback:
 class Receiver:
     """What the server does to what it heard; write one of the two methods."""
 
-    def scale(self, received: torch.Tensor, noise_std: list[float]) -> torch.Tensor:
-        """The received symbols [C, D] of a tensor (C groups), scaled; ``noise_std`` [C] is the noise in each."""
+    def scale(self, received: torch.Tensor, noise_std: torch.Tensor) -> torch.Tensor:
+        """The received symbols [C, D] of a tensor, scaled: C groups that crossed the channel with a scale each (one, or one
+        a column of a factor) of D symbols; ``noise_std`` [C, 1] is the deviation of the noise in a symbol of each."""
         return received
 
     def weight(self, noise: float, energies: list[float]) -> float:
@@ -151,13 +163,32 @@ def part(role: str, value: Any) -> Any:
         except TypeError as problem:
             raise error(EXIT_CONFIGURATION, f"{role} = {value.__name__}: the class needs arguments ({problem}). HINT: an object "
                         "of it") from problem
+    if isinstance(value, str):
+        raise error(EXIT_CONFIGURATION, f"'{value}' is a name, and here a {role} of your own is asked for: a class or an object. "
+                    "The package's parts are checked by its own tests")
     if not isinstance(value, base):
         raise error(EXIT_CONFIGURATION, f"{role} = {value!r} is neither a name nor a laser.{base.__name__}. HINT: class "
                     f"Mine(laser.{base.__name__}), as docs/parts.md has it, or one of {', '.join(names(role))}")
+    _check_methods(role, type(value), base)
     for method in _METHODS[role]:
         if getattr(type(value), method) is getattr(base, method):
             raise error(EXIT_CONFIGURATION, f"{role} = {type(value).__name__} has no {method}(). HINT: docs/parts.md")
     return value
+
+
+def _check_methods(role: str, kind: type, base: type) -> None:
+    """Raises Error for a method that is nearly one of the role's, and where there is none, or one too many."""
+    own = {name for one in kind.__mro__[: kind.__mro__.index(base)] for name in vars(one) if not name.startswith("_")}
+    known = [name for name in vars(base) if not name.startswith("_")]
+    for name in sorted(own - set(known)):
+        near = difflib.get_close_matches(name, known, 1, 0.75)
+        if near and callable(getattr(kind, name)) and near[0] not in own:
+            raise error(EXIT_CONFIGURATION, f"{role} = {kind.__name__} has {name}(), which nothing calls. HINT: {near[0]}()")
+    written = own & set(known)
+    if role == "receiver" and {"scale", "weight"} <= written:
+        raise error(EXIT_CONFIGURATION, f"receiver = {kind.__name__} has scale() and weight(). HINT: one of them")
+    if kind is not base and not written and role in ("receiver", "channel"):
+        raise error(EXIT_CONFIGURATION, f"{role} = {kind.__name__} has none of {', '.join(known)}. HINT: docs/parts.md")
 
 
 def names(role: str) -> list[str]:

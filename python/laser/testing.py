@@ -21,8 +21,13 @@ def problems(role: str, value: Any) -> list[tuple[str, str, str]]:
 def _check(role: str, value: Any) -> None:
     found = problems(role, value)
     if found:
-        lines = [f"{law} ({sentence}): {what}" for law, sentence, what in found]
-        raise AssertionError(f"{len(found)} findings about {role} {value!r}:\n  " + "\n  ".join(lines))
+        laws: dict[str, list[tuple[str, str]]] = {}  # one thing may be found under many laws
+        for law, sentence, what in found:
+            laws.setdefault(what.split("\n\nAt:")[0], []).append((law, sentence))
+        lines = [f"{under[0][0]} ({under[0][1]}): {what}" + (f" (likewise under {len(under) - 1} more)" if under[1:] else "")
+                 for what, under in laws.items()]
+        name = value.__name__ if isinstance(value, type) else type(value).__name__
+        raise AssertionError(f"the {role} {name}, {len(lines)} finding{'s' if lines[1:] else ''}:\n  " + "\n  ".join(lines))
 
 
 def check_compressor(compressor: Any) -> None:

@@ -255,6 +255,55 @@ class Refusals(unittest.TestCase):
         self.refused("needs arguments.*HINT: an object", compressor=Arguments)
         self.refused("neither a name nor a laser.Compressor", compressor=7)
         self.refused("neither a name nor a laser.Channel", channel=Same)
+        class Misspelt(laser.Receiver):
+            def wieght(self, noise, energies):
+                return 1.0
+
+        class Both(laser.Receiver):
+            def scale(self, received, noise_std):
+                return received
+
+            def weight(self, noise, energies):
+                return 1.0
+
+        class Silent(laser.Receiver):
+            def weight(self, noise, energies):
+                return None
+
+        class Gain(laser.Channel):
+            def gain(self, workers, exchange):
+                return [1.0] * workers
+
+        class Empty(laser.Channel):
+            pass
+
+        class Stray(Same):
+            def decode(self, received, exchange):
+                return super().decode(received, exchange), {"stray": received}
+
+        class Listed(Same):
+            def initial_state(self, exchange):
+                return [1, 2]
+
+        class Vague(Same):
+            linear = exact = False
+
+        class Weigh(laser.Receiver):
+            def weight(self, noise, energies):
+                return 0.5
+
+        self.refused(r"wieght\(\), which nothing calls. HINT: weight", receiver=Misspelt)
+        self.refused(r"scale\(\) and weight\(\). HINT: one", receiver=Both)
+        self.refused("weight returned NoneType. HINT: a number", receiver=Silent)
+        self.refused(r"gain\(\), which nothing calls. HINT: gains", channel=Gain)
+        self.refused("has none of", channel=Empty)
+        self.refused("state 'stray' that initial_state", compressor=Stray)
+        self.refused("state of type list. HINT: a dict", compressor=Listed)
+        self.refused("must be linear.*HINT: linear = true", compressor=Vague, receiver=Weigh)
+        with self.assertRaisesRegex(laser.Error, "is a name, and here"):
+            laser.testing.check_compressor("low_rank")
+        with self.assertWarnsRegex(UserWarning, "no use for rank"):
+            laser.Training(task="mnist", workers=2, compressor=Same, rank=3)
         self.refused("unknown", compressor="lowrank")
         self.refused("memory = 'bfloat16'", compressor=Same, memory="bfloat16")
 

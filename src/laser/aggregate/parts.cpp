@@ -20,8 +20,11 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
   const auto its_name = called("receiver", algorithm.receiver, given.receiver != nullptr);
   if (receiver.weighs && !compressor.linear) {
     fail(ExitCode::kConfiguration,
-         "{} needs an estimate that is linear in what is received. HINT: transport=alternating or two_phase",
-         its_name);
+         "{} weighs an estimate, which must be linear in what is received, and {} is not. HINT: {}", its_name,
+         called("compressor", algorithm.compressor.name, given.compressor != nullptr),
+         given.compressor
+             ? "linear = true in its traits where that holds, or a receiver that scales what is received"
+             : "transport=alternating or two_phase");
   }
   if ((receiver.weighs || receiver.scales) && !compressor.scales) {
     fail(ExitCode::kConfiguration,

@@ -104,10 +104,15 @@ void weights_add_up(const Subject& given, Findings& findings) {
     squares += total * total;
     rounds += 1;
   }
-  findings.expect(away > 400, "hardly any message was lost");
   const double mean = sum / rounds, deviation = std::sqrt(std::max(0.0, squares / rounds - mean * mean));
-  findings.expect_at_most(std::abs(mean - 1), 5 * deviation / std::sqrt(rounds) + 1e-5,
-                          "the weights of the workers that are heard add up to 1, but for");
+  if (!(std::abs(mean - 1) <= 5 * deviation / std::sqrt(rounds) + 1e-5)) {
+    findings.expect(
+        false, fmt::format("the weights of the workers that are heard add up to {:.6g}, not to 1. HINT: the "
+                           "server's factor is 1 / sum of gain x amplitude",
+                           mean));
+    return;
+  }
+  findings.expect(away > 400, "hardly any message was lost");
 }
 
 /// What is drawn differs from round to round, and follows from the seed.

@@ -86,9 +86,12 @@ void adds_up(const Subject& subject, Findings& findings) {
 void linear(const Subject& subject, Findings& findings) {
   if (!traits_of(subject).linear) return;
   const auto gradients = random_gradients(kWorkers, small_layout().size, 0);
-  at::Tensor estimates[3];
-  for (int i = 0; i < 3; ++i) {
-    const auto input = i == 0 ? gradients : i == 1 ? gradients.mean(0, true) : -gradients;
+  at::Tensor estimates[4];
+  for (int i = 0; i < 4; ++i) {
+    const auto input = i == 0   ? gradients
+                       : i == 1 ? gradients.mean(0, true)
+                       : i == 2 ? -gradients
+                                : 2 * gradients;
     Solo solo(input.size(0));
     auto aggregator = make(noiseless(subject), solo);
     estimates[i] = blank(aggregator);
@@ -98,6 +101,8 @@ void linear(const Subject& subject, Findings& findings) {
                           "the estimate of the workers' messages and that of their mean differ by");
   findings.expect_at_most(relative_difference(estimates[2], -estimates[0]), 1e-10,
                           "the estimate of the opposite messages is not the opposite estimate, but for");
+  findings.expect_at_most(relative_difference(estimates[3], 2 * estimates[0]), 1e-10,
+                          "the estimate of twice the messages is not twice the estimate, but for");
   if (traits_of(subject).exact) {
     findings.expect_at_most(relative_difference(estimates[0], gradients.mean(0)), 1e-12,
                             "without noise the estimate and the mean differ by");
@@ -172,8 +177,8 @@ const std::vector<Law>& compressor_laws() {
        same_key_same_bits},
       {"EstimateAndMemoryAddUpToTheMessage",
        "what a worker alone gets across and what it keeps are its message", adds_up},
-      {"TheEstimateIsLinearInTheWorkersWhereItSaysSo", "a linear compressor decodes the mean of the messages",
-       linear},
+      {"TheEstimateIsLinearInTheWorkersWhereItSaysSo",
+       "where it says so the estimate is linear in the messages, encode and decode both", linear},
       {"TheMessageIsLeftAlone", "encode and decode do not change the message", message_is_left_alone},
       {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
       {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",

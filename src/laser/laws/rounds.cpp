@@ -33,7 +33,9 @@ void same_key_same_bits(const Subject& subject, Findings& findings) {
     auto aggregator = make(subject, solo, at::kFloat, i < 2 ? 1 : 2);
     estimates[i] = run_rounds(aggregator, kWorkers, 0, 4, budget_of(subject), at::kFloat);
   }
-  findings.expect(at::equal(estimates[0], estimates[1]), "two runs of one seed differ");
+  findings.expect(at::equal(estimates[0], estimates[1]),
+                  "two runs of one seed differ. HINT: draw from the exchange's random numbers, keep nothing "
+                  "between rounds in the part");
   if (std::isfinite(budget_of(subject)))
     findings.expect(!at::equal(estimates[0], estimates[2]), "two seeds give the same estimates");
 }
