@@ -339,6 +339,34 @@ class TheHook(unittest.TestCase):
         self.assertRegex(run(1, lazily)[0], r"^3 'weight' has no shape yet\. HINT: a forward pass")
 
 
+class Hints(unittest.TestCase):
+    """What a hint writes as code is run as it stands, and helps."""
+
+    def test_of_schedules(self):
+        self.assertEqual(run(1, with_hinted_schedules), [[True, True]])
+
+    def test_of_types(self):
+        good = torch.randn(2, 8, 8)
+        for value in (good.to(torch.complex64), good.to(torch.int64), good > 0, good.to_sparse(), good.double()):
+            hint = told(lambda: laser.Aggregator({"w": (8, 8)}, 2, rank=1).round({"w": value})).rpartition("HINT: ")[2]
+            if "double_precision" in hint:
+                laser.Aggregator({"w": (8, 8)}, 2, rank=1, double_precision=True).round({"w": value})
+                hint = ".float()"  # "or gradients in float32"
+            helped = eval(f"{hint}(value)" if hint.startswith("torch.") else f"value{hint}")
+            laser.Aggregator({"w": tuple(helped.shape[1:])}, 2, rank=1).round({"w": helped})
+
+
+def with_hinted_schedules(rank):
+    worked = []
+    for name, value in ("power_policy", "linear_up"), ("power_levels", [1, 2, 3]):
+        hint = told(lambda: hooked(**{name: value})).rpartition("HINT: ")[2]
+        power = eval(hint.partition("power=")[2], {"laser": laser, "rounds": 3})
+        ddp, state = hooked(power=power)
+        passes(ddp, 3)
+        worked.append(abs(max(state.report["energy"]) / power(2) - 1) < 1e-5)
+    return worked
+
+
 def odd_for_the_hook(rank):
     cases = {"error_feedback": (0, 1, "false", "no", None.__class__), "warm_start": (0, "no"), "rank": (4.5, True, np.True_),
              "power": (True, 10**400, [1.0], "5", torch.ones(2)), "timeout": (10**400, 1e30, 1e-30, True, "60"),
