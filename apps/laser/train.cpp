@@ -1,6 +1,5 @@
 // laser train CONFIG.toml [key=value ...] [--out DIR] [--json], alone or under mpirun
 #include <ATen/Parallel.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/memory_budget.hpp"
+#include "laser/train/notes.hpp"
 #include "laser/train/trainer.hpp"
 #include "laser/train/training.hpp"
 #include "output.hpp"
@@ -115,29 +115,6 @@ Experiment resumed(const TrainArguments& arguments, RunFiles& files) {
   }
   files.other_epochs = true;
   return experiment;
-}
-
-/// What the settings promise and a run does not do, a line each.
-std::vector<std::string> notes_on(const Settings& settings, const Experiment& experiment, const Task& task) {
-  std::vector<std::string> notes;
-  if (const auto unread = unread_settings(settings, experiment); !unread.empty()) {
-    notes.push_back(fmt::format("not read by a run of method = {} and task = {} with its other settings: {}",
-                                experiment.method, experiment.task, fmt::join(unread, ", ")));
-  }
-  const auto facts = task.facts();
-  const auto batch = facts.find("batch_size");
-  if (batch != facts.end() && batch->second != std::to_string(experiment.batch_size)) {
-    notes.push_back(
-        fmt::format("batch_size = {} is more than the {} examples that a worker has: it takes all of them",
-                    experiment.batch_size, batch->second));
-  }
-  if (const double share = experiment.algorithm.participation; share != 1) {
-    notes.push_back(fmt::format(
-        "participation = {}: an epoch is {} rounds, as if all took part; a worker takes part in {:.4g} "
-        "of them on average",
-        share, task.rounds_per_epoch(), share * static_cast<double>(task.rounds_per_epoch())));
-  }
-  return notes;
 }
 
 std::string facts_legend(const Task& task) {

@@ -12,6 +12,7 @@
 #include "laser/core/error.hpp"
 #include "laser/data/sharding.hpp"
 #include "laser/train/checkpoint.hpp"
+#include "laser/train/notes.hpp"
 #include "laser/train/trainer.hpp"
 
 namespace laser {
@@ -25,7 +26,8 @@ class BoundTraining {
   BoundTraining(const Settings& settings, const PythonParts& objects)
       : experiment_(resolve(settings)),
         task_(make_task(load_task_data(task_options(experiment_)), task_options(experiment_))),
-        training_(experiment_, *task_, nullptr, parts_of(objects)) {}
+        training_(experiment_, *task_, nullptr, parts_of(objects)),
+        notes_(notes_on(settings, experiment_, *task_)) {}
 
   void advance(std::int64_t rounds) {
     for (std::int64_t t = 0; t < rounds; ++t) {
@@ -39,6 +41,8 @@ class BoundTraining {
     return copy;
   }
   void load_state(const NamedTensors& state) { training_.load_state(state); }
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+  [[nodiscard]] std::map<std::string, std::string> course() const { return course_settings(experiment_); }
   [[nodiscard]] std::int64_t rounds() const { return training_.rounds(); }
   [[nodiscard]] std::int64_t rounds_done() const { return training_.rounds_done(); }
   [[nodiscard]] double accuracy() const { return training_.summary().final_accuracy; }
@@ -52,6 +56,7 @@ class BoundTraining {
   Experiment experiment_;
   std::unique_ptr<Task> task_;
   Training training_;
+  std::vector<std::string> notes_;
 };
 
 /// Another value than `value` that the option takes, or `value` where there is none.
@@ -122,6 +127,8 @@ void bind_training(py::module_& module) {
       .def("advance", &BoundTraining::advance, py::arg("rounds") = 1, unlocked)
       .def("state", &BoundTraining::state, unlocked)
       .def("load_state", &BoundTraining::load_state, py::arg("state"), unlocked)
+      .def_property_readonly("notes", &BoundTraining::notes)
+      .def_property_readonly("course", &BoundTraining::course)
       .def_property_readonly("rounds", &BoundTraining::rounds)
       .def_property_readonly("rounds_done", &BoundTraining::rounds_done)
       .def_property_readonly("accuracy", &BoundTraining::accuracy)

@@ -7,7 +7,10 @@ channel and so on, by keyword. The numbers are the command's: same settings, sam
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +30,7 @@ class Outcome:
     estimate: torch.Tensor | dict[str, torch.Tensor]
     energy: list[float]  # [k] that each worker sent, noise variance 1
     symbols: int  # channel uses
+    unheard: bool = False  # whether no worker was heard: then there is no estimate, and no step should be made
     memory_ratio: float | None = None  # the rest only where a diagnosis was asked for
     influence: float | None = None  # lambda
     quality: float | None = None  # delta
@@ -44,6 +48,8 @@ class Aggregator(NotCopied):
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | None = None,
                  double_precision: bool = False, **settings: Any):
         reading.check_read(settings, "the round")
+        if settings.get("channel") == "none":
+            settings["channel"] = "noiseless"
         self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))
@@ -51,18 +57,23 @@ class Aggregator(NotCopied):
         given = settings if power is None else {**settings, "power": reading.check_power(power)}
         settings = {**given, "workers": self._workers}
         reading.tell_without_effect(given, settings, "the round", 3)
-        self._noisy = parts.noisy(objects, core.settings(pairs(settings))["channel"])
+        whole = core.settings(pairs(settings))
+        self._noisy = parts.noisy(objects, whole["channel"])
         self.parts = parts.called(objects)  # of one's own, by qualified name
         self._power = 1.0 if power is None else float(power)
-        self._double = bool(double_precision)
+        read = {name: whole[name] for name, (_, is_read) in reading.groups().items() if is_read and name not in reading.GIVEN}
+        self._setup = {**read, **self.parts, "workers": str(self._workers), "seed": str(seed)}
+        self._double = reading.check_flag("double_precision", double_precision)
         self._core = core.Aggregator([(name, list(shape) or [1]) for name, shape in self._shapes.items()], pairs(settings),
                                      None, self._double, seed, objects)
         self.rounds = 0
+        self._lock = threading.Lock()
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
         """One round; ``gradients`` maps every name to [k, ...], a row for each worker. The estimate is of their type and on
         their device."""
+        diagnose = reading.check_flag("diagnose", diagnose)
         if power is not None:
             power = reading.check_power(power, self.rounds)
             if not self._noisy:
@@ -83,27 +94,38 @@ class Aggregator(NotCopied):
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
                             "Aggregator(..., double_precision=True), or gradients in float32")
             rows.append(tensor.detach().to("cpu", kind).reshape(self._workers, -1))
-        flat = self._core.round(self.rounds, self._power if power is None else power, torch.cat(rows, 1), diagnose)
-        self.rounds += 1
+        if not self._lock.acquire(blocking=False):
+            raise error(EXIT_USAGE, "another thread is in a round of this Aggregator. HINT: one after the other")
+        try:
+            flat = self._core.round(self.rounds, self._power if power is None else power, torch.cat(rows, 1), diagnose)
+            self.rounds += 1
+            report = self._core.report()
+        finally:
+            self._lock.release()
         estimate, at = {}, 0
         for name, shape in self._shapes.items():
             size = math.prod(shape)
             estimate[name] = flat[at : at + size].view(shape).to(given[name].device, given[name].dtype)
             at += size
-        report = self._core.report()
-        return Outcome(estimate, report["energy"], report["symbols"], report.get("memory_ratio"),
+        _tell_overflow(estimate)
+        unheard = report["unheard"] or (self._noisy and power == 0)
+        return Outcome(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"),
                        report.get("lambda"), report.get("delta"))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the rounds to come depend on."""
-        return self._core.state() | {"rounds": torch.tensor(self.rounds)}
+        return self._core.state() | {"rounds": torch.tensor(self.rounds, device="cpu"), "setup": _text_tensor(self._setup)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Restores what ``state_dict`` returned; raises Error where it does not fit."""
-        if "rounds" not in state:
-            raise error(EXIT_DATA, "the saved state has no 'rounds': it is not of an Aggregator")
-        self._core.load_state({name: tensor for name, tensor in state.items() if name != "rounds"})
-        self.rounds = int(state["rounds"])
+        """Restores what ``state_dict`` returned, also with another power; raises Error where it is of other settings or does not
+        fit, and then changes nothing."""
+        tensors = _check_state(state, "an Aggregator", ("rounds", "setup"))
+        rounds = tensors.pop("rounds")
+        if rounds.numel() != 1 or rounds.dtype != torch.int64 or int(rounds) < 0:
+            raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds")
+        _check_setup(tensors.pop("setup"), self._setup)
+        self._core.load_state(tensors)
+        self.rounds = int(rounds)
 
 
 def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float | None = None, diagnose: bool = False,
@@ -140,14 +162,58 @@ def _check_mapping(tensors: Any) -> Mapping:
         raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
     if not tensors:
         raise error(EXIT_CONFIGURATION, "there is no tensor to send. HINT: at least one")
+    for name in tensors:
+        if not isinstance(name, str):
+            raise error(EXIT_USAGE, f"{name!r} is no name of a tensor. HINT: names are texts")
     return tensors
 
 
 def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, int) or any(not hasattr(size, "__index__") or size < 1 for size in shape):
+    try:
+        sizes = tuple(map(reading.whole_number, shape))
+    except TypeError:
+        sizes = (None,)
+    if isinstance(shape, str) or any(size is None or size < 1 for size in sizes):
         raise error(EXIT_CONFIGURATION, f"'{name}' has shape {shape}, and a round needs numbers to send. HINT: dimensions of "
                     "1 or more, such as (64, 32); leave out tensors without elements")
-    return tuple(size.__index__() for size in shape)
+    return tuple(size for size in sizes if size is not None)
+
+
+def _check_state(state: Any, owner: str, needed: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    if not isinstance(state, Mapping):
+        raise error(EXIT_USAGE, f"{type(state).__name__} is no saved state. HINT: what state_dict() returned")
+    for name in needed:
+        if name not in state:
+            raise error(EXIT_DATA, f"the saved state has no '{name}': it is not of {owner} of this version")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise error(EXIT_DATA, f"the saved state has {name!r} of type {type(value).__name__}, where tensors have names")
+    return dict(state)
+
+
+def _text_tensor(setup: Any) -> torch.Tensor:
+    return torch.tensor(list(json.dumps(setup).encode()), dtype=torch.uint8, device="cpu")
+
+
+def _check_setup(saved: torch.Tensor, setup: Any) -> None:
+    """Raises Error where a saved state is of other settings."""
+    if torch.equal(saved.cpu(), _text_tensor(setup)):
+        return
+    try:
+        theirs = json.loads(bytes(saved.tolist()).decode())
+    except (TypeError, ValueError):
+        theirs = {}
+    raise error(EXIT_DATA, f"the saved state is of other settings: {reading.difference(theirs, setup)}. HINT: the settings that it was "
+                "made with")
+
+
+def _tell_overflow(estimate: Mapping[str, torch.Tensor]) -> None:
+    """Of finite gradients the estimate may still leave the range of their type."""
+    for name, tensor in estimate.items():
+        if not math.isfinite(tensor.sum().item()) and not tensor.isfinite().all():
+            warnings.warn(f"laser: the estimate of '{name}' is out of the range of {tensor.dtype}. HINT: smaller gradients, more "
+                          "power, or gradients in float64", stacklevel=3)
+            return
 
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
@@ -155,12 +221,18 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         if type(value).__module__.split(".")[0] != "numpy":
             raise error(EXIT_USAGE, f"'{name}' is of type {type(value).__name__}. HINT: a torch.Tensor or an array of numpy")
+        if getattr(value, "mask", None) is not None:
+            raise error(EXIT_USAGE, f"'{name}' is a masked array, and a round sends every number. HINT: .filled(0)")
         try:
-            value = torch.as_tensor(value)
+            value = torch.as_tensor(value, device="cpu")
         except (TypeError, ValueError) as problem:
             raise error(EXIT_USAGE, f"'{name}' can't be a tensor ({problem}). HINT: numbers of floating point") from problem
-    if value.layout != torch.strided:
-        raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' have layout {value.layout}. HINT: .to_dense()")
+    if value.layout != torch.strided or value.is_nested:
+        layout = "nested" if value.is_nested else value.layout
+        raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' have layout {layout}. HINT: .to_dense()")
+    if value.is_meta:
+        raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are on the device 'meta', without numbers. HINT: .to('cpu') "
+                    "before they are computed")
     if value.dtype not in FLOATING:
         hint = "torch.view_as_real" if value.is_complex() else ".float()"
         raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are of type {value.dtype}, and a round sends real numbers "
@@ -173,16 +245,16 @@ class Training(NotCopied):
 
     def __init__(self, **settings: Any):
         settings, objects = parts.split(settings)
-        if objects:
-            reading.tell_without_effect(settings, settings, "training", 2)
         self.parts = parts.called(objects)  # of one's own, by qualified name
         self._core = core.Training(pairs(settings), objects)
+        for note in self._core.notes:
+            warnings.warn(f"laser: {note}", stacklevel=2)
         self.rounds = self._core.rounds
         self.shapes = {name: tuple(shape) for name, shape in self._core.shapes}
 
     def advance(self, rounds: int = 1) -> None:
         """So many rounds more; raises Error where training diverges."""
-        self._core.advance(rounds)
+        self._core.advance(reading.check_whole("rounds", rounds, 0))
 
     @property
     def rounds_done(self) -> int:
@@ -203,7 +275,11 @@ class Training(NotCopied):
         return result
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        return self._core.state()
+        """Everything that the rounds to come depend on."""
+        return self._core.state() | {"setup": _text_tensor(self._core.course)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        self._core.load_state(dict(state))
+        """Restores what ``state_dict`` returned; raises Error where it is of other settings or does not fit."""
+        tensors = _check_state(state, "a Training", ("setup",))
+        _check_setup(tensors.pop("setup"), self._core.course)
+        self._core.load_state(tensors)

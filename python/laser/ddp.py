@@ -24,7 +24,7 @@ from laser import parts
 from laser import settings as reading
 from laser import shards
 from laser.gradients import Gradients, matrix_shape
-from laser.identity import Identity, check_same_everywhere, check_same_group, difference
+from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, NotCopied, core, error, pairs
 from laser.processes import Processes
 from laser.protection import Protection
@@ -77,6 +77,8 @@ class LaserState(NotCopied):
         self.name = shards.check_name(name)
         self._seed = reading.check_seed(seed)
         stream = None if stream is None else reading.check_whole("stream", stream, 0)
+        if error_feedback is not None:
+            error_feedback = reading.check_flag("error_feedback", error_feedback)
         least_rate = 2.0 if min_compression_rate is None else reading.check_positive("min_compression_rate",
                                                                                      min_compression_rate)
         reading.check_read(settings, "LaserState")
@@ -120,8 +122,10 @@ class LaserState(NotCopied):
         check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text(), "stream": stream})
         self._identity = Identity(self, self._seed, stream)
         self._core = self._make_core(self._identity.seed)
-        self._bank = torch.zeros(1, self._gradients.size, dtype=self._gradients.kind)
+        self._bank = torch.zeros(1, self._gradients.size, dtype=self._gradients.kind, device="cpu")
         self._open: list = []  # buckets of the backward pass under way
+        self._looked_for_ddp = self._told_overflow = False
+        self._power.take_part()
 
     # -- what lasts ---------------------------------------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class LaserState(NotCopied):
     def save(self, folder: str | Path, keep: int | None = 2) -> Path:
         """Writes this rank's shard of the present iteration (safetensors with checksums, whole or not at all), and removes
         this run's shards before the `keep` last ones (None: none). Other runs' are left alone. Call it on every rank."""
-        shards.check_keep(keep)
+        keep = shards.check_keep(keep)
         place = self._folder(folder)
         place.path.mkdir(parents=True, exist_ok=True)
         self._identity.check_alone(place)
@@ -165,6 +169,8 @@ class LaserState(NotCopied):
         """Restores the iteration of the model's own checkpoint, or without one what all ranks wrote last, and returns its
         number; 0, with nothing done, where nothing was saved. Raises Error (exit code 4) where what was saved is of another
         number of ranks, another model or setting, or has no such iteration. Call it on every rank."""
+        if iteration is not None:
+            iteration = reading.check_whole("iteration", iteration, 0)
         place = self._folder(folder)
         shard = place.choose(iteration, self.processes.gather_objects)
         if shard is None:
@@ -236,18 +242,40 @@ class LaserState(NotCopied):
         for future, buffer, parts in opened:
             for part, at, size in parts:
                 part.copy_(estimate[at : at + size].view(part.shape))
+            self._tell_overflow(parts)
             future.set_result(buffer)
+
+    def _tell_overflow(self, parts: list[tuple[torch.Tensor, int, int]]) -> None:
+        """An estimate that leaves the range of its gradients, which were finite: all ranks have it alike, and go on with it as
+        under plain DDP."""
+        if self._told_overflow or self.skipped or all(math.isfinite(part.sum().item()) for part, _, _ in parts):
+            return
+        for part, at, _ in parts:
+            if not torch.isfinite(part).all():
+                self._told_overflow = True
+                name = next(name for name, p in self._gradients.parameters.items() if self._gradients.places[id(p)][0] == at)
+                if self.processes.first_worker == 0:
+                    warnings.warn(f"laser: what was received for '{name}' in iteration {self.iteration - 1} is out of the range "
+                                  f"of {part.dtype}: its gradient is infinite. HINT: smaller gradients, more power, or parameters of float32",
+                                  stacklevel=3)
+                return
 
     def _exchange(self) -> torch.Tensor:
         number = self.iteration - self.start_iter
+        if not self._looked_for_ddp:
+            self._looked_for_ddp = True
+            check_same_ranks(self._gradients.modules_of_ddp(), self.processes)
+        place = self._identity.place(self.iteration)
         scale = self._protection.scale(self.iteration, self.processes.first_worker == 0)
-        rows = self.processes.gather_rows([self._first_nonfinite(), self._power.of(number), scale], 3)
-        for rank, index in enumerate(rows[0::3]):
+        rows = self.processes.gather_rows([self._first_nonfinite(), self._power.of(number), scale, mark_of(place)], 4)
+        if len(set(rows[3::4])) > 1:
+            check_same_place(self.processes, place)
+        for rank, index in enumerate(rows[0::4]):
             if index >= 0:
                 return self._after_nonfinite(rank, int(index))
-        power = self._power.agree(rows[1::3])
-        if len(set(rows[2::3])) > 1:
-            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::3]}")
+        power = self._power.agree(rows[1::4])
+        if len(set(rows[2::4])) > 1:
+            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::4]}")
         if number < 0:
             mean = self._bank[0].clone()
             self.processes.sum_flat(mean)
@@ -288,7 +316,7 @@ class LaserState(NotCopied):
         filled = 0.0 if self.on_nonfinite == "skip" else math.nan
         self._protection.skip(f"{text}; all ranks skip it, with gradients of {filled:g}", self.processes.first_worker == 0,
                               always=not self._protection.scaled)
-        return torch.full((self._gradients.size,), filled, dtype=self._gradients.kind)
+        return torch.full((self._gradients.size,), filled, dtype=self._gradients.kind, device="cpu")
 
     # -- setting up ---------------------------------------------------------------------------------------------------
 
@@ -336,7 +364,7 @@ class LaserState(NotCopied):
         for part, value in self._setup().items():
             theirs = state["setup"].get(part)
             if theirs != value:
-                raise error(EXIT_DATA, f"the saved state is of other {part}: {difference(theirs, value)}")
+                raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}")
 
 
 def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:

@@ -6,6 +6,8 @@ refused here, before training begins. Names are those of the bare model, whateve
 
 from __future__ import annotations
 
+import gc
+
 import torch
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
@@ -70,6 +72,13 @@ class Gradients:
             parts.append((part, at, numbers))
             first += numbers
         return parts
+
+    def modules_of_ddp(self) -> list[DistributedDataParallel]:
+        """The DDP modules that hold one of the parameters: where the module inside was given, its DDP module is looked for."""
+        if self.ddp is not None:
+            return [self.ddp]
+        modules = [one for one in gc.get_objects() if issubclass(type(one), DistributedDataParallel)]
+        return [one for one in modules if any(id(p) in self.places for p in one.parameters())]
 
     def check_all_there(self, seen: set[int]) -> None:
         """Raises Error where a parameter was in no bucket."""
@@ -136,6 +145,9 @@ def _averaged(ddp: DistributedDataParallel | None, module: torch.nn.Module) -> t
 
 
 def _check_parameter(name: str, p: torch.nn.Parameter, sparse: bool) -> None:
+    if torch.nn.parameter.is_lazy(p):
+        raise error(EXIT_CONFIGURATION, f"'{name}' has no shape yet. HINT: a forward pass before LaserState, which gives lazy "
+                    "modules theirs")
     if sparse:
         raise error(EXIT_CONFIGURATION, f"the gradient of '{name}' is sparse, and a round sends dense ones. HINT: "
                     "sparse=False in the Embedding, or leave it to the all-reduce of another DDP module")

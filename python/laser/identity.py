@@ -12,8 +12,9 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from laser.native import EXIT_CONFIGURATION, error
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
 from laser.processes import Processes
+from laser.settings import difference
 from laser.shards import Folder
 
 MOST_RUNS = 20  # of a history that are remembered
@@ -31,7 +32,7 @@ class Identity:
         processes: Processes = state.processes
         self.number = 0
         taken = max((one.number for one in _live if one.name == self.name), default=-1)
-        told = processes.gather(torch.tensor([taken + 1, secrets.randbits(48)])).view(-1, 2)
+        told = processes.gather(torch.tensor([taken + 1, secrets.randbits(48)], device="cpu")).view(-1, 2)
         self.number = int(told[:, 0].max())
         self.runs: list[tuple[str, int]] = [(f"{int(told[0, 1]):012x}", -1)]
         first = processes.ranks[0]
@@ -50,6 +51,10 @@ class Identity:
     def run(self) -> str:
         return self.runs[-1][0]
 
+    def place(self, iteration: int) -> tuple[int, str, str]:
+        """Where a state stands, which must be the same on all ranks: its iteration, the run that was loaded, its streams."""
+        return iteration, self.runs[-2][0] if len(self.runs) > 1 else "", self.stream
+
     def go_on_from(self, stream: str, runs: list, iteration: int, save: int) -> None:
         """Another run begins, the same on all ranks, which differs from what else went on from there."""
         text = f"{self.run}/{runs[-1][0]}/{iteration}"
@@ -67,12 +72,35 @@ class Identity:
                         "each, or LaserState(..., name='decoder')")
 
 
+def mark_of(place: tuple) -> float:
+    """A number that is another for another place, exact in 64 bits of floating point."""
+    return float(int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:6], "big"))
+
+
+def check_same_ranks(modules: list[DistributedDataParallel], processes: Processes) -> None:
+    """Raises Error where a state averages over other ranks than the DDP modules that hold its parameters."""
+    averaged = [sorted(dist.get_process_group_ranks(module.process_group)) for module in modules]
+    if averaged and processes.ranks not in averaged:
+        raise error(EXIT_CONFIGURATION, f"LaserState averages over ranks {processes.ranks}, and DDP over ranks {averaged[0]}. HINT: "
+                    "LaserState(ddp, ...), not the module inside, takes DDP's own process_group")
+
+
+def check_same_place(processes: Processes, place: tuple[int, str, str]) -> None:
+    """Raises the same Error on all ranks, which stand at different places."""
+    everyone = processes.gather_objects(place)
+    for rank, theirs in enumerate(everyone):
+        for what, first, other in zip(("iterations", "runs that were loaded", "random streams"), everyone[0], theirs):
+            if first != other:
+                raise error(EXIT_DATA, f"ranks 0 and {rank} are at different {what}: {first or 'none'} and {other or 'none'}. "
+                            "HINT: load and load_state_dict are called on every rank, for the same iteration")
+
+
 def check_same_group(ddp: DistributedDataParallel | None,
                      group: dist.ProcessGroup | None) -> dist.ProcessGroup | None:
     """The group of the model's ranks. Raises Error where another one is asked for."""
     if ddp is None:
         return group
-    if group is not None and dist.is_initialized():
+    if group is not None and group is not dist.GroupMember.NON_GROUP_MEMBER and dist.is_initialized():
         asked, own = dist.get_process_group_ranks(group), dist.get_process_group_ranks(ddp.process_group)
         if sorted(asked) != sorted(own):
             raise error(EXIT_CONFIGURATION, f"process_group has ranks {asked}, and DDP averages over ranks {own}. HINT: leave "
@@ -83,7 +111,7 @@ def check_same_group(ddp: DistributedDataParallel | None,
 def check_same_everywhere(processes: Processes, setup: Mapping) -> None:
     """Raises the same Error on all ranks where they do not agree in what a state is made of."""
     digest = hashlib.sha256(repr(sorted(setup.items())).encode()).digest()
-    told = processes.gather(torch.tensor(list(digest), dtype=torch.uint8)).view(-1, len(digest))
+    told = processes.gather(torch.tensor(list(digest), dtype=torch.uint8, device="cpu")).view(-1, len(digest))
     if (told == told[0]).all():
         return
     everyone = processes.gather_objects(dict(setup))
@@ -93,17 +121,3 @@ def check_same_everywhere(processes: Processes, setup: Mapping) -> None:
             if theirs[part] != value:
                 raise error(EXIT_CONFIGURATION, f"ranks 0 and {rank} have different {part}: "
                             f"{difference(value, theirs[part])}. HINT: LaserState is made alike on all ranks")
-
-
-def difference(theirs: Any, mine: Any) -> str:
-    """Where two settings, lists of shapes or values part."""
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        for name in {**theirs, **mine}:
-            if theirs.get(name) != mine.get(name):
-                return f"{name} was {theirs.get(name)}, is {mine.get(name)}"
-    if isinstance(mine, list) and isinstance(theirs, list):
-        for one, other in zip(theirs, mine):
-            if one != other:
-                return f"{one[0]} {one[1]} was where {other[0]} {other[1]} is"
-        return f"{len(theirs)} tensors were saved, the model has {len(mine)}"
-    return f"{theirs} was saved, {mine} is asked for"

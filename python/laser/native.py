@@ -55,8 +55,15 @@ def pairs(settings: dict) -> list[tuple[str, str]]:
 
 
 def text_of(value) -> str:
-    if isinstance(value, bool):
+    if is_flag(value):
         return "true" if value else "false"
+    if hasattr(value, "tolist") and (isinstance(value, torch.Tensor) or value.ndim > 0):  # an array of numpy
+        value = value.tolist()
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(text_of, value)) + "]"
     return str(value)
+
+
+def is_flag(value) -> bool:
+    """Whether it is True or False, of Python or of numpy."""
+    return isinstance(value, bool) or (type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"))

@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from laser.native import EXIT_USAGE, error
+from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, error
 from laser.settings import check_positive
 
 EXIT_WORKER_LOST = 7
+MOST_SECONDS = 1e8  # three years
 _all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # the name before torch 2.13
 
 
@@ -29,9 +30,11 @@ class Processes:
     def __init__(self, process_group: dist.ProcessGroup | None = None, timeout: float | None = None):
         if not dist.is_initialized():
             raise error(EXIT_USAGE, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
-        wait = None if timeout is None else datetime.timedelta(seconds=check_positive("timeout", timeout))
+        wait = None if timeout is None else _seconds(timeout)
         group = process_group or dist.group.WORLD
         assert group is not None
+        if group is dist.GroupMember.NON_GROUP_MEMBER:
+            raise error(EXIT_USAGE, f"rank {dist.get_rank()} is not in process_group. HINT: LaserState is made on its ranks only")
         self.ranks: list[int] = sorted(dist.get_process_group_ranks(group))  # in the order of their workers
         _agree_on_names(group)
         self._group = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)
@@ -61,7 +64,7 @@ class Processes:
             return
         # Every rank adds up its own part in rank order, then all share the sums.
         part = -(-flat.numel() // self.workers)
-        sent = torch.zeros(part * self.workers, dtype=flat.dtype)
+        sent = torch.zeros(part * self.workers, dtype=flat.dtype, device="cpu")
         sent[: flat.numel()] = flat
         heard = torch.empty_like(sent)
         self._guard(lambda: dist.all_to_all_single(heard, sent, group=self._group))
@@ -76,12 +79,12 @@ class Processes:
         """The numbers of every rank, in rank order."""
         if self.workers == 1:
             return local
-        return self.gather(torch.tensor(local, dtype=torch.float64)).tolist()
+        return self.gather(torch.tensor(local, dtype=torch.float64, device="cpu")).tolist()
 
     def gather(self, row: torch.Tensor) -> torch.Tensor:
         """[k * n] of the ranks' vectors [n]."""
         self.sent_bytes += (self.workers - 1) * row.numel() * row.element_size()
-        rows = torch.empty(self.workers * row.numel(), dtype=row.dtype)
+        rows = torch.empty(self.workers * row.numel(), dtype=row.dtype, device="cpu")
         self._guard(lambda: _all_gather(rows, row, group=self._group))
         return rows
 
@@ -94,7 +97,7 @@ class Processes:
     def _meet(self) -> list[tuple[bool, int]]:
         """Of every rank: whether it is on this machine, and its process."""
         host = zlib.crc32(_machine().encode())
-        rows = self.gather(torch.tensor([host, os.getpid()])).view(self.workers, 2).tolist()
+        rows = self.gather(torch.tensor([host, os.getpid()], device="cpu")).view(self.workers, 2).tolist()
         return [(there == host, process) for there, process in rows]
 
     def _guard(self, exchange) -> None:
@@ -128,6 +131,13 @@ class Processes:
             self._group.abort()
         except (AttributeError, RuntimeError):
             pass
+
+
+def _seconds(timeout: float) -> datetime.timedelta:
+    seconds = check_positive("timeout", timeout)
+    if not 1e-3 <= seconds <= MOST_SECONDS:
+        raise error(EXIT_CONFIGURATION, f"timeout = {timeout!r} must be from 0.001 to {MOST_SECONDS:g} seconds")
+    return datetime.timedelta(seconds=seconds)
 
 
 def _agree_on_names(group: dist.ProcessGroup) -> None:

@@ -56,6 +56,8 @@ class Protection:
     def protect(self, optimizer: torch.optim.Optimizer) -> None:
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise error(EXIT_CONFIGURATION, f"protect is for a torch.optim.Optimizer, not for {type(optimizer).__name__}")
+        if optimizer in self._steps:  # twice would count every pass as of the step before
+            return
         self._steps[optimizer] = self._passes
         optimizer.register_step_pre_hook(self._before_step)
 

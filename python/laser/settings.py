@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from laser.native import EXIT_CONFIGURATION, core, error, pairs
+from laser.native import EXIT_CONFIGURATION, core, error, is_flag, pairs
 
 GIVEN = ("method", "workers", "seed", "power")  # read, though no part of the algorithm
 MOST_SEED = 2**64 - 1
@@ -54,15 +57,34 @@ def tell_without_effect(given: Mapping, settings: Mapping, reader: str, stacklev
 
 
 def check_seed(seed) -> int:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() <= MOST_SEED:
+    number = whole_number(seed)
+    if number is None or not 0 <= number <= MOST_SEED:
         raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1)")
-    return seed.__index__()
+    return number
 
 
 def check_whole(name: str, value, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+    number = whole_number(value)
+    if number is None or number < least:
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more")
-    return value.__index__()
+    return number
+
+
+def check_flag(name: str, value) -> bool:
+    """True or False, of Python or of numpy; what merely counts as one of them (0, "no") is refused."""
+    if not is_flag(value):
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be True or False")
+    return bool(value)
+
+
+def whole_number(value) -> int | None:
+    """Of Python, numpy or a tensor of one; None for anything else."""
+    if is_flag(value):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def check_positive(name: str, value) -> float:
@@ -83,13 +105,37 @@ def check_power(power, round_number: int | None = None) -> float:
     return number
 
 
+def power_in(function: Callable[[int], float], round_number: int) -> float:
+    """What a function says for a round."""
+    try:
+        power = function(round_number)
+    except Exception as problem:
+        raise error(EXIT_CONFIGURATION, f"power has nothing for round {round_number} ({type(problem).__name__}: {problem}). "
+                    "HINT: a schedule has as many budgets as there are rounds") from problem
+    return check_power(power, round_number)
+
+
 def real_number(value) -> float:
-    if isinstance(value, (bool, str)):
+    if is_flag(value) or isinstance(value, (str, bytes, bytearray)):
         return math.nan
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         return math.nan
+
+
+def difference(theirs: Any, mine: Any) -> str:
+    """Where two settings, lists of shapes or values part."""
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for name in {**theirs, **mine}:
+            if theirs.get(name) != mine.get(name):
+                return f"{name} was {theirs.get(name)}, is {mine.get(name)}"
+    if isinstance(mine, list) and isinstance(theirs, list):
+        for one, other in zip(theirs, mine):
+            if one != other:
+                return f"{one[0]} {one[1]} was where {other[0]} {other[1]} is"
+        return f"{len(theirs)} tensors were saved, the model has {len(mine)}"
+    return f"{theirs} was saved, {mine} is asked for"
 
 
 class SharedBudget:
@@ -104,16 +150,14 @@ class SharedBudget:
 
     def __init__(self, power: float | Callable[[int], float] = 1e4):
         self.power: float | Callable[[int], float] = power if callable(power) else check_power(power)
-        self._sizes: list[int] = []
+        self._members: weakref.WeakSet[Power] = weakref.WeakSet()  # of the states that are there
 
-    def join(self, size: int) -> int:
-        """Takes part with so many parameters; the number under which ``of`` tells the part."""
-        self._sizes.append(size)
-        return len(self._sizes) - 1
+    def join(self, member: Power) -> None:
+        self._members.add(member)
 
-    def of(self, member: int, round_number: int) -> float:
-        whole = check_power(self.power(round_number), round_number) if callable(self.power) else self.power
-        return whole * self._sizes[member] / sum(self._sizes)
+    def of(self, member: Power, round_number: int) -> float:
+        whole = power_in(self.power, round_number) if callable(self.power) else self.power
+        return whole * member.size / sum(one.size for one in self._members)
 
 
 class Power:
@@ -121,17 +165,22 @@ class Power:
 
     def __init__(self, power: float | Callable[[int], float] | SharedBudget | None, size: int):
         self._shared = power if isinstance(power, SharedBudget) else None
-        self._member = self._shared.join(size) if self._shared else 0
+        self.size = size
         self._function = power if callable(power) else None
         self._fixed = 0.0 if self._shared or self._function else check_power(1e4 if power is None else power)
+
+    def take_part(self) -> None:
+        """In a shared budget, once nothing can refuse the state any more: one that is not there takes no share."""
+        if self._shared:
+            self._shared.join(self)
 
     def of(self, round_number: int) -> float:
         """The budget of a round; before the first one nothing is spent."""
         if round_number < 0:
             return 0.0
         if self._shared:
-            return self._shared.of(self._member, round_number)
-        return check_power(self._function(round_number), round_number) if self._function else self._fixed
+            return self._shared.of(self, round_number)
+        return power_in(self._function, round_number) if self._function else self._fixed
 
     def agree(self, powers: list[float]) -> float:
         """One budget from those of all ranks. Ranks with more states have smaller parts of a shared budget, and the smallest

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
+from laser.settings import whole_number
 
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 FILE = re.compile(r"laser-(?:(?P<name>[A-Za-z0-9_.]+)-)?(?P<iteration>\d{8,})-rank-(?P<rank>\d{4,})-of-(?P<ranks>\d{4,})"
@@ -80,7 +81,11 @@ class Folder:
         own = [shard for shard in seen if (shard.rank, shard.ranks) == (self.rank, self.ranks)]
         others = [shard for shard in seen if shard.ranks != self.ranks]
         old = any(OLD_FILE.fullmatch(path.name) for path in self.path.glob("laser-*.safetensors"))
-        heard = gather((own, others, old))
+        heard = gather((own, others, old, iteration))
+        asked = [rank[3] for rank in heard]
+        if len(set(asked)) > 1:
+            raise error(EXIT_CONFIGURATION, f"the ranks ask for different iterations: {', '.join(map(str, asked))}. HINT: the "
+                        "same everywhere, that of the model's own checkpoint")
         moments = set.intersection(*({shard.moment for shard in rank[0]} for rank in heard))
         saves: dict[tuple[int, str], int] = {}
         for shard in (shard for rank in heard for shard in rank[0] if shard.moment in moments):
@@ -113,7 +118,13 @@ def check_name(name: str | None) -> str:
     return name
 
 
-def check_keep(keep: int | None) -> None:
-    if keep is not None and (not isinstance(keep, int) or keep < 2):
+def check_keep(keep: int | None) -> int | None:
+    if keep is None:
+        return None
+    number = whole_number(keep)
+    if number is None:
+        raise error(EXIT_CONFIGURATION, f"keep = {keep!r} must be a whole number, 2 or more, or None for all")
+    if number < 2:
         raise error(EXIT_CONFIGURATION, f"keep = {keep}: while one rank writes, the others still need the iteration before. "
                     "HINT: 2 or more, or None for all")
+    return number

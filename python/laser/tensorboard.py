@@ -10,6 +10,7 @@ written anew from them each time, in a format of a few bytes that needs neither 
 from __future__ import annotations
 
 import argparse
+import datetime
 import struct
 import sys
 import time
@@ -73,13 +74,23 @@ def scalar_event(when: float, step: int, values: dict[str, float]) -> bytes:
     return frame(b"\x09" + struct.pack("<d", when) + b"\x10" + varint(step) + chunk(5, summary))
 
 
+def start_of(run: Run) -> float:
+    """Seconds since 1970; the time of the configuration's file where no start was recorded."""
+    try:
+        started = datetime.datetime.fromisoformat(run.versions.get("started", "").replace("Z", "+00:00"))
+    except ValueError:
+        return (run.folder / "config.toml").stat().st_mtime
+    return started.timestamp()
+
+
 def events_of(run: Run) -> bytes:
-    """All of a run; the time of an epoch is its place, for the records hold no clock."""
-    content = version_event(0.0)
+    """All of a run. The records hold the time at which it started and no other: an epoch's is its number in seconds later."""
+    start = start_of(run)
+    content = version_event(start)
     for record in run.epochs:
         values = {name: float(record[name]) for name in QUANTITIES if isinstance(record.get(name), (int, float))}
         values.update({f"spectrum/{tensor}": float(share) for tensor, share in record.get("spectrum", {}).items()})
-        content += scalar_event(float(record["epoch"]), int(record["round"]), values)
+        content += scalar_event(start + float(record["epoch"]), int(record["round"]), values)
     return content
 
 

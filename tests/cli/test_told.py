@@ -93,6 +93,23 @@ def numbers_of(file):
     return data[8 + struct.unpack("<Q", data[:8])[0]:]
 
 
+class Epochs(InFolder):
+    """With one worker and rank r on m x n, lambda is n r / P in even rounds of `alternating` and m r / P in odd ones."""
+
+    def lambdas(self, batch):
+        run = self.folder / str(batch)
+        self.train("task=mnist", "workers=1", "rank=2", f"batch_size={batch}", "epochs=3", "power=1000", "--quiet", "--out", run)
+        return [json.loads(line)["lambda"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+    def test_numbers_of_an_epoch_are_means_in_which_both_parities_count_alike(self):
+        even, odd = 784 * 2 / 1000, 10 * 2 / 1000
+        for value, expected in zip(self.lambdas(60000), (even, odd, even)):  # one round an epoch
+            self.assertLess(abs(value / expected - 1), 0.1)
+        for batch in 30000, 20000:  # two and three
+            for value in self.lambdas(batch):
+                self.assertLess(abs(value / ((even + odd) / 2) - 1), 0.1, batch)
+
+
 class Longer(InFolder):
     """`laser train --resume RUN epochs=MORE`."""
 

@@ -1,6 +1,7 @@
 """The installed package without processes: the round, the formulas, records, event files, and what it says at import."""
 
 import ast
+import datetime
 import json
 import math
 import struct
@@ -127,6 +128,15 @@ class Events(unittest.TestCase):
         self.assertEqual(len(events), 1 + len(run.epochs))
         name, value = b"test_accuracy", struct.pack("<f", run.epochs[-1]["test_accuracy"])
         self.assertIn(b"\x0a" + bytes([len(name)]) + name + b"\x15" + value, events[-1])
+
+    def test_times_are_those_of_the_run(self):
+        run = laser.load_run(RUN)
+        started = datetime.datetime.strptime(run.versions["started"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+        times = [struct.unpack("<d", event[1:9])[0] for event in self.read(tensorboard.events_of(run))]
+        self.assertEqual(times, [started.timestamp() + place for place in range(len(run.epochs) + 1)])
+        for versions in {}, {"started": "once"}:
+            run.versions = versions
+            self.assertAlmostEqual(tensorboard.start_of(run), (RUN / "config.toml").stat().st_mtime)
 
     def test_following_appends_and_the_command_ends(self):
         with tempfile.TemporaryDirectory() as folder:

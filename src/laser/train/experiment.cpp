@@ -233,7 +233,10 @@ std::map<std::string, std::string> to_map(const Experiment& experiment) {
   return result;
 }
 
-std::string experiment_hash(const Experiment& experiment) {
+namespace {
+
+/// The options that can change a result.
+std::map<std::string, std::string> relevant_settings(const Experiment& experiment) {
   auto copy = experiment;
   OptionList list;
   describe(list, copy);
@@ -242,14 +245,27 @@ std::string experiment_hash(const Experiment& experiment) {
     const bool said = option.unsaid.empty() || option.get() != option.unsaid;
     if (option.group != kMachineGroup && option.used() && said) relevant[option.name] = option.get();
   }
+  return relevant;
+}
+
+}  // namespace
+
+std::string experiment_hash(const Experiment& experiment) {
   std::string text;
-  for (const auto& [name, value] : relevant) text += fmt::format("{} = {}\n", name, value);
+  for (const auto& [name, value] : relevant_settings(experiment))
+    text += fmt::format("{} = {}\n", name, value);
   return sha256_hex(text);
 }
 
 bool depends_on_epochs(const Experiment& e) {
   return e.schedule == "one_cycle" ||
          (make_channel(e.algorithm.channel)->noisy() && e.power_policy != "constant");
+}
+
+std::map<std::string, std::string> course_settings(const Experiment& experiment) {
+  auto relevant = relevant_settings(experiment);
+  if (!depends_on_epochs(experiment)) relevant.erase("epochs");
+  return relevant;
 }
 
 std::string course_hash(const Experiment& experiment) {

@@ -90,6 +90,9 @@ std::string legend(const Experiment& experiment);
 /// SHA-256 of all options that can change the result: equal experiments have equal hashes (64 hex digits).
 std::string experiment_hash(const Experiment& experiment);
 
+/// Those options, as text, but for the number of epochs where no round depends on it.
+std::map<std::string, std::string> course_settings(const Experiment& experiment);
+
 /// Whether what happens in a round depends on how many epochs there are: the step size of one_cycle, a budget
 /// that changes over time.
 bool depends_on_epochs(const Experiment& experiment);
