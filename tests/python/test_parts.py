@@ -302,7 +302,7 @@ class Refusals(unittest.TestCase):
         self.refused("must be linear.*HINT: linear = true", compressor=Vague, receiver=Weigh)
         with self.assertRaisesRegex(laser.Error, "is a name, and here"):
             laser.testing.check_compressor("low_rank")
-        with self.assertWarnsRegex(UserWarning, "no use for rank"):
+        with self.assertWarnsRegex(UserWarning, "not read by a run.*rank = 3"):
             laser.Training(task="mnist", workers=2, compressor=Same, rank=3)
         self.refused("unknown", compressor="lowrank")
         self.refused("memory = 'bfloat16'", compressor=Same, memory="bfloat16")
