@@ -152,8 +152,8 @@ std::string shards_note(const Experiment& experiment) {
       experiment.algorithm.feedback == "local" && experiment.algorithm.compressor.name == "low_rank";
   return fmt::format(
       "note: the workers' data differ (sharding={}). {} (docs/heterogeneity.md).\n\n", experiment.shards.kind,
-      local ? "Factors with a local error memory lose to raw gradients there; laser_matched and "
-              "zsgd_adaptive hold up"
+      local ? "Factors with a local error memory lose to raw gradients there; zsgd_adaptive holds "
+              "up best"
             : "Methods rank otherwise there");
 }
 
