@@ -483,7 +483,7 @@ class Runs(InFolder):
 
     def test_studies_name_their_runs(self):
         headline = laser("reproduce", "headline", "--scale", "mlp", "--dry-run").stdout.split()
-        self.assertEqual(len(headline), 11 * 7, "powers of both methods x step sizes")
+        self.assertEqual(len(headline), 11 * 8, "powers of both methods x step sizes")
         self.assertEqual(len(set(headline)), len(headline))
         self.assertEqual(laser("reproduce", "table4", "--quick").returncode, 2)
         small = laser("reproduce", "table3", "--scale", "small", "--seeds", "2", "--dry-run").stdout.split()
