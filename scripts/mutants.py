@@ -46,6 +46,8 @@ MEANING_TESTS = {  # of the mistakes of meaning: what is most likely to notice f
     "channel": ["channel_channels_test", "channel_superposition_test", LAWS[3], *LAWS[:3], LAWS[4]],
     "aggregate": ["aggregate_weighted_test", *LAWS[:-1], "aggregate_aggregator_test", LAWS[-1]],
     "compress": [*LAWS[:-1], "aggregate_aggregator_test", "compress_top_k_projection_test", LAWS[-1]],
+    "feedback": ["contract_memory_laws_test", "aggregate_weighted_test", *LAWS],
+    "receive": ["contract_memory_laws_test", "aggregate_weighted_test", *LAWS],
 }
 SWAPS = [(" + ", " - "), (" - ", " + "), (" * ", " / "), (" / ", " * "), (" < ", " <= "), (" <= ", " < "), (" > ", " >= "),
          (" >= ", " > "), (" == ", " != "), (" != ", " == "), (" && ", " || "), (" || ", " && "), (" += ", " -= "),

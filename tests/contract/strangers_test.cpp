@@ -51,6 +51,14 @@ class Decaying : public Feedback {
  public:
   void update(MemoryUpdate& memory) const override {
     memory.subtract_own();
+    memory.scale(0.9);
+  }
+};
+
+class Hasty : public Feedback {  // it forgets what was not heard as well
+ public:
+  void update(MemoryUpdate& memory) const override {
+    memory.subtract_own();
     memory.numbers().mul_(0.9);
   }
 };
@@ -131,6 +139,7 @@ TEST(Strangers, WrongPartsAreFoundByTheLawThatSpeaksOfThem) {
   EXPECT_TRUE(laws_of(check_compressor(std::make_shared<NotLinear>()))
                   .contains("TheEstimateIsLinearInTheWorkersWhereItSaysSo"));
   EXPECT_TRUE(laws_of(check_feedback(std::make_shared<Repeating>())).contains("NothingIsSentTwice"));
+  EXPECT_TRUE(laws_of(check_feedback(std::make_shared<Hasty>())).contains("TheUnheardKeepAll"));
   EXPECT_TRUE(laws_of(check_receiver(std::make_shared<Half>())).contains("WithoutNoiseNothingChanges"));
   EXPECT_TRUE(laws_of(check_channel(std::make_shared<Loud>())).contains("NoWorkerSendsMoreThanItsOwnBudget"));
   EXPECT_TRUE(laws_of(check_channel(std::make_shared<Stale>())).contains("DrawsAreFresh"));

@@ -96,6 +96,13 @@ void MemoryUpdate::subtract_estimate() {
   }
 }
 
+void MemoryUpdate::scale(double factor) {
+  auto& left = numbers();
+  for (std::size_t i = 0; i < heard_.size(); ++i) {
+    if (heard_[i] != 0) left[static_cast<std::int64_t>(i)].mul_(factor);
+  }
+}
+
 at::Tensor& MemoryUpdate::numbers() {
   if (pending_.defined()) subtract_product(memory_, std::exchange(pending_, {}));
   return memory_;

@@ -51,7 +51,10 @@ class MemoryUpdate {
   [[nodiscard]] const at::Tensor& estimate() const { return estimate_; }
   /// [K] whether the message of each local worker arrived.
   [[nodiscard]] const std::vector<char>& heard() const { return heard_; }
-  /// M_i without what has been taken so far, [K, m, n], to be changed in place; costs a pass over memory.
+  /// Multiplies what is left by `factor`, at each worker that was heard; costs a pass over memory.
+  void scale(double factor);
+  /// M_i without what has been taken so far, [K, m, n], to be changed in place at the workers that were
+  /// heard; costs a pass over memory.
   at::Tensor& numbers();
   /// What each worker would have got across by itself without noise, [K, m, n]; costs a copy.
   [[nodiscard]] at::Tensor own() const;

@@ -46,7 +46,8 @@ void the_unheard_keep_all(const Subject& given, Findings& findings) {
     const auto gradients =
         random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t));
     auto estimate = blank(aggregator);
-    aggregator.round(t, budget_of(subject), gradients, estimate);
+    const auto report = aggregator.round(t, budget_of(subject), gradients, estimate);
+    if (report.unheard) continue;  // where nobody is heard the feedback is not asked
     for (std::size_t l = 0; l < layers; ++l) {
       const auto& layer = aggregator.layout().layers[l];
       const auto memory = aggregator.memory(l);
