@@ -7,42 +7,16 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "laser/channel/channel.hpp"
-#include "laser/compress/compressor.hpp"
-#include "laser/core/collect.hpp"
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/aggregate/roles.hpp"
 #include "laser/core/error.hpp"
-#include "laser/core/part.hpp"
-#include "laser/feedback/feedback.hpp"
-#include "laser/power/allocation.hpp"
-#include "laser/receive/receiver.hpp"
+#include "laser/core/options.hpp"
 #include "laser/report/table.hpp"
 #include "laser/train/experiment.hpp"
 #include "output.hpp"
 
 namespace laser {
 namespace {
-
-/// The rows of a role, and the setting that chooses one.
-struct Role {
-  std::string setting;
-  std::string plural;
-  std::string sentence;
-  std::vector<PartRow> rows;
-};
-
-template <class Rows>
-std::vector<PartRow> rows_of(const Rows& rows) {
-  return collect(rows, [](const auto& row) -> PartRow { return row; });
-}
-
-std::vector<Role> roles() {
-  return {{"method", "methods", "a mix of parts, each of which can be set by itself", rows_of(recipes())},
-          {"compressor", "compressors", "what is sent instead of the gradient", rows_of(compressors())},
-          {"feedback", "feedbacks", "what workers keep for later", rows_of(feedbacks())},
-          {"receiver", "receivers", "what the server does to what it heard", rows_of(receivers())},
-          {"channel", "channels", "model of the air", rows_of(channels())},
-          {"allocation", "allocations", "how the budget is shared over the tensors", allocations()}};
-}
 
 /// A text behind its head, the lines after the first below the text.
 void print_wrapped(const std::string& head, const std::string& text) {
@@ -75,16 +49,10 @@ std::vector<const Option*> options_of(const OptionList& list, const Role& role, 
   // Some options matter only where they are not at their default.
   const auto used_with = [&](const Option& option, const std::string& value) {
     choice.set(value);
-    bool used = option.used();
-    for (const char* other : {"0.5", "opt", "true"}) {
-      try {
-        option.set(other);
-      } catch (const Error&) {
-        continue;
-      }
-      used = used || option.used();
-      option.set(option.fallback);
-    }
+    if (option.used()) return true;
+    another_value(option);
+    const bool used = option.used();
+    option.set(option.fallback);
     return used;
   };
   for (const auto& option : list.all()) {

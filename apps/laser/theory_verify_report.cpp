@@ -160,8 +160,8 @@ Table step_table(const Verification& verification) {
   Table table;
   table.title = "What Lemmas 11 to 13 rest on";
   table.caption =
-      "One round repeated from one state: variance of the virtual iterate x~ = x - e after it, which holds 1 "
-      "+ "
+      "One round repeated from one state: variance of the virtual iterate x~ = x - e after it, which holds "
+      "1 + "
       "lambda, and energy of the memory, which holds 1 - delta.";
   table.header = {"Round", "Quantity", "measured", "exact", "z"};
   for (const auto& [subject, checks] : by_subject(verification, "lemmas")) {

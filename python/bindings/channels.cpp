@@ -8,11 +8,6 @@ namespace laser {
 namespace py = pybind11;
 
 void bind_channels(py::module_& module) {
-  module.def("channel_names", [] {
-    std::vector<std::pair<std::string, std::string>> names;
-    for (const auto& entry : channels()) names.emplace_back(entry.name, entry.sentence);
-    return names;
-  });
   module.def("superpose", [](const std::string& name, const std::vector<double>& norms, double energy,
                              std::uint64_t seed, std::int64_t round) {
     const auto channel = make_channel(name);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bindings.hpp"
+#include "laser/aggregate/roles.hpp"
 #include "laser/core/error.hpp"
 #include "laser/laws/laws.hpp"
 
@@ -17,6 +18,8 @@ namespace laser {
 namespace {
 
 namespace py = pybind11;
+
+std::string type_name(const py::object& value) { return py::str(py::type::of(value).attr("__name__")); }
 
 /// An object of Python that a thread without the interpreter's lock may hold and let go.
 class Held {
@@ -31,7 +34,7 @@ class Held {
   [[nodiscard]] const py::object& get() const { return object_; }
   /// With the lock.
   [[nodiscard]] bool flag(const char* name) const { return object_.attr(name).cast<bool>(); }
-  [[nodiscard]] std::string name() const { return py::str(py::type::of(object_).attr("__name__")); }
+  [[nodiscard]] std::string name() const { return type_name(object_); }
   /// Whether the object's class has a method of its own in the place of that of laser.<role>.
   [[nodiscard]] bool has_own(const char* role, const char* method) const {
     const py::object base = py::module_::import("laser.parts").attr(role);
@@ -48,7 +51,7 @@ std::string shape_text(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::
 at::Tensor tensor_from(const py::object& value, const std::string& who, at::ScalarType type) {
   if (!py::isinstance(value, py::module_::import("torch").attr("Tensor"))) {
     fail(ExitCode::kConfiguration, "{} returned {}, not a tensor. HINT: a torch.Tensor", who,
-         std::string(py::str(py::type::of(value).attr("__name__"))));
+         type_name(value));
   }
   const auto tensor = value.cast<at::Tensor>().detach();
   if (!at::isFloatingType(tensor.scalar_type())) {
@@ -64,11 +67,14 @@ void check_finite(const at::Tensor& tensor, const std::string& who) {
 }
 
 /// What a part is told of the tensor and the round.
+template <class... Arguments>
+py::object exchange_object(Arguments&&... arguments) {
+  return py::module_::import("laser.parts").attr("Exchange")(std::forward<Arguments>(arguments)...);
+}
 py::object exchange_for(const Exchange& exchange, const NamedTensors& shared) {
-  static const char* module = "laser.parts";
   const auto& layer = *exchange.layer;
-  return py::module_::import(module).attr("Exchange")(layer.name, layer.rows, layer.columns, exchange.round,
-                                                      exchange.index, shared, exchange.seed);
+  return exchange_object(layer.name, layer.rows, layer.columns, exchange.round, exchange.index, shared,
+                         exchange.seed);
 }
 
 class PythonCompressor final : public Compressor {
@@ -149,7 +155,7 @@ class PythonCompressor final : public Compressor {
     if (value.is_none()) return result;
     if (!py::isinstance<py::dict>(value)) {
       fail(ExitCode::kConfiguration, "{} returned a state of type {}. HINT: a dict of names and tensors",
-           name_, std::string(py::str(py::type::of(value).attr("__name__"))));
+           name_, type_name(value));
     }
     for (const auto& [key, tensor] : value.cast<py::dict>()) {
       const auto name = key.cast<std::string>();
@@ -225,13 +231,12 @@ class PythonFeedback final : public Feedback {
     const py::gil_scoped_acquire lock;
     const auto who = name_ + ".update";
     at::Tensor& numbers = memory.numbers();  // [K, m, n]
-    const auto message = numbers.clone();
     const py::object outcome =
         py::module_::import("laser.parts")
             .attr("Arrived")(py::cpp_function([&memory] { return memory.own(); }), memory.estimate().clone(),
                              memory.weight(), heard_tensor(memory.heard()));
     const auto kept =
-        tensor_from(part_.get().attr("update")(message.clone(), outcome), who, numbers.scalar_type());
+        tensor_from(part_.get().attr("update")(numbers.clone(), outcome), who, numbers.scalar_type());
     if (kept.sizes() != numbers.sizes()) {
       fail(ExitCode::kConfiguration, "{} returned the shape {}. HINT: {}, that of the messages", who,
            shape_text(kept.sizes()), shape_text(numbers.sizes()));
@@ -273,11 +278,6 @@ class PythonReceiver final : public Receiver {
   }
   [[nodiscard]] double weight(std::span<const Reception> blocks, std::span<const double> norms,
                               std::span<const char> active) const override {
-    double noise = 0;
-    for (const auto& block : blocks) {
-      for (const double sigma : block.noise_std)
-        noise += static_cast<double>(block.values.size(1)) * sigma * sigma;
-    }
     const auto groups = norms.size() / active.size();
     std::vector<double> energies;  // of the messages of the workers that are heard
     for (std::size_t i = 0; i < active.size(); ++i) {
@@ -287,13 +287,12 @@ class PythonReceiver final : public Receiver {
       energies.push_back(energy);
     }
     const py::gil_scoped_acquire lock;
-    const py::object value = part_.get().attr("weight")(noise, energies);
+    const py::object value = part_.get().attr("weight")(noise_energy(blocks), energies);
     double weight = 0;
     try {
       weight = py::float_(value);
     } catch (const py::error_already_set&) {
-      fail(ExitCode::kConfiguration, "{}.weight returned {}. HINT: a number", name_,
-           std::string(py::str(py::type::of(value).attr("__name__"))));
+      fail(ExitCode::kConfiguration, "{}.weight returned {}. HINT: a number", name_, type_name(value));
     }
     if (!std::isfinite(weight)) fail(ExitCode::kNonFinite, "{}.weight returned {}", name_, weight);
     return weight;
@@ -319,8 +318,7 @@ class PythonChannel final : public Channel {
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     if (!fades_) return Channel::draw(key, std::move(present));
     const py::gil_scoped_acquire lock;
-    const py::object moment = py::module_::import("laser.parts")
-                                  .attr("Exchange")("", 0, 0, key.round, key.layer, NamedTensors{}, key.seed);
+    const py::object moment = exchange_object("", 0, 0, key.round, key.layer, NamedTensors{}, key.seed);
     Link link{numbers_from(part_.get().attr("gains")(present.size(), moment), ".gains", present.size()),
               std::move(present)};
     for (std::size_t i = 0; i < link.gain.size(); ++i) {
@@ -405,12 +403,6 @@ Problems problems_of(const std::string& role, const py::object& object) {
   return problems;
 }
 
-template <class Rows>
-void add_rows(std::vector<std::tuple<std::string, std::string, std::string, std::string>>& all,
-              const char* role, const Rows& rows) {
-  for (const auto& row : rows) all.emplace_back(role, row.name, row.sentence, row.source);
-}
-
 }  // namespace
 
 Parts parts_of(const PythonParts& objects) {
@@ -428,10 +420,9 @@ void bind_parts(py::module_& module) {
   module.def("check_part", &problems_of, py::arg("role"), py::arg("part"));
   module.def("part_rows", [] {
     std::vector<std::tuple<std::string, std::string, std::string, std::string>> all;
-    add_rows(all, "compressor", compressors());
-    add_rows(all, "feedback", feedbacks());
-    add_rows(all, "receiver", receivers());
-    add_rows(all, "channel", channels());
+    for (const auto& role : roles()) {
+      for (const auto& row : role.rows) all.emplace_back(role.setting, row.name, row.sentence, row.source);
+    }
     return all;
   });
   module.def("part_word",

@@ -5,7 +5,6 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <string_view>
 #include <tuple>
 
 #include "bindings.hpp"
@@ -59,26 +58,6 @@ class BoundTraining {
   std::vector<std::string> notes_;
 };
 
-/// Another value than `value` that the option takes, or `value` where there is none.
-std::string another_value(const Option& option, const std::string& value) {
-  std::vector<std::string> tries{"true", "false", "1", "2", "0.5", "0.25", "[1, 2]", "another"};
-  std::string_view rest = option.range;  // of a choice: "a | b | c"
-  while (!rest.empty()) {
-    const auto bar = rest.find(" | ");
-    tries.emplace_back(rest.substr(0, bar));
-    rest = bar == std::string_view::npos ? std::string_view{} : rest.substr(bar + 3);
-  }
-  for (const auto& text : tries) {
-    try {
-      option.set(text);
-    } catch (const Error&) {
-      continue;
-    }
-    if (option.get() != value) return option.get();
-  }
-  return value;
-}
-
 /// Every setting as (name, group, whether it is a part of the algorithm and so read by a round), found by
 /// changing it.
 std::vector<std::tuple<std::string, std::string, bool>> setting_groups() {
@@ -90,7 +69,7 @@ std::vector<std::tuple<std::string, std::string, bool>> setting_groups() {
     const Experiment untouched;
     experiment = untouched;
     const auto before = option.get();
-    const auto after = another_value(option, before);
+    const auto after = another_value(option);
     const Algorithm changed = experiment.algorithm;
     experiment = untouched;
     experiment.algorithm = changed;

@@ -7,7 +7,7 @@ from laser.native import core
 
 def names() -> dict[str, str]:
     """Every channel with a sentence."""
-    return dict(core.channel_names())
+    return {name: sentence for role, name, sentence, _ in core.part_rows() if role == "channel"}
 
 
 def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, round: int = 0) -> dict:

@@ -2,13 +2,13 @@
 #include <utility>
 
 #include "laser/aggregate/algorithm.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/part.hpp"
 
 namespace laser {
 
 namespace {
 
-Recipe paper(PartRow row, const char* compressor, const char* feedback, const char* allocation) {
+Recipe recipe_of(PartRow row, const char* compressor, const char* feedback, const char* allocation) {
   Recipe recipe{std::move(row)};
   recipe.compressor = compressor;
   recipe.feedback = feedback;
@@ -33,24 +33,24 @@ Recipe averaged(Recipe recipe, double momentum, double rate) {
 std::vector<Recipe> all_recipes() {
   // Spec 4. The allocations are the paper's best: norm for Z-SGD, the norm of what is sent for all others.
   std::vector<Recipe> table{
-      paper({"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
-            "low_rank", "local", "comp_norm"),
-      paper({"zsgd", "raw gradients over the air", "LASER, section 4"}, "identity", "none", "norm"),
-      paper({"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"}, "sign", "none",
-            "sqrt_dim"),
-      paper({"randomk", "random coordinates with error feedback", "arXiv 1809.07599"}, "random_k", "local",
-            "comp_norm"),
-      paper({"sketch", "count-mean sketch", "arXiv 1903.04488"}, "count_sketch", "none", "comp_norm"),
-      paper({"adsgd", "Gaussian projection of the top-K entries", "Amiri and Gunduz, arXiv 1901.00844"},
-            "top_k_projection", "local", "comp_norm"),
-      paper({"sgd", "exact mean of the gradients", "LASER, Table 2"}, "identity", "none", "norm"),
+      recipe_of({"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
+                "low_rank", "local", "comp_norm"),
+      recipe_of({"zsgd", "raw gradients over the air", "LASER, section 4"}, "identity", "none", "norm"),
+      recipe_of({"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"}, "sign", "none",
+                "sqrt_dim"),
+      recipe_of({"randomk", "random coordinates with error feedback", "arXiv 1809.07599"}, "random_k",
+                "local", "comp_norm"),
+      recipe_of({"sketch", "count-mean sketch", "arXiv 1903.04488"}, "count_sketch", "none", "comp_norm"),
+      recipe_of({"adsgd", "Gaussian projection of the top-K entries", "Amiri and Gunduz, arXiv 1901.00844"},
+                "top_k_projection", "local", "comp_norm"),
+      recipe_of({"sgd", "exact mean of the gradients", "LASER, Table 2"}, "identity", "none", "norm"),
   };
   table.back().channel = "noiseless";
   // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C with
   // low-rank factors.
   const auto own = [&](const char* name, const char* sentence, const char* compressor, const char* feedback) {
-    return paper({name, sentence, "docs/beyond.md"}, compressor, feedback,
-                 std::string_view(compressor) == "identity" ? "norm" : "comp_norm");
+    return recipe_of({name, sentence, "docs/beyond.md"}, compressor, feedback,
+                     std::string_view(compressor) == "identity" ? "norm" : "comp_norm");
   };
   table.push_back(averaged(
       matched(own("laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
@@ -82,14 +82,7 @@ const std::vector<Recipe>& recipes() {
   return table;
 }
 
-const Recipe& find_recipe(const std::string& name) {
-  std::string known;
-  for (const auto& recipe : recipes()) {
-    if (recipe.name == name) return recipe;
-    known += (known.empty() ? "" : ", ") + recipe.name;
-  }
-  fail(ExitCode::kConfiguration, "method = '{}' is unknown; choose one of {}", name, known);
-}
+const Recipe& find_recipe(const std::string& name) { return find_row(recipes(), "method", name); }
 
 void apply(const Recipe& recipe, Algorithm& algorithm) {
   algorithm.compressor.name = recipe.compressor;

@@ -170,6 +170,26 @@ void OptionList::check() const {
   for (const auto& option : options_) option.set(option.get());
 }
 
+std::string another_value(const Option& option) {
+  const auto value = option.get();
+  std::vector<std::string> tries{"true", "false", "1", "2", "0.5", "0.25", "[1, 2]", "another"};
+  std::string_view rest = option.range;  // of a choice: "a | b | c"
+  while (!rest.empty()) {
+    const auto bar = rest.find(" | ");
+    tries.emplace_back(rest.substr(0, bar));
+    rest = bar == std::string_view::npos ? std::string_view{} : rest.substr(bar + 3);
+  }
+  for (const auto& text : tries) {
+    try {
+      option.set(text);
+    } catch (const Error&) {
+      continue;
+    }
+    if (option.get() != value) return option.get();
+  }
+  return value;
+}
+
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 1) + 1;

@@ -67,6 +67,10 @@ class OptionList {
   std::function<bool()> used_ = [] { return true; };
 };
 
+/// A value that the option takes and does not have now, which it is left with; the present one where there is
+/// no other.
+std::string another_value(const Option& option);
+
 /// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
 /// off).
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);

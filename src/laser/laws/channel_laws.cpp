@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 
 #include "laser/core/error.hpp"
@@ -8,11 +7,6 @@
 
 namespace laser::laws {
 namespace {
-
-std::shared_ptr<const Channel> channel_of(const Subject& subject) {
-  if (subject.parts.channel) return subject.parts.channel;
-  return make_channel(subject.algorithm.channel, subject.algorithm.fading);
-}
 
 /// Workers that differ in power and are now and then not heard, over links that differ from tensor to tensor.
 Subject uneven(Subject subject) {
@@ -23,7 +17,7 @@ Subject uneven(Subject subject) {
 }
 
 void budgets_hold(const Subject& given, Findings& findings) {
-  const auto channel = channel_of(given);
+  const auto channel = parts_of(given).channel;
   for (const char* mode : {"fast", "physical"}) {
     auto subject = uneven(given);
     subject.algorithm.channel_mode = mode;
@@ -117,7 +111,7 @@ void weights_add_up(const Subject& given, Findings& findings) {
 
 /// What is drawn differs from round to round, and follows from the seed.
 void draws_are_fresh(const Subject& given, Findings& findings) {
-  const auto channel = channel_of(given);
+  const auto channel = parts_of(given).channel;
   if (!channel->fades()) return;
   const auto gains = [&](std::uint64_t seed, std::uint32_t round, std::uint32_t tensor) {
     return channel->draw({seed, Purpose::kFading, round, tensor, 0}, std::vector<char>(kWorkers, 1)).gain;

@@ -7,10 +7,7 @@
 namespace laser::laws {
 namespace {
 
-Traits traits_of(const Subject& subject) {
-  return subject.parts.compressor ? subject.parts.compressor->traits()
-                                  : make_compressor(subject.algorithm.compressor)->traits();
-}
+Traits traits_of(const Subject& subject) { return parts_of(subject).compressor->traits(); }
 
 Subject noiseless(Subject subject) {
   subject.algorithm.channel = "noiseless";
@@ -110,8 +107,8 @@ void linear(const Subject& subject, Findings& findings) {
 }
 
 void message_is_left_alone(const Subject& subject, Findings& findings) {
-  const auto named = subject.parts.compressor ? nullptr : make_compressor(subject.algorithm.compressor);
-  const Compressor& compressor = subject.parts.compressor ? *subject.parts.compressor : *named;
+  const auto parts = parts_of(subject);
+  const Compressor& compressor = *parts.compressor;
   const auto layout = small_layout();
   for (std::size_t l = 0; l < layout.layers.size(); ++l) {
     const auto& layer = layout.layers[l];
@@ -164,31 +161,21 @@ void not_finite_is_named(const Subject& subject, Findings& findings) {
 }  // namespace
 
 const std::vector<Law>& compressor_laws() {
-  static const std::vector<Law> laws{
+  static const auto laws = with_those_of_every_role({
       {"NoWorkerSendsMoreThanItsBudget", "no worker spends more than its budget, under every allocation",
        budgets_hold},
       {"OneWorkerUsesItsWholeBudget", "a worker alone spends its whole budget", whole_budget},
-      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
-       physical_and_fast_agree},
       {"VanishingNoiseGivesTheNoiselessAnswer", "with very much power the estimate is that of no noise",
        vanishing_noise},
-      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
-      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
-       same_key_same_bits},
       {"EstimateAndMemoryAddUpToTheMessage",
        "what a worker alone gets across and what it keeps are its message", adds_up},
       {"TheEstimateIsLinearInTheWorkersWhereItSaysSo",
        "where it says so the estimate is linear in the messages, encode and decode both", linear},
       {"TheMessageIsLeftAlone", "encode and decode do not change the message", message_is_left_alone},
-      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
-      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
-       save_and_load},
       {"WithoutPowerNothingArrivesAndMemoryKeepsTheMessage", "without power nothing is lost but time",
        memory_keeps_what_was_not_heard},
-      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
-       scales_are_one_problem},
       {"NonFiniteGradientsAreNamed", "a gradient that is not finite is refused by name", not_finite_is_named},
-  };
+  });
   return laws;
 }
 

@@ -94,42 +94,22 @@ void little_power(const Subject& subject, Findings& findings) {
 }  // namespace
 
 const std::vector<Law>& feedback_laws() {
-  static const std::vector<Law> laws{
+  static const auto laws = with_those_of_every_role({
       {"WithoutPowerTheMemoryKeepsTheMessage", "where nothing arrives the whole message is kept",
        memory_keeps_what_was_not_heard},
       {"TheUnheardKeepAll", "a worker whose message is lost keeps all of it", the_unheard_keep_all},
       {"NothingIsSentTwice", "of a message that arrived whole and without noise nothing is kept",
        nothing_twice},
-      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
-      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
-       same_key_same_bits},
-      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
-       physical_and_fast_agree},
-      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
-      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
-       save_and_load},
-      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
-       scales_are_one_problem},
-  };
+  });
   return laws;
 }
 
 const std::vector<Law>& receiver_laws() {
-  static const std::vector<Law> laws{
+  static const auto laws = with_those_of_every_role({
       {"WithoutNoiseNothingChanges", "with very much power the estimate is that of an unbiased receiver",
        no_noise_no_change},
       {"LittlePowerStaysFinite", "however little power there is, the estimate is finite", little_power},
-      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
-      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
-       same_key_same_bits},
-      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
-       physical_and_fast_agree},
-      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
-      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
-       save_and_load},
-      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
-       scales_are_one_problem},
-  };
+  });
   return laws;
 }
 

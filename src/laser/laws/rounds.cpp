@@ -1,6 +1,7 @@
 #include "laser/laws/rounds.hpp"
 
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <thread>
@@ -21,9 +22,7 @@ NamedTensors copy_of(const NamedTensors& state) {
 }  // namespace
 
 double budget_of(const Subject& subject) {
-  const bool noisy = subject.parts.channel ? subject.parts.channel->noisy()
-                                           : make_channel(subject.algorithm.channel)->noisy();
-  return noisy ? kPower : std::numeric_limits<double>::infinity();
+  return parts_of(subject).channel->noisy() ? kPower : std::numeric_limits<double>::infinity();
 }
 
 void same_key_same_bits(const Subject& subject, Findings& findings) {
@@ -130,9 +129,7 @@ void save_and_load(const Subject& subject, Findings& findings) {
 void zeros_stay_finite(const Subject& subject, Findings& findings) {
   Solo solo(kWorkers);
   auto aggregator = make(subject, solo, at::kFloat);
-  const bool linear = subject.parts.compressor
-                          ? subject.parts.compressor->traits().linear
-                          : make_compressor(subject.algorithm.compressor)->traits().linear;
+  const bool linear = parts_of(subject).compressor->traits().linear;
   const auto zeros = at::zeros({kWorkers, aggregator.layout().size});
   for (std::int64_t t = 0; t < 3; ++t) {
     auto estimate = blank(aggregator, at::kFloat);
@@ -148,9 +145,7 @@ void zeros_stay_finite(const Subject& subject, Findings& findings) {
 }
 
 void scales_are_one_problem(const Subject& subject, Findings& findings) {
-  const bool follows = subject.parts.compressor
-                           ? subject.parts.compressor->traits().scales
-                           : make_compressor(subject.algorithm.compressor)->traits().scales;
+  const bool follows = parts_of(subject).compressor->traits().scales;
   at::Tensor reference;
   for (const double scale : {1.0, 1e-18, 1e18}) {
     Solo solo(kWorkers);
@@ -185,6 +180,23 @@ void memory_keeps_what_was_not_heard(const Subject& subject, Findings& findings)
     findings.expect(at::equal(aggregator.memory(l), sent),
                     fmt::format("without power the memory of '{}' is not the message", layer.name));
   }
+}
+
+std::vector<Law> with_those_of_every_role(std::vector<Law> own) {
+  const Law common[] = {
+      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
+      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
+       same_key_same_bits},
+      {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
+       physical_and_fast_agree},
+      {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
+      {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
+       save_and_load},
+      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
+       scales_are_one_problem},
+  };
+  own.insert(own.end(), std::begin(common), std::end(common));
+  return own;
 }
 
 }  // namespace laser::laws

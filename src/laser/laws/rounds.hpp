@@ -17,6 +17,9 @@ inline Aggregator make(const Subject& subject, Collective& collective, at::Scala
   return {small_layout(), subject.algorithm, subject.parts, seed, collective, type};
 }
 
+/// Who plays which role under the subject, given or named.
+inline Parts parts_of(const Subject& subject) { return make_parts(subject.algorithm, subject.parts); }
+
 /// P of a round: infinite where the subject's channel is noiseless.
 double budget_of(const Subject& subject);
 
@@ -33,5 +36,8 @@ void save_and_load(const Subject& subject, Findings& findings);
 void zeros_stay_finite(const Subject& subject, Findings& findings);
 void scales_are_one_problem(const Subject& subject, Findings& findings);
 void memory_keeps_what_was_not_heard(const Subject& subject, Findings& findings);
+
+/// The laws of a role: its own, and those that hold in any round whatever is tried.
+std::vector<Law> with_those_of_every_role(std::vector<Law> own);
 
 }  // namespace laser::laws

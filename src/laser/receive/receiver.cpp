@@ -80,13 +80,19 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
   }
 }
 
-double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
-                      std::span<const char> active, double exponent) {
-  double noise = 0, signal = 0, count = 0;
+double noise_energy(std::span<const Reception> blocks) {
+  double noise = 0;
   for (const auto& block : blocks) {
     for (const double sigma : block.noise_std)
       noise += static_cast<double>(block.values.size(1)) * sigma * sigma;
   }
+  return noise;
+}
+
+double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
+                      std::span<const char> active, double exponent) {
+  const double noise = noise_energy(blocks);
+  double signal = 0, count = 0;
   const std::size_t groups = norms.size() / active.size();
   for (std::size_t i = 0; i < active.size(); ++i) {
     if (active[i] == 0) continue;

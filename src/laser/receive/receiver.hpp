@@ -64,6 +64,9 @@ std::unique_ptr<Receiver> make_receiver(const std::string& name, const ReceiverO
 void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vector<double>& noise_std,
                 bool genie);
 
+/// Energy of the noise in what was received: sum_c D_c sigma_c^2 over all groups.
+double noise_energy(std::span<const Reception> blocks);
+
 /// The matched weight w = (1 + lambda)^-exponent of a block: lambda = sum_c D_c sigma_c^2 / mean_i sum_c
 /// N_ic^2 over the active workers, the noise against the energy of one worker's message (docs/beyond.md). It
 /// uses only `norms` [k, groups] that the server knows anyway; 1 where nothing was sent.
