@@ -10,6 +10,7 @@ ALLOWED = {
     "kernels": {"core"},
     "power": {"core"},
     "theory": {"core", "power"},
+    "link": {"core"},
     "collective": {"core"},
     "data": {"core"},
     "record": {"core"},
@@ -17,8 +18,8 @@ ALLOWED = {
     "channel": {"core", "kernels"},
     "model": {"core", "kernels"},
     "aggregate": {"core", "compress", "power", "channel", "collective"},
-    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record"},
-    "report": {"core", "record"},
+    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record", "link"},
+    "report": {"core", "record", "link"},
     "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }
