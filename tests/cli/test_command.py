@@ -75,7 +75,7 @@ class Names(unittest.TestCase):
         promised = [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
             "canonical", "compression_factor", "decoder", "feedback", "receiver", "worker_momentum", "memory",
-            "channel", "channel_mode", "allocation", "power", "power_policy", "power_period", "power_levels",
+            "channel", "channel_mode", "allocation", "power", "snr_db", "power_policy", "power_period", "power_levels",
             "least_gain", "antennas", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
             "downlink_power", "resync_rounds", "task", "workers", "batch_size", "epochs", "seed", "sharding",
             "concentration", "shard_shares", "validation", "learning_rate", "schedule", "milestones", "decay_factor",
