@@ -236,6 +236,7 @@ void add_theory_command(CLI::App& app) {
   policy->add_option("--levels", a->levels, "Shape of the custom policy, as 1,2,1")->delimiter(',');
   add_power(policy, *a);
 
+  add_theory_channels(*theory);
   add_theory_condition(*theory);
   add_theory_plan(*theory);
   add_theory_verify(*theory);

@@ -47,7 +47,7 @@ class Names(unittest.TestCase):
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
-                 "bench", "help", "completion"],
+                 "bench", "help", "completion", "link"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
@@ -61,7 +61,9 @@ class Names(unittest.TestCase):
             ("data", "verify"): ["--data-dir"],
             ("help",): ["--markdown", "--manual"],
             ("completion",): ["bash", "zsh"],
-            ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan"],
+            ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan", "channels"],
+            ("link",): ["--tx-dbm", "--distance", "--carrier", "--bandwidth", "--noise-figure", "--path-loss", "--model", "--rank",
+                        "--power", "--run", "--target", "--paper", "--json"],
         }
         for command, names in promised.items():
             done = laser(*command, "--help")
