@@ -8,7 +8,7 @@ add_library(laser INTERFACE)
 target_link_libraries(laser INTERFACE laser_train laser_theory)
 target_compile_features(laser_flags INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
 
-set(LASER_PUBLIC_MODULES core kernels power theory data record compress feedback receive channel model collective aggregate laws train)
+set(LASER_PUBLIC_MODULES core kernels power theory link data record compress feedback receive channel model collective aggregate laws train)
 set(exported laser laser_flags laser_torch)
 foreach(module IN LISTS LASER_PUBLIC_MODULES)
   list(APPEND exported laser_${module})

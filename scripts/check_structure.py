@@ -10,6 +10,7 @@ ALLOWED = {
     "kernels": {"core"},
     "power": {"core"},
     "theory": {"core", "power"},
+    "link": {"core"},
     "collective": {"core"},
     "data": {"core"},
     "record": {"core"},
@@ -20,8 +21,8 @@ ALLOWED = {
     "receive": {"core", "compress"},
     "aggregate": {"core", "compress", "feedback", "receive", "power", "channel", "collective"},
     "laws": {"core", "kernels", "compress", "feedback", "receive", "power", "channel", "collective", "aggregate"},
-    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record"},
-    "report": {"core", "record"},
+    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record", "link"},
+    "report": {"core", "record", "link"},
     "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }

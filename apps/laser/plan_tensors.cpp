@@ -7,6 +7,7 @@
 
 #include "laser/core/error.hpp"
 #include "laser/core/input_file.hpp"
+#include "laser/model/shapes.hpp"
 #include "laser/record/safetensors.hpp"
 
 namespace laser {
@@ -125,6 +126,11 @@ PlannedTensors read_parameters(const std::string& path, const PlanFilter& filter
         order.empty() ? "" : fmt::format(" ({}: {})", planned.left_out[0].first, planned.left_out[0].second));
   }
   return planned;
+}
+
+PlannedTensors planned_tensors(const std::string& model, const PlanFilter& filter) {
+  if (model.ends_with(".safetensors")) return read_parameters(model, filter);
+  return {model_layout(model == "resnet18" ? "resnet18_cifar10" : model), {}};
 }
 
 }  // namespace laser

@@ -24,4 +24,8 @@ struct PlanFilter {
 /// the file can't be read or nothing is left.
 PlannedTensors read_parameters(const std::string& path, const PlanFilter& filter);
 
+/// Those of a model by name (model_layout; "resnet18" is the one of CIFAR-10) or of a .safetensors file.
+/// Throws Error likewise, and (configuration) with the names.
+PlannedTensors planned_tensors(const std::string& model, const PlanFilter& filter);
+
 }  // namespace laser

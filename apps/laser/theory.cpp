@@ -43,7 +43,7 @@ void add_matrix(CLI::App* command, Arguments& a) {
 }
 
 void add_power(CLI::App* command, Arguments& a) {
-  command->add_option("--power", a.power, fmt::format("Energy per worker and round: {}", kSweepHelp))
+  command->add_option("--power", a.power, fmt::format("Energy per worker and round: {}", kPowersHelp))
       ->required();
 }
 
@@ -56,7 +56,7 @@ ValueTable split_table(const Arguments& a) {
                    {"power", "alpha", "beta", "alpha_share", "lambda", "lambda_bound"},
                    {},
                    {}};
-  for (const double power : parse_sweep("--power", a.power)) {
+  for (const double power : parse_powers("--power", a.power)) {
     const auto split = split_between_factors(a.m, a.n, power);
     table.rows.push_back({power, split.left_energy, split.right_energy, split.left_energy / power,
                           split.influence, factor_influence_bound(a.m, a.n, power)});
@@ -72,7 +72,7 @@ ValueTable ranks_table(const Arguments& a) {
                    {"lambda and its bound belong to the whole matrix."}};
   const auto rank = static_cast<std::int64_t>(a.kappa.size());
   const auto rule = a.optimal ? RankAllocation::optimal : RankAllocation::sqrt_kappa;
-  for (const double power : parse_sweep("--power", a.power)) {
+  for (const double power : parse_powers("--power", a.power)) {
     const auto split = split_over_ranks(a.m, a.n, power, a.kappa, rule);
     const double bound = rank_influence_bound(a.m, a.n, rank, power);
     for (std::size_t j = 0; j < a.kappa.size(); ++j) {
@@ -92,7 +92,7 @@ ValueTable lambda_table(const Arguments& a) {
                    {"All but the zsgd_k columns are for one worker; two_phase uses phi = " +
                     fmt::format("{}", a.phi) + "."}};
   for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
-    for (const double power : parse_sweep("--power", a.power)) {
+    for (const double power : parse_powers("--power", a.power)) {
       table.rows.push_back({rank, power, theory::signal_to_noise(a.m, a.n, power),
                             theory::influence_uncompressed(a.m, a.n, power),
                             theory::influence_workers_equal(a.m * a.n, power, a.workers),
@@ -169,7 +169,7 @@ ValueTable policy_table(const Arguments& a) {
   ValueTable table{
       fmt::format("Power policy {} over {} periods (spec 3.1)", a.policy, a.periods), {"t"}, {}, {}};
   std::vector<std::vector<double>> schedules;
-  for (const double power : parse_sweep("--power", a.power)) {
+  for (const double power : parse_powers("--power", a.power)) {
     table.columns.push_back(fmt::format("mean {:g}", power));
     schedules.push_back(power_schedule(parse_power_policy(a.policy), a.periods, power, a.levels));
   }
@@ -236,6 +236,7 @@ void add_theory_command(CLI::App& app) {
   policy->add_option("--levels", a->levels, "Shape of the custom policy, as 1,2,1")->delimiter(',');
   add_power(policy, *a);
 
+  add_theory_channels(*theory);
   add_theory_condition(*theory);
   add_theory_plan(*theory);
   add_theory_verify(*theory);

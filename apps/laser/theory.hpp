@@ -6,9 +6,12 @@
 
 namespace laser {
 
-/// Registers `laser theory split|ranks|lambda|bounds|condition|volume|policy|plan|verify`, each
+/// Registers `laser theory split|ranks|lambda|bounds|channels|condition|volume|policy|plan|verify`, each
 /// with --json.
 void add_theory_command(CLI::App& app);
+
+/// Registers `laser theory channels` below the theory command.
+void add_theory_channels(CLI::App& theory);
 
 /// Registers `laser theory condition` below the theory command.
 void add_theory_condition(CLI::App& theory);

@@ -105,7 +105,7 @@ ValueTable condition_table(const ConditionArguments& a) {
       {},
       {}};
   add_columns(table, a);
-  const auto powers = a.has_power() ? parse_sweep("--power", a.power) : std::vector<double>{};
+  const auto powers = a.has_power() ? parse_powers("--power", a.power) : std::vector<double>{};
   for (const auto rank : parse_integer_sweep("--rank", a.rank)) {
     for (std::size_t i = 0; i < std::max<std::size_t>(1, powers.size()); ++i) {
       std::vector<ValueCell> start{rank};
@@ -144,8 +144,9 @@ void add_theory_condition(CLI::App& theory) {
   m->needs(n);
   n->needs(m);
   command->add_option("--rank", a->rank, fmt::format("Rank r: {}", kSweepHelp))->capture_default_str();
-  command->add_option("--power", a->power,
-                      fmt::format("Energy per worker and round, for the ranks that suit it: {}", kSweepHelp));
+  command->add_option(
+      "--power", a->power,
+      fmt::format("Energy per worker and round, for the ranks that suit it: {}", kPowersHelp));
   command->add_option("--tensors", a->tensors, "L tensors share the power")->capture_default_str();
   command->add_option("--workers", a->workers, "k")->capture_default_str();
   command->add_option("--delta", a->delta,

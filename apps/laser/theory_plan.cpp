@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "laser/core/error.hpp"
-#include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/lag.hpp"
 #include "laser/theory/condition.hpp"
@@ -21,16 +20,12 @@ namespace {
 
 struct PlanArguments {
   std::string model, scheme = "laser_alt_even", allocation = "sqrt_dim";
+  std::string power_text;
   double power = 0, phi = 0.5;
   std::int64_t rank = 4, rounds = 0;  // rounds: 0 where none were named
   bool json = false;
   PlanFilter filter;
 };
-
-PlannedTensors tensors_of(const PlanArguments& a) {
-  if (a.model.ends_with(".safetensors")) return read_parameters(a.model, a.filter);
-  return {model_layout(a.model == "resnet18" ? "resnet18_cifar10" : a.model), {}};
-}
 
 /// "name (why), name (why) and 5 more"
 std::string left_out_text(const PlannedTensors& tensors) {
@@ -137,7 +132,7 @@ void add_reach(ValueTable& table, const Layout& layout, theory::VolumeScheme sch
 }
 
 ValueTable plan_table(const PlanArguments& a) {
-  const auto tensors = tensors_of(a);
+  const auto tensors = planned_tensors(a.model, a.filter);
   const auto& layout = tensors.layout;
   const auto scheme = theory::parse_volume_scheme(a.scheme);
   if (!a.scheme.starts_with("laser")) {
@@ -194,7 +189,7 @@ void add_theory_plan(CLI::App& theory) {
   auto* plan = theory.add_subcommand("plan", "What each tensor of a model sends, its power and its lambda");
   plan->add_option("--model", a->model, "resnet18, resnet18_cifar100, gpt2, mnist_linear or FILE.safetensors")
       ->required();
-  plan->add_option("--power", a->power, "Energy per worker and round")->required();
+  plan->add_option("--power", a->power_text, "Energy per worker and round, as 4000 or 36dB")->required();
   plan->add_option("--rank", a->rank, "Rank r")->capture_default_str();
   plan->add_option("--rounds,--T", a->rounds, "Rounds of a run, to be counted in lags of the error memory")
       ->check(CLI::PositiveNumber);
@@ -210,7 +205,12 @@ void add_theory_plan(CLI::App& theory) {
   plan->add_flag("--all-tensors", a->filter.all,
                  "Count masks, running statistics and second copies in a file as well");
   plan->add_flag("--json", a->json, "One JSON object instead of a table");
-  plan->callback([a] { plan_table(*a).print(a->json); });
+  plan->callback([a] {
+    const auto powers = parse_powers("--power", a->power_text);
+    if (powers.size() != 1) fail(ExitCode::kUsage, "a plan is for one power, not for {}", powers.size());
+    a->power = powers.front();
+    plan_table(*a).print(a->json);
+  });
 }
 
 }  // namespace laser

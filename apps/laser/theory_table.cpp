@@ -1,13 +1,15 @@
 #include "theory_table.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
 
+#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/link/units.hpp"
 
 namespace laser {
 namespace {
@@ -42,6 +44,10 @@ void print_text(const ValueTable& table) {
     std::cout << line << '\n';
   };
   std::cout << table.title << '\n';
+  std::size_t longest = 0;
+  for (const auto& fact : table.facts) longest = std::max(longest, fact.first.size());
+  for (const auto& [name, value] : table.facts)
+    std::cout << fmt::format("{:<{}}  {}\n", name, longest, cell_text(value));
   print_row([&](std::size_t c) { return table.columns[c]; });
   for (const auto& row : table.rows) print_row([&](std::size_t c) { return cell_text(row[c]); });
   for (const auto& note : table.notes) std::cout << note << '\n';
@@ -108,7 +114,9 @@ void ValueTable::print(bool json) const {
     print_text(*this);
     return;
   }
-  nlohmann::ordered_json document = {{"title", title}, {"rows", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json document = {{"title", title}};
+  for (const auto& [name, value] : facts) document[name] = value;
+  document["rows"] = nlohmann::ordered_json::array();
   for (const auto& row : rows) {
     auto object = nlohmann::ordered_json::object();
     for (std::size_t c = 0; c < columns.size(); ++c) object[columns[c]] = row[c];
@@ -117,6 +125,15 @@ void ValueTable::print(bool json) const {
   for (const auto& [name, value] : summary) document["summary"][name] = value;
   document["notes"] = notes;
   std::cout << document.dump(2) << '\n';
+}
+
+std::vector<double> parse_powers(const std::string& name, const std::string& text) {
+  const auto items = collect(split(text, ','), [&](const std::string& item) {
+    const auto parts =
+        collect(split(item, ':'), [&](const std::string& part) { return link::plain_power(name, part); });
+    return fmt::format("{}", fmt::join(parts, ":"));
+  });
+  return parse_sweep(name, fmt::format("{}", fmt::join(items, ",")));
 }
 
 std::vector<double> parse_sweep(const std::string& name, const std::string& text) {

@@ -14,6 +14,9 @@ using ValueCell = nlohmann::ordered_json;
 /// How a sweep may be written, for the help.
 inline constexpr const char* kSweepHelp =
     "a number, a list 1,2,4, or FROM:TO:log (5 points a decade, more with :N)";
+/// Likewise for powers.
+inline constexpr const char* kPowersHelp =
+    "a number or 10dB, a list 1,2,4, or FROM:TO:log (5 points a decade, more with :N)";
 
 /// Rows of named columns with a title and remarks.
 struct ValueTable {
@@ -23,10 +26,12 @@ struct ValueTable {
   std::vector<std::string> notes;
   std::vector<std::pair<std::string, ValueCell>> summary =
       {};  // of the whole: only in JSON, where notes tell it
+  std::vector<std::pair<std::string, ValueCell>> facts =
+      {};  // of the whole: lines above the rows, and members of the JSON object itself
 
   /// Prints to stdout: a title, a header, one line a row (numbers to the right, six digits), the notes; or
-  /// with `json` one object {title, rows: [{column: value}], summary: {name: value} if there is one, notes}
-  /// with all digits, where a number that is not finite is null.
+  /// with `json` one object {title, facts, rows: [{column: value}], summary: {name: value} if there is one,
+  /// notes} with all digits, where a number that is not finite is null.
   void print(bool json) const;
 };
 
@@ -34,6 +39,10 @@ struct ValueTable {
 /// decade), "0:1:lin" (11 points), "0:1:lin:5". Both ends are included. Throws Error (usage) with the forms
 /// that are understood.
 [[nodiscard]] std::vector<double> parse_sweep(const std::string& name, const std::string& text);
+
+/// The same for powers, which may also be in decibels: "10dB,20dB", "-10dB:30dB:log". Throws Error (usage,
+/// configuration).
+[[nodiscard]] std::vector<double> parse_powers(const std::string& name, const std::string& text);
 
 /// The same for integers; points of a range are rounded and repeats dropped. Throws Error (usage).
 [[nodiscard]] std::vector<std::int64_t> parse_integer_sweep(const std::string& name, const std::string& text);

@@ -19,6 +19,7 @@
 #include "laser/train/notes.hpp"
 #include "laser/train/trainer.hpp"
 #include "laser/train/training.hpp"
+#include "laser/train/transmission.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -182,6 +183,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     const auto workers = processes == nullptr ? experiment.workers : processes->local_workers();
     if (!arguments.quiet && leads)
       std::cerr << facts_legend(*task) << '\n'
+                << transmission_legend(experiment, task->layout()) << '\n'
                 << memory_legend(memory_budget(experiment, *task, workers), held) << '\n'
                 << lag_note(experiment, *task) << shards_note(experiment);
     // A file may serve several methods: what it says in vain is no surprise to those who want it quiet.

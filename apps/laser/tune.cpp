@@ -1,4 +1,4 @@
-// laser tune METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]
+// laser tune METHOD... TASK [CONFIG.toml] [power=P1,P2,... | snr_db=S1,...] [key=value ...]
 #include <iostream>
 #include <optional>
 
@@ -25,10 +25,15 @@ struct TuneArguments {
 TuningPlan plan_of(const TuneArguments& arguments) {
   TuningPlan plan = arguments.plan;
   std::vector<std::string> words, settings;
+  std::string powers_key;  // empty: none given yet
   plan.powers = {"0.1", "1", "10"};
   for (const auto& item : arguments.items) {
-    if (item.starts_with("power=")) {
-      plan.powers = parse_axis(item).values;
+    if (item.starts_with("power=") || item.starts_with("snr_db=")) {
+      const auto axis = parse_axis(item);
+      if (!powers_key.empty() && powers_key != axis.key)
+        fail(ExitCode::kUsage, "power and snr_db are both given. HINT: leave one of them out");
+      powers_key = plan.power_key = axis.key;
+      plan.powers = axis.values;
     } else if (!is_assignment(item) && !item.ends_with(".toml")) {
       words.push_back(item);
     } else {
@@ -78,9 +83,10 @@ void add_tune(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand(
       "tune", "Compare methods fairly: step sizes chosen on held-out examples from one grid for all");
   command
-      ->add_option("ITEM", arguments->items, "methods, then the task; settings of all runs; power=P1,P2,...")
+      ->add_option("ITEM", arguments->items,
+                   "methods, then the task; settings of all runs; power=P1,P2,... or snr_db=S1,S2,...")
       ->required()
-      ->option_text("METHOD... TASK [CONFIG.toml] [power=P1,P2,...] [key=value ...]");
+      ->option_text("METHOD... TASK [CONFIG.toml] [power=P1,P2,... | snr_db=S1,...] [key=value ...]");
   command->add_option("--rates", arguments->rates, "step sizes in the grid")
       ->check(CLI::Range(2, 1000))
       ->capture_default_str();

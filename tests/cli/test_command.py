@@ -47,7 +47,7 @@ class Names(unittest.TestCase):
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
-                 "bench", "help", "completion", "list", "explain"],
+                 "bench", "help", "completion", "list", "explain", "link"],
             ("list",): ["ROLE"],
             ("explain",): ["NAME"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
@@ -63,7 +63,9 @@ class Names(unittest.TestCase):
             ("data", "verify"): ["--data-dir"],
             ("help",): ["--markdown", "--manual"],
             ("completion",): ["bash", "zsh"],
-            ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan"],
+            ("theory",): ["split", "ranks", "lambda", "bounds", "condition", "volume", "policy", "plan", "channels"],
+            ("link",): ["--tx-dbm", "--distance", "--carrier", "--bandwidth", "--noise-figure", "--path-loss", "--model", "--rank",
+                        "--power", "--run", "--target", "--paper", "--json"],
         }
         for command, names in promised.items():
             done = laser(*command, "--help")
@@ -77,7 +79,7 @@ class Names(unittest.TestCase):
         promised = [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
             "canonical", "compression_factor", "decoder", "feedback", "receiver", "worker_momentum", "memory",
-            "channel", "channel_mode", "allocation", "power", "power_policy", "power_period", "power_levels",
+            "channel", "channel_mode", "allocation", "power", "snr_db", "power_policy", "power_period", "power_levels",
             "least_gain", "antennas", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
             "downlink_power", "resync_rounds", "task", "workers", "batch_size", "epochs", "seed", "sharding",
             "concentration", "shard_shares", "validation", "learning_rate", "schedule", "milestones", "decay_factor",

@@ -1,7 +1,7 @@
 """Every command of the documentation is run or, where that is dear, read by the program that it is for (commands.py finds
 them). What becomes of a command:
 
-    laser theory, doctor, list, explain, data list, data verify, report, help, completion, --help    run as it stands; an output that the
+    laser theory, link, doctor, list, explain, data list, data verify, report, help, completion, --help    run as it stands; an output that the
                                          page shows must be what comes out
     laser train, also under mpirun       with --dry-run; on MNIST it is run as well, with epochs=1
     laser sweep                          with --dry-run; on MNIST it is run as well, with epochs=1 and one value an axis
@@ -165,7 +165,7 @@ class Commands(unittest.TestCase):
             return None if bundled else self.assertIn("can't be fetched", done.stderr)
         if arguments[:2] == ["theory", "verify"]:
             return self.start(COMMAND, *arguments, "--quick", "--out", "runs/verify")
-        if name in ("theory", "doctor", "list", "explain", "data", "report", "help", "completion"):
+        if name in ("theory", "link", "doctor", "list", "explain", "data", "report", "help", "completion"):
             return self.check_output(shown, self.start(COMMAND, *arguments).stdout)
         self.fail("there is no rule for this subcommand: add one here")
 

@@ -64,6 +64,23 @@ TEST(Tuned, OfAPerplexityLessIsMore) {
   EXPECT_EQ(tuned_tables(report)[0].title, "Perplexity");
 }
 
+// Runs that were given a ratio in place of a power stand below it, whatever power it was for their method.
+TEST(Tuned, ColumnsAreRatiosWhereRunsWereGivenThem) {
+  auto runs = together(runs_of("zsgd", 20, 0.01), runs_of("laser", 4, 0.01));
+  for (auto& run : runs) {
+    const double decibels = 10 * std::log10(*run.summary.power);
+    run.summary.configuration["snr_db"] = std::to_string(static_cast<int>(decibels));
+    *run.summary.power *= run.summary.symbols_per_round;
+  }
+  auto tables = tuned_tables(build_tuned_report(runs, {}, {}));
+  EXPECT_EQ(tables[0].header, (std::vector<std::string>{"method", "-10 dB", "0 dB", "10 dB", "20 dB"}));
+  for (const auto& line : tables[0].lines)
+    for (const auto& cell : line.cells) EXPECT_FALSE(cell.text.empty()) << line.label;
+  EXPECT_EQ(tables.back().lines[0].cells[1].text, "-10.0 to 20.0");
+  runs.back().summary.configuration.erase("snr_db");  // one that was given its power
+  EXPECT_EQ(tuned_tables(build_tuned_report(runs, {}, {}))[0].header.size(), 9u);
+}
+
 TEST(Tuned, PowerAndGainAreThoseOfTheLines) {
   const auto report = example();
   ASSERT_EQ(report.curves.size(), 4u);

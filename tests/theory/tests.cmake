@@ -4,7 +4,7 @@ endforeach()
 # The models' shapes, for the data volumes of spec 7.
 target_sources(theory_volume_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp)
 # The tables and sweeps of the theory command live with the command.
-laser_test(theory/theory_table_test LINK laser_core nlohmann_json::nlohmann_json)
+laser_test(theory/theory_table_test LINK laser_link laser_core nlohmann_json::nlohmann_json)
 target_sources(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser/theory_table.cpp)
 target_include_directories(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser)
 # The command itself, where it is built.

@@ -32,6 +32,15 @@ TEST(Sweep, RoundsIntegerRangesAndDropsRepeats) {
   EXPECT_EQ(parse_integer_sweep("--rank", "1:4:log:10"), (Integers{1, 2, 3, 4}));
 }
 
+TEST(Sweep, PowersMayBeInDecibels) {
+  EXPECT_EQ(parse_powers("--power", "250,10dB,1"), (Reals{250, 10, 1}));
+  EXPECT_EQ(parse_powers("--power", "0dB:20dB:log:1").size(), 3U);
+  EXPECT_EQ(parse_powers("--power", "1:20dB:lin:5").back(), 100);
+  for (const char* text : {"", ",1", "1,,2", "1,"})
+    expect_error([&] { return parse_powers("--power", text); }, ExitCode::kUsage, "which is no number");
+  expect_error([] { return parse_powers("--power", "loud dB"); }, ExitCode::kConfiguration, "decibels");
+}
+
 TEST(Sweep, RefusesWhatItCannotRead) {
   for (const char* text : {"", "abc", "1,", "1:x:log", "1 ", "0x10"}) {
     expect_error([&] { return parse_sweep("--power", text); }, ExitCode::kUsage,

@@ -157,6 +157,11 @@ void OptionList::add_real_list(const std::string& name, std::vector<double>& var
   option.set = [&variable, name](const std::string& text) { variable = read_real_list(name, text); };
 }
 
+void OptionList::also_read(const std::function<std::string(const std::string&)>& plain) {
+  auto& option = options_.back();
+  option.set = [plain, set = option.set](const std::string& text) { set(plain(text)); };
+}
+
 const Option& OptionList::find(std::string_view name) const {
   for (const auto& option : options_) {
     if (option.name == name) return option;

@@ -26,6 +26,7 @@ struct Option {
   std::function<std::string()> get;
   std::function<void(const std::string&)> set;  // throws Error (configuration)
   std::function<bool()> used;                   // whether it matters for the present configuration
+  bool restates = false;  // says again what another option says: it is no part of hashes
 };
 
 /// The options of a program run, in the order in which they are explained.
@@ -50,6 +51,11 @@ class OptionList {
   /// The option added last is younger than published runs, which all have `value`: with it, it is no part of
   /// an experiment's hash.
   void younger_than_runs_with(const std::string& value) { options_.back().unsaid = value; }
+  /// The option added last decides the value of another, which is what counts: it is no part of an
+  /// experiment's hash.
+  void restates_another() { options_.back().restates = true; }
+  /// Texts for the option added last go through `plain` first: other ways of writing its values.
+  void also_read(const std::function<std::string(const std::string&)>& plain);
 
   /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.
   [[nodiscard]] const Option& find(std::string_view name) const;

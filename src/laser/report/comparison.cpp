@@ -34,16 +34,18 @@ TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std:
 
 // Which method wins at each power; only worth a line where there is a choice.
 void add_best(const Report& report, Table& table) {
+  const PowerColumns columns(report.rows);
   std::map<double, std::string> best;
   std::map<double, int> rivals;
   for (const Row& row : report.rows) {
     if (!row.power) continue;
-    ++rivals[*row.power];
-    std::string& names = best[*row.power];
+    const double column = *columns.of(row);
+    ++rivals[column];
+    std::string& names = best[column];
     if (row.best_at_power) names += (names.empty() ? "" : " = ") + row_label(row);
   }
   if (std::none_of(rivals.begin(), rivals.end(), [](const auto& at) { return at.second > 1; })) return;
-  TableLine line{"Best at this power", {}, false, true};
+  TableLine line{columns.by_ratio ? "Best at this ratio" : "Best at this power", {}, false, true};
   for (const auto& [power, names] : best) line.cells.push_back({names});
   table.lines.push_back(line);
 }
@@ -57,10 +59,23 @@ std::string seeds_text(const Report& report) {
   return spread + fmt::format("{} to {} seeds", least->seeds, most->seeds);
 }
 
+/// "-38.9 to -18.9": the signal-to-noise ratios of a method's rows; empty without noise.
+std::string ratios_text(const std::vector<Row>& rows, const std::string& label) {
+  std::vector<double> ratios;
+  for (const Row& row : rows) {
+    if (const auto ratio = row.snr_db(); ratio && std::isfinite(*ratio) && row_label(row) == label)
+      ratios.push_back(*ratio);
+  }
+  if (ratios.empty()) return "";
+  const auto [least, most] = std::ranges::minmax(ratios);
+  const auto low = fmt::format("{:.1f}", least), high = fmt::format("{:.1f}", most);
+  return low == high ? low : low + " to " + high;
+}
+
 Table costs(const Report& report) {
   Table table;
   table.title = "Channel uses and time";
-  table.header = {"Method", "Symbols per round", "Compression", "Seconds per run"};
+  table.header = {"Method", "Symbols per round", "SNR, dB", "Compression", "Seconds per run"};
   double dense = 0;
   for (const Row& row : report.rows) {
     dense = std::max(dense, row.dense_symbols);
@@ -70,13 +85,17 @@ Table costs(const Report& report) {
       continue;  // the powers of a method cost the same
     }
     const std::string ratio = row.symbols > 0 ? fmt::format("{:.1f}x", row.dense_symbols / row.symbols) : "";
-    table.lines.push_back(
-        {label, {{fmt::format("{:.0f}", row.symbols)}, {ratio}, {fmt::format("{:.2f}", row.seconds)}}});
+    table.lines.push_back({label,
+                           {{fmt::format("{:.0f}", row.symbols)},
+                            {ratios_text(report.rows, label)},
+                            {ratio},
+                            {fmt::format("{:.2f}", row.seconds)}}});
   }
   table.caption = fmt::format(
-      "Real channel symbols that a worker sends in a round, how many times fewer than the {:.0f} of the "
-      "whole gradient, "
-      "and the wall-clock time of one run.",
+      "Real channel symbols that a worker sends in a round, the decibels of signal over noise in each "
+      "(energy "
+      "a round over symbols, at the smallest and the largest power), how many times fewer symbols than the "
+      "{:.0f} of the whole gradient, and the wall-clock time of one run.",
       dense);
   return table;
 }
@@ -84,13 +103,11 @@ Table costs(const Report& report) {
 }  // namespace
 
 Table by_power(const std::vector<Row>& rows, const std::function<Cell(const Row&)>& cell_of) {
-  std::set<double> powers;
-  for (const Row& row : rows) {
-    if (row.power) powers.insert(*row.power);
-  }
+  const PowerColumns columns(rows);
+  const auto& powers = columns.values;
   Table table;
   table.header = {"Method"};
-  for (const double power : powers) table.header.push_back(fmt::format("P = {}", power));
+  for (auto& text : columns.header()) table.header.push_back(std::move(text));
   if (powers.empty()) table.header.emplace_back("Noiseless");
   std::vector<TableLine> noiseless;
   for (const Row& row : rows) {
@@ -98,7 +115,8 @@ Table by_power(const std::vector<Row>& rows, const std::function<Cell(const Row&
       noiseless.push_back({row_label(row), {cell_of(row)}, true, noiseless.empty() && !powers.empty()});
       continue;
     }
-    const auto column = static_cast<std::size_t>(std::distance(powers.begin(), powers.find(*row.power)));
+    const auto column =
+        static_cast<std::size_t>(std::distance(powers.begin(), std::ranges::find(powers, *columns.of(row))));
     line_of(table.lines, row_label(row), powers.size()).cells[column] = cell_of(row);
   }
   table.lines.insert(table.lines.end(), noiseless.begin(), noiseless.end());
@@ -114,9 +132,11 @@ std::vector<Table> comparison_tables(const Report& report) {
                                       [](const Row& row) { return row.paper.has_value(); });
   Table metric = by_power(report.rows, metric_cell);
   metric.title = fmt::format("{}: {}", task_name(report.task), report.metric.label);
-  metric.caption = fmt::format("{} by power budget P (per worker and round, noise variance 1): {}; {}{}.",
-                               report.metric.name, report.metric.explanation, seeds_text(report),
-                               with_paper ? " (in brackets: the paper's value)" : "");
+  metric.caption = fmt::format(
+      "{} by {} (per worker and round, noise variance 1): {}; {}{}.", report.metric.name,
+      PowerColumns(report.rows).by_ratio ? "signal over noise in a symbol, power following from the symbols"
+                                         : "power budget P",
+      report.metric.explanation, seeds_text(report), with_paper ? " (in brackets: the paper's value)" : "");
   add_best(report, metric);
   std::vector<Table> tables{metric};
   const auto measured = [](const Row& row) { return std::isfinite(row.final_mean); };

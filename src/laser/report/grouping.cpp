@@ -17,9 +17,9 @@ using Axes = std::map<std::string, std::string>;
 
 // They name the group already, or have no influence on the result.
 const std::set<std::string>& keys_without_influence() {
-  static const std::set<std::string> keys = {"method", "power",     "task",       "seed",    "noiseless",
-                                             "out",    "name",      "jobs",       "threads", "data_dir",
-                                             "json",   "log_every", "verify_data"};
+  static const std::set<std::string> keys = {"method", "power",     "task",        "seed",    "noiseless",
+                                             "out",    "name",      "jobs",        "threads", "data_dir",
+                                             "json",   "log_every", "verify_data", "snr_db"};
   return keys;
 }
 
@@ -109,6 +109,12 @@ bool group_before(const Group& a, const Group& b) {
 }
 
 }  // namespace
+
+std::optional<double> given_ratio(const RunSummary& summary) {
+  const auto found = summary.configuration.find("snr_db");
+  if (!summary.power || found == summary.configuration.end() || found->second.empty()) return {};
+  return std::strtod(found->second.c_str(), nullptr);
+}
 
 std::vector<Group> group_runs(std::span<const Run> runs, std::vector<std::string>& notes) {
   std::vector<const Run*> completed;

@@ -22,4 +22,7 @@ struct Group {
 /// repeats another one (same seed; same settings or same final weights) is left out and mentioned in `notes`.
 std::vector<Group> group_runs(std::span<const Run> runs, std::vector<std::string>& notes);
 
+/// The signal-to-noise ratio (dB) that a run was given in place of a power: its setting snr_db.
+std::optional<double> given_ratio(const RunSummary& summary);
+
 }  // namespace laser

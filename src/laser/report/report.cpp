@@ -10,6 +10,7 @@
 
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/link/units.hpp"
 #include "laser/report/best_rate.hpp"
 #include "laser/report/comparison.hpp"
 #include "laser/report/grouping.hpp"
@@ -28,6 +29,7 @@ Row make_row(const Group& group, const Metric& measure) {
   row.method = group.method;
   row.axes = group.axes;
   row.power = group.power;
+  row.ratio = given_ratio(group.runs.front()->summary);
   const std::vector<double> metric = select(group.runs, measure.value);
   const Moments of_metric = moments(metric);
   const Moments of_final = moments(select(group.runs, measure.companion));
@@ -65,9 +67,10 @@ Curve make_curve(const Group& group, const Metric& measure) {
 }
 
 void mark_best(std::vector<Row>& rows, bool higher_is_better) {
+  const PowerColumns columns(rows);
   for (Row& row : rows) {
     row.best_at_power = row.power && std::none_of(rows.begin(), rows.end(), [&](const Row& other) {
-                          return other.power == row.power &&
+                          return columns.of(other) == columns.of(row) &&
                                  (higher_is_better ? other.mean > row.mean : other.mean < row.mean);
                         });
   }
@@ -198,6 +201,27 @@ void add_power_needed(const std::vector<Group>& groups, Report& report) {
 }
 
 }  // namespace
+
+std::optional<double> Row::snr_db() const {
+  if (!power || symbols <= 0) return {};
+  return link::to_decibels(link::signal_to_noise_of(*power, symbols));
+}
+
+PowerColumns::PowerColumns(std::span<const Row> rows) {
+  by_ratio = std::ranges::any_of(rows, [](const Row& row) { return row.power.has_value(); }) &&
+             std::ranges::all_of(rows, [](const Row& row) { return !row.power || row.ratio; });
+  std::set<double> sorted;
+  for (const Row& row : rows) {
+    if (row.power) sorted.insert(*of(row));
+  }
+  values.assign(sorted.begin(), sorted.end());
+}
+
+std::vector<std::string> PowerColumns::header() const {
+  return collect(values, [&](double value) -> std::string {
+    return by_ratio ? fmt::format("{} dB", value) : fmt::format("P = {}", value);
+  });
+}
 
 Moments moments(std::span<const double> values) {
   LASER_CHECK(!values.empty());

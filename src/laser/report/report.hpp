@@ -25,6 +25,7 @@ struct Row {
   std::string method;
   std::map<std::string, std::string> axes;  // settings that tell it from other rows of the method and power
   std::optional<double> power;              // absent: noiseless
+  std::optional<double> ratio;              // snr_db, where that was given in place of the power
   std::int64_t seeds = 0;
   double mean = 0;                           // of the metric
   std::optional<double> std;                 // sample standard deviation; absent for one seed
@@ -37,6 +38,19 @@ struct Row {
   double symbols = 0;          // per worker and round
   double dense_symbols = 0;
   double seconds = 0;  // per run
+  /// Decibels of signal over noise in a symbol: P over the symbols; absent without noise.
+  [[nodiscard]] std::optional<double> snr_db() const;
+};
+
+/// What a column of a table over powers stands for: P, or the ratio where all rows with noise were given one.
+struct PowerColumns {
+  explicit PowerColumns(std::span<const Row> rows);
+  bool by_ratio = false;
+  std::vector<double> values;  // rising
+  /// The column of a row; absent without noise.
+  [[nodiscard]] std::optional<double> of(const Row& row) const { return by_ratio ? row.ratio : row.power; }
+  /// "P = 10" or "-20 dB".
+  [[nodiscard]] std::vector<std::string> header() const;
 };
 
 /// The metric over the epochs for one row.

@@ -24,7 +24,8 @@ void add_axes(Json& json, const std::map<std::string, std::string>& axes) {
 }
 
 Json row_json(const Report& report, const Row& row) {
-  Json json = {{"method", row.method}, {"power", number_or_null(row.power)}};
+  Json json = {
+      {"method", row.method}, {"power", number_or_null(row.power)}, {"snr_db", number_or_null(row.snr_db())}};
   add_axes(json, row.axes);
   json["label"] = method_label(row.method, row.axes, row.power);
   json["metric"] = report.metric.name;

@@ -10,7 +10,9 @@
 #include <set>
 
 #include "laser/core/error.hpp"
+#include "laser/link/units.hpp"
 #include "laser/report/comparison.hpp"
+#include "laser/report/grouping.hpp"
 #include "laser/report/methods.hpp"
 #include "laser/report/report.hpp"
 
@@ -26,29 +28,35 @@ double value_of(const Run& run, const TunedQuantity& quantity) {
 
 std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, const TunedQuantity& quantity,
                                   std::vector<std::string>& notes) {
-  using Cell = std::pair<std::vector<double>, double>;    // values over the seeds, step size
+  struct Cell {
+    std::vector<double> values;  // over the seeds
+    double rate = 0;
+    std::optional<double> ratio;
+  };
   std::map<std::string, std::map<double, Cell>> methods;  // power 0: noiseless
   std::map<std::string, double> symbols;
   for (const auto& run : runs) {
     const auto& s = run.summary;
     if (s.status == "unfinished" || s.status == "interrupted") continue;
-    auto& [values, rate] = methods[s.method][s.power.value_or(0.0)];
+    auto& [values, rate, ratio] = methods[s.method][s.power.value_or(0.0)];
     const bool diverged = s.status == "failed";
     if (diverged)
       notes.push_back(fmt::format("{} diverged and counts as {:g} {}: {}", run.folder, quantity.worst,
                                   quantity.unit, s.reason));
     values.push_back(value_of(run, quantity));
+    ratio = given_ratio(s);
     const auto found = s.configuration.find("learning_rate");
     if (found != s.configuration.end()) rate = std::strtod(found->second.c_str(), nullptr);
     if (!diverged) symbols[s.method] = s.symbols_per_round;
   }
   std::vector<TunedCurve> curves;
   for (const auto& [method, cells] : methods) {
-    TunedCurve curve{method, tuned, {}, {}, symbols[method]};
+    TunedCurve curve{method, tuned, {}, {}, {}, symbols[method]};
     for (const auto& [power, cell] : cells) {
-      const auto m = moments(cell.first);
-      curve.points.push_back({power, m.mean, m.std, static_cast<std::int64_t>(cell.first.size())});
-      curve.rates.push_back(cell.second);
+      const auto m = moments(cell.values);
+      curve.points.push_back({power, m.mean, m.std, static_cast<std::int64_t>(cell.values.size())});
+      curve.rates.push_back(cell.rate);
+      curve.ratios.push_back(cell.ratio);
     }
     curves.push_back(std::move(curve));
   }
@@ -73,28 +81,60 @@ std::string interval_text(const std::optional<Interval>& interval) {
   return fmt::format(" ({} .. {})", end(interval->low, "?"), end(interval->high, "?"));
 }
 
-std::vector<double> powers_of(const TunedReport& report) {
-  std::set<double> powers;
+/// Whether every point with noise was given a signal-to-noise ratio in place of a power: columns are ratios
+/// then.
+bool by_ratio(const TunedReport& report) {
+  bool noisy = false;
   for (const auto& curve : report.curves) {
-    for (const auto& point : curve.points) {
-      if (point.power > 0) powers.insert(point.power);
+    for (std::size_t i = 0; i < curve.points.size(); ++i) {
+      if (curve.points[i].power <= 0) continue;
+      noisy = true;
+      if (!curve.ratios[i]) return false;
     }
   }
-  return {powers.begin(), powers.end()};
+  return noisy;
+}
+
+/// The column of a point: its power, or its ratio.
+double column_of(const TunedCurve& curve, std::size_t point, bool ratio) {
+  return ratio ? curve.ratios[point].value() : curve.points[point].power;
+}
+
+std::vector<double> columns_of(const TunedReport& report) {
+  const bool ratio = by_ratio(report);
+  std::set<double> columns;
+  for (const auto& curve : report.curves) {
+    for (std::size_t i = 0; i < curve.points.size(); ++i) {
+      if (curve.points[i].power > 0) columns.insert(column_of(curve, i, ratio));
+    }
+  }
+  return {columns.begin(), columns.end()};
+}
+
+/// "-38.9 to -18.9": decibels of signal over noise in a symbol at the smallest and the largest power.
+std::string ratios_text(const TunedCurve& curve) {
+  if (curve.noiseless() || curve.symbols <= 0) return "";
+  const auto text = [&](const PowerPoint& point) {
+    return fmt::format("{:.1f}", link::to_decibels(link::signal_to_noise_of(point.power, curve.symbols)));
+  };
+  const auto low = text(curve.points.front()), high = text(curve.points.back());
+  return low == high ? low : low + " to " + high;
 }
 
 /// A line a curve, a column a power; `text` makes the cell of a point.
 template <class Text>
 Table over_powers(const TunedReport& report, std::string title, std::string caption, Text text) {
   Table table{std::move(title), std::move(caption), {"method"}, {}};
-  const auto powers = powers_of(report);
-  for (const double power : powers) table.header.push_back(fmt::format("P = {:g}", power));
+  const bool ratio = by_ratio(report);
+  const auto columns = columns_of(report);
+  for (const double column : columns)
+    table.header.push_back(ratio ? fmt::format("{:g} dB", column) : fmt::format("P = {:g}", column));
   for (const auto& curve : report.curves) {
     TableLine line{label(curve), {}};
-    for (const double power : powers) {
+    for (const double column : columns) {
       std::string content;
       for (std::size_t i = 0; i < curve.points.size(); ++i) {
-        if (curve.points[i].power == power || curve.noiseless()) content = text(curve, i);
+        if (curve.noiseless() || column_of(curve, i, ratio) == column) content = text(curve, i);
       }
       line.cells.push_back({content});
     }
@@ -180,9 +220,15 @@ std::vector<Table> tuned_tables(const TunedReport& report) {
     power.lines.push_back(std::move(needs));
     if (c != report.reference) gain.lines.push_back(std::move(gains));
   }
-  Table uses{"Channel uses", "Of a worker in a round.", {"method", "uses"}, {}};
+  Table uses{
+      "Channel uses",
+      "Real symbols of a worker in a round, and the decibels of signal over noise in each, energy a round "
+      "over symbols, at the smallest and the largest power.",
+      {"method", "uses", "SNR, dB"},
+      {}};
   for (const auto& curve : report.curves) {
-    if (!curve.tuned) uses.lines.push_back({label(curve), {{fmt::format("{:g}", curve.symbols)}}});
+    if (!curve.tuned)
+      uses.lines.push_back({label(curve), {{fmt::format("{:g}", curve.symbols)}, {ratios_text(curve)}}});
   }
   for (auto* table : {&power, &gain, &uses}) {
     if (!table->lines.empty()) tables.push_back(std::move(*table));

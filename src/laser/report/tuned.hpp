@@ -25,10 +25,11 @@ struct TunedQuantity {
 /// One method at step sizes chosen one way, over the powers.
 struct TunedCurve {
   std::string method;
-  bool tuned = false;              // step sizes chosen on held-out examples; else the method's own
-  std::vector<PowerPoint> points;  // rising power; one of power 0 where the method is noiseless
-  std::vector<double> rates;       // of each point
-  double symbols = 0;              // channel uses a worker and round
+  bool tuned = false;                         // step sizes chosen on held-out examples; else the method's own
+  std::vector<PowerPoint> points;             // rising power; one of power 0 where the method is noiseless
+  std::vector<double> rates;                  // of each point
+  std::vector<std::optional<double>> ratios;  // of each point: snr_db, where that was given in place of power
+  double symbols = 0;                         // channel uses a worker and round
   [[nodiscard]] bool noiseless() const { return points.size() == 1 && points[0].power == 0; }
 };
 

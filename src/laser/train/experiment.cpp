@@ -12,9 +12,11 @@
 #include "laser/core/named_choice.hpp"
 #include "laser/core/sha256.hpp"
 #include "laser/data/unicode.hpp"
+#include "laser/link/units.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/task.hpp"
+#include "laser/train/transmission.hpp"
 #include "laser/train/worker_options.hpp"
 
 namespace laser {
@@ -71,6 +73,23 @@ void apply_task(Experiment& e) {
   e.power = 10000;
 }
 
+/// The power that follows from the ratio, where that is given. A record tells both, and they agree to
+/// rounding.
+void apply_ratio(Experiment& e, bool power_given) {
+  if (e.snr_db.empty() || !make_channel(e.algorithm.channel)->noisy()) return;
+  constexpr double kRounding = 1e-9;
+  const double power = power_of_ratio(e, layout_of(e));
+  if (!power_given) {
+    e.power = power;
+  } else if (std::abs(e.power - power) > kRounding * power) {
+    fail(ExitCode::kConfiguration,
+         "power = {:g} and snr_db = {} are both given, and contradict each other: method = {} has power = "
+         "{:g} "
+         "at that ratio. HINT: leave one of them out, or snr_db= takes it back",
+         e.power, e.snr_db, e.method, power);
+  }
+}
+
 }  // namespace
 
 void describe(OptionList& list, Experiment& e) {
@@ -86,7 +105,15 @@ void describe(OptionList& list, Experiment& e) {
   const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
   list.group("channel", noisy);
   list.add_real("power", e.power, 0, kInfinity, false, "energy per worker and round, noise variance 1",
-                "average power budget P");
+                "average power budget P, also in decibels: 10dB");
+  list.also_read([](const std::string& text) { return link::plain_power("power", text); });
+  list.group("channel", [&e, noisy] { return noisy() && !e.snr_db.empty(); });
+  list.add_text(
+      "snr_db", e.snr_db,
+      "in place of power: decibels of signal over noise in a symbol, from which power follows by the "
+      "symbols that the method sends a round");
+  list.restates_another();
+  list.group("channel", noisy);
   list.add_choice("power_policy", e.power_policy, choice_names(kPowerPolicies), "the budget over time");
   list.group("channel", [&e, noisy] { return noisy() && e.power_policy != "constant"; });
   list.add_choice("power_period", e.power_period, {"epoch", "round"}, "what one step of the policy is");
@@ -181,6 +208,7 @@ Experiment resolve(const Settings& settings) {
   for (const auto& [key, value] : settings) list.set(key, value);
   experiment.data_dir = whole_path(experiment.data_dir);
   validate(experiment);
+  apply_ratio(experiment, std::ranges::any_of(settings, [](const auto& s) { return s.first == "power"; }));
   return experiment;
 }
 
@@ -243,7 +271,8 @@ std::map<std::string, std::string> relevant_settings(const Experiment& experimen
   std::map<std::string, std::string> relevant;
   for (const auto& option : list.all()) {
     const bool said = option.unsaid.empty() || option.get() != option.unsaid;
-    if (option.group != kMachineGroup && option.used() && said) relevant[option.name] = option.get();
+    if (option.group != kMachineGroup && option.used() && said && !option.restates)
+      relevant[option.name] = option.get();
   }
   return relevant;
 }

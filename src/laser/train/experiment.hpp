@@ -24,6 +24,7 @@ struct Experiment {
   std::string method = "laser";
   Algorithm algorithm;
   double power = 1.0;                     // P, average energy per worker and round; noise variance 1
+  std::string snr_db;                     // of a symbol, in place of the power; empty: by the power
   std::string power_policy = "constant";  // spec 3.1
   std::string power_period = "epoch";     // epoch | round: what one step of the policy is
   std::vector<double> power_levels;       // custom policy: one number a period
@@ -72,7 +73,8 @@ void describe(OptionList& options, Experiment& experiment);
 std::pair<std::string, std::string> parse_assignment(const std::string& text);
 
 /// Defaults, then those of the task, then the recipe of the method, then the settings; checked as a whole.
-/// Throws Error (configuration).
+/// Where the ratio snr_db is given, the power is the one that follows from it and the symbols of a round.
+/// Throws Error (configuration), also where power and ratio are both given and contradict each other.
 Experiment resolve(const Settings& settings);
 
 /// Throws Error (configuration) where options that are fine alone don't go together.

@@ -38,7 +38,7 @@ std::vector<std::string> rate_grid(double low, double high, std::int64_t count) 
 
 void validate(const TuningPlan& plan) {
   for (const auto& [key, value] : plan.base) {
-    for (const char* varied : {"method", "power", "learning_rate", "seed", "validation"}) {
+    for (const char* varied : {"method", "power", "snr_db", "learning_rate", "seed", "validation"}) {
       if (key == varied)
         fail(ExitCode::kConfiguration, "{} = {}: tuning varies this setting itself. HINT: leave it out", key,
              value);
@@ -82,7 +82,7 @@ std::vector<Job> jobs_of(const TuningPlan& plan, const Settings& base, const std
     const auto own = plan.powers_of.find(method);
     auto settings = base;
     settings.emplace_back("method", method);
-    std::vector<Axis> all{{"power", own == plan.powers_of.end() ? plan.powers : own->second}};
+    std::vector<Axis> all{{plan.power_key, own == plan.powers_of.end() ? plan.powers : own->second}};
     all.insert(all.end(), axes.begin(), axes.end());
     for (auto& job : make_jobs(settings, all)) {
       job.name.insert(0, method + "_");

@@ -35,6 +35,7 @@ struct TuningPlan {
   Settings base;                     // of every run; neither the method nor the step size
   std::vector<std::string> methods;  // of recipes()
   std::vector<std::string> powers;
+  std::string power_key = "power";                            // the setting that they are of: power | snr_db
   std::map<std::string, std::vector<std::string>> powers_of;  // of a method that has its own
   std::vector<std::string> rates;                             // the grid of step sizes
   std::string metric = "accuracy";                            // of tuning_metrics()

@@ -4,6 +4,7 @@
 
 #include "laser/aggregate/presence.hpp"
 #include "laser/core/error.hpp"
+#include "laser/link/units.hpp"
 #include "laser/train/task.hpp"
 
 namespace laser {
@@ -20,6 +21,7 @@ void describe_links(OptionList& list, Experiment& e) {
                   "the broadcast: exact, noisy and the same for all, or with each worker's own noise");
   list.add_real("downlink_power", e.downlink.power, 0, kInfinity, false,
                 "energy of a broadcast, noise variance 1", "of the server's steps");
+  list.also_read([](const std::string& text) { return link::plain_power("downlink_power", text); });
   list.group("links", [&e] { return e.downlink.mode == "separate"; });
   list.add_integer("resync_rounds", e.downlink.resync_rounds, 0, 1000000000, "rounds",
                    "from one exact broadcast of the model to the next; 0: never");
