@@ -66,8 +66,7 @@ def labels_of_specification(text):
 
 def unbroken(text):
     """The text, of the same length, without what stands between two lines of a comment or of a string."""
-    blank = lambda match: re.sub(r"[^\n]", " ", match.group())
-    return re.sub(r'\n[ \t]*(?://+|#+)|"[ \t]*\n[ \t]*"', blank, text)
+    return re.sub(r'\n[ \t]*(?://+|#+)|"[ \t]*\n[ \t]*"', lambda match: re.sub(r"[^\n]", " ", match.group()), text)
 
 
 def citations(text):
