@@ -12,6 +12,7 @@ struct CommandLine {
   int exit_code = 0;  // of the command that ran
 };
 
+void add_demo(CLI::App& app, CommandLine& line);
 void add_train(CLI::App& app, CommandLine& line);
 void add_sweep(CLI::App& app, CommandLine& line);
 void add_reproduce(CLI::App& app, CommandLine& line);

@@ -130,13 +130,26 @@ int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, cons
   return result.failures.empty() ? 0 : static_cast<int>(ExitCode::kNonFinite);
 }
 
-void print_report(const std::vector<std::string>& folders, const std::string& out, bool json) {
-  const auto runs = read_runs(folders);
+namespace {
+
+/// Writes the report and returns the terminal's text.
+std::string written_report(const std::vector<std::string>& folders, const std::string& out) {
   ReportOptions options;
   const char* python = std::getenv("LASER_PYTHON");
   options.python = python != nullptr && *python != '\0' ? python : "python3";
   options.figures_script = (resource_root() / "python" / "laser" / "figures.py").string();
-  const auto text = write_report(runs, out, options);
+  return write_report(read_runs(folders), out, options);
+}
+
+}  // namespace
+
+std::string make_report(const std::vector<std::string>& folders, const std::string& out) {
+  (void)written_report(folders, out);
+  return (fs::path(out) / "report.html").string();
+}
+
+void print_report(const std::vector<std::string>& folders, const std::string& out, bool json) {
+  const auto text = written_report(folders, out);
   if (!json) {
     std::cout << text;
     return;

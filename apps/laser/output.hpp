@@ -36,7 +36,10 @@ class FreshFolder {
 int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, const std::string& label,
                         bool quiet);
 
-/// Reads the runs below the folders, writes the report into `out` and prints it.
+/// Reads the runs below the folders, writes the report into `out` and returns its page.
+std::string make_report(const std::vector<std::string>& folders, const std::string& out);
+
+/// Likewise, and prints it.
 void print_report(const std::vector<std::string>& folders, const std::string& out, bool json);
 
 /// The axes of a grid, one a line with its meaning.

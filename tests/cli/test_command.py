@@ -47,7 +47,8 @@ class Names(unittest.TestCase):
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
-                 "bench", "help", "completion", "list", "explain", "link"],
+                 "bench", "help", "completion", "list", "explain", "link", "demo"],
+            ("demo",): ["--out", "--quiet"],
             ("list",): ["ROLE"],
             ("explain",): ["NAME"],
             ("train",): ["--out", "--json", "--quiet", "--dry-run"],
@@ -383,6 +384,28 @@ class Data(InFolder):
         self.expect(2, "unknown data set 'cifar11' .did you mean 'cifar10'", "data", "fetch", "cifar11")
         self.assertEqual(laser("data", "fetch").returncode, 2)
         self.assertEqual(laser("data").returncode, 2)
+
+
+class Demo(InFolder):
+    """The first thing that a new user starts."""
+
+    def test_shows_the_gain(self):
+        out = self.folder / "demo"
+        done = laser("demo", "--quiet", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLessEqual(max(map(len, done.stdout.replace(str(out), "runs/demo").splitlines())), 80, done.stdout)
+        shown = {(title.strip(), power): float(value) for title, power, value in
+                 re.findall(r"^  (LASER|raw gradients) +(P|16 P) +\d+ +([\d.]+) % #*$", done.stdout, re.M)}
+        runs = {path.name.split("_")[0] + path.name.split("_")[1]: [json.loads(line) for line in (path / "metrics.jsonl").open()]
+                for path in out.glob("*_power-*")}
+        for key, name in (("LASER", "P"), "laserpower-1"), (("raw gradients", "P"), "zsgdpower-1"), (("raw gradients", "16 P"), "zsgdpower-16"):
+            self.assertAlmostEqual(shown[key], runs[name][-1]["ema_accuracy"], delta=0.051)
+        # The paper's claim, on every processor: level with sixteen times its power, far above the same.
+        self.assertGreater(shown["LASER", "P"], shown["raw gradients", "P"] + 5)
+        self.assertGreater(shown["LASER", "P"], shown["raw gradients", "16 P"] - 1)
+        self.assertTrue((out / "report" / "report.html").exists())
+        again = laser("demo", "--quiet", "--out", out)
+        self.assertNotEqual(again.returncode, 0, "a folder that has runs is not written over")
 
 
 class Tune(InFolder):

@@ -1,8 +1,9 @@
 """Every command of the documentation is run or, where that is dear, read by the program that it is for (commands.py finds
 them). What becomes of a command:
 
-    laser theory, link, doctor, list, explain, data list, data verify, report, help, completion, --help    run as it stands; an output that the
-                                         page shows must be what comes out
+    laser theory, link, doctor, list, explain, data list, data verify, report, help, completion, --help
+                                         run as it stands; an output that the page shows must be what comes out
+    laser demo                           run
     laser train, also under mpirun       with --dry-run; on MNIST it is run as well, with epochs=1
     laser sweep                          with --dry-run; on MNIST it is run as well, with epochs=1 and one value an axis
     laser tune, laser reproduce          with --dry-run; table5, which is computed, as it stands
@@ -159,6 +160,8 @@ class Commands(unittest.TestCase):
             return self.check_output(shown, done.stdout)
         if name == "bench":
             return self.check_bench(arguments)
+        if name == "demo":
+            return self.start(COMMAND, *arguments, *quiet)
         if arguments[:2] == ["data", "fetch"]:
             bundled = arguments[2:] == ["mnist"]
             done = self.start(COMMAND, *arguments, "--quiet", expect=0 if bundled else 6)
