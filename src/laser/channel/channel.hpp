@@ -63,18 +63,17 @@ struct GainTrace {
 /// What the channels with fading can be told, and what is not perfect about any link (docs/channels.md).
 /// describe_fading() says what they may be.
 struct FadingOptions {
-  double least_gain = 0.3;     // csit_trunc: workers with |h| below stay silent
-  std::int64_t antennas = 16;  // blind_mimo: at the receiver
-  double channel_error =
-      0;  // csit, csit_trunc, csir: mean square error of an estimate, over that of the gain
+  double least_gain = 0.3;        // csit_trunc: workers with |h| below stay silent
+  std::int64_t antennas = 16;     // blind_mimo: at the receiver
+  double channel_error = 0;       // csit, csit_trunc, csir: mean square error of an estimate of a gain
   double path_loss_exponent = 0;  // likewise: of workers that are spread over a cell; 0: all equally far
   double shadowing_db = 0;        // likewise: standard deviation over the workers
   double phase_error = 0;         // standard deviation of the residual phase, radians
   double timing_error = 0;        // standard deviation of the residual timing offset, symbol durations
   double peak_ratio = 0;          // clipping, peak over mean square; 0: none
   std::string gains = "";         // trace: the file of its gains
-  std::shared_ptr<const GainTrace> trace =
-      nullptr;  // its content (train/gain_trace.hpp reads it), or one of one's own
+  /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
+  std::shared_ptr<const GainTrace> trace = nullptr;
 };
 
 /// A channel model. Stateless; final classes only, one file each.
