@@ -85,7 +85,9 @@ void print_part(const Role& role, const PartRow& row) {
   if (!options.empty()) std::cout << "  reads:\n";
   for (const auto* option : options) {
     print_wrapped(fmt::format("    {:<20}", option->name),
-                  fmt::format("{} [{}; default {}]", option->sentence, option->range, option->fallback));
+                  option->range.empty() ? option->sentence
+                                        : fmt::format("{} [{}; default {}]", option->sentence, option->range,
+                                                      option->fallback));
   }
   std::vector<std::string> methods;
   for (const auto& recipe : recipes()) {

@@ -125,7 +125,7 @@ Study all_channels() {
   const Axis methods{"method", {"laser", "zsgd", "zsgd_matched"}};
   Axis channel{"channel", {}};
   for (const auto& entry : channels()) {
-    if (entry.name != "noiseless") channel.values.push_back(entry.name);
+    if (entry.name != "noiseless" && entry.needs.empty()) channel.values.push_back(entry.name);
   }
   return {"channels",
           "MNIST: accuracy over all channels of docs/channels.md at P = 0.1, 1, 10",

@@ -13,6 +13,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/random.hpp"
 #include "laser/link/units.hpp"
+#include "laser/train/gain_trace.hpp"
 #include "theory.hpp"
 #include "theory_table.hpp"
 
@@ -44,6 +45,7 @@ constexpr ChannelFacts kFacts[] = {
     {"blind_mimo", "the mean over the draws", "sum_i h_i at each antenna: one pilot a draw", true},
     {"sum_power", "the mean", "phases", true},
     {"saturating", "weights 1/N_i", "phases", true},
+    {"trace", "weights g_i/sum g", "phases, or one pilot a draw; sum g at the server", true},
 };
 
 /// One draw: the influence factor of messages of norms N_i at right angles to each other, and of equal ones.
@@ -102,11 +104,14 @@ ValueTable channels_table(const ChannelArguments& a) {
       fail(ExitCode::kConfiguration, "--snr-db is {}: it must be a finite number of decibels", decibels);
     const std::vector<double> energies(norms.size(), ratio);  // of a block of one symbol, D = 1
     for (const auto& entry : channels()) {
+      if (entry.needs == "gains" && !a.fading.trace) continue;
       const auto facts =
           std::ranges::find(kFacts, entry.name, [](const auto& f) { return std::string(f.name); });
       LASER_CHECK(facts != std::end(kFacts));
       const auto channel = make_channel(entry.name, a.fading);
-      const std::int64_t draws = channel->fades() ? a.draws : 1;
+      const std::int64_t draws = entry.needs == "gains" ? std::min(a.draws, a.fading.trace->rounds)
+                                 : channel->fades()     ? a.draws
+                                                        : 1;
       std::vector<double> apart, alike;
       for (std::int64_t t = 0; t < draws; ++t) {
         const StreamKey key{static_cast<std::uint64_t>(a.seed), Purpose::kFading,
@@ -154,10 +159,14 @@ void add_theory_channels(CLI::App& theory) {
   command
       ->add_option("--least-gain", a->fading.least_gain, "Of csit_trunc: workers with |h| below stay silent")
       ->capture_default_str();
+  command->add_option("--gains", a->fading.gains, "Of trace: the file of its gains, of as many workers");
   command->add_option("--draws", a->draws, "Of the gains")->capture_default_str();
   command->add_option("--seed", a->seed, "Names the draws")->capture_default_str();
   command->add_flag("--json", a->json, "One JSON object instead of a table");
-  command->callback([a] { channels_table(*a).print(a->json); });
+  command->callback([a] {
+    if (!a->fading.gains.empty()) a->fading.trace = read_gain_trace(a->fading.gains);
+    channels_table(*a).print(a->json);
+  });
 }
 
 }  // namespace laser

@@ -7,16 +7,56 @@
 namespace laser::contract {
 namespace {
 
+/// Gains that a test bed might have: 400 rounds of 3 workers, one of them now and then away.
+std::shared_ptr<const GainTrace> trace(std::int64_t antennas) {
+  constexpr std::int64_t kRounds = 400, kColumns = 3;
+  GainTrace trace{kRounds, kColumns, antennas};
+  const auto count = static_cast<std::size_t>(kRounds * kColumns * std::max<std::int64_t>(antennas, 1));
+  std::vector<double> parts(2 * count);
+  fill_normal(std::span(parts), {3, Purpose::kTest, 0, 0, 0});
+  for (std::size_t j = 0; j < count; ++j) trace.gains.emplace_back(parts[2 * j], parts[2 * j + 1]);
+  for (std::size_t j = 0; antennas == 0 && j < count; j += 7) trace.gains[j] = 0;
+  return std::make_shared<const GainTrace>(std::move(trace));
+}
+
 std::vector<LawCase> cases() {
   std::vector<LawCase> result;
   for (const auto& channel : channels()) {
-    for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum"}) {
+    for (const std::int64_t antennas : {0, 4}) {  // of a trace
+      if (antennas != 0 && channel.needs.empty()) continue;
+      for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum"}) {
+        Subject subject;
+        subject.algorithm.compressor.rank = 2;
+        subject.algorithm.compressor.compression_factor = 0.4;
+        apply(find_recipe(method), subject.algorithm);
+        subject.algorithm.channel = channel.name;
+        if (!channel.needs.empty()) subject.algorithm.fading.trace = trace(antennas);
+        add_laws(result, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject,
+                 channel_laws());
+      }
+    }
+  }
+  // Links of which nothing is perfect: what is heard is no mean then, and what is clipped costs less.
+  for (const char* channel : {"awgn", "csit_trunc", "csir"}) {
+    for (const bool clips : {false, true}) {
       Subject subject;
       subject.algorithm.compressor.rank = 2;
-      subject.algorithm.compressor.compression_factor = 0.4;
-      apply(find_recipe(method), subject.algorithm);
-      subject.algorithm.channel = channel.name;
-      add_laws(result, channel.name + "_" + method, subject, channel_laws());
+      subject.algorithm.channel = channel;
+      auto& fading = subject.algorithm.fading;
+      fading.channel_error = 0.1;
+      fading.path_loss_exponent = 3;
+      fading.shadowing_db = 6;
+      fading.phase_error = 0.4;
+      fading.timing_error = 0.3;
+      fading.peak_ratio = clips ? 2 : 0;
+      std::vector<LawCase> all;
+      add_laws(all, std::string(channel) + (clips ? "_imperfect_clipped" : "_imperfect"), subject,
+               channel_laws());
+      for (auto& one : all) {
+        if (one.law->name == "WeightsOfTheWorkersThatAreHeardAddUpToOne") continue;
+        if (clips && one.law->name == "LostMessagesCostTheirEnergy") continue;
+        result.push_back(std::move(one));
+      }
     }
   }
   return result;

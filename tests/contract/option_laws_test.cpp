@@ -61,6 +61,12 @@ std::vector<Wrong> wrong_values() {
   names("allocation", LASER_FIELD(allocation), {"norms", "comp-norm"});
   reals("least_gain", LASER_FIELD(fading.least_gain), {-0.1, 10.5});
   integers("antennas", LASER_FIELD(fading.antennas), {0, -4, 4097});
+  reals("channel_error", LASER_FIELD(fading.channel_error), {-0.1, 1});
+  reals("path_loss_exponent", LASER_FIELD(fading.path_loss_exponent), {-1, 8.5});
+  reals("shadowing_db", LASER_FIELD(fading.shadowing_db), {-1, 31});
+  reals("phase_error", LASER_FIELD(fading.phase_error), {-0.1, 11});
+  reals("timing_error", LASER_FIELD(fading.timing_error), {-0.1, 11});
+  reals("peak_ratio", LASER_FIELD(fading.peak_ratio), {-1, 1e7});
   names("exchange", LASER_FIELD(exchange), {"slow", "Exact"});
   names("fading_draw", LASER_FIELD(fading_draw), {"tenor", "layer"});
   reals("participation", LASER_FIELD(participation), {-1, 0, 1.01});
@@ -105,7 +111,9 @@ TEST(OptionLaws, WhatTheCommandRefusesIsRefusedWhereThePartIsMadeWithTheSameText
         "compressor",  "rank",        "transport",       "compress",
         "column_mode", "phase_share", "rank_allocation", "compression_factor",
         "decoder"};
-    const std::set<std::string> of_channel{"channel", "least_gain", "antennas"};
+    const std::set<std::string> of_channel{"channel",       "least_gain",         "antennas",
+                                           "channel_error", "path_loss_exponent", "shadowing_db",
+                                           "phase_error",   "timing_error",       "peak_ratio"};
     EXPECT_EQ(compressor, of_compressor.contains(wrong.option)) << wrong.option << " = " << wrong.text;
     EXPECT_EQ(channel, of_channel.contains(wrong.option)) << wrong.option << " = " << wrong.text;
   }
@@ -118,7 +126,7 @@ TEST(OptionLaws, EveryOptionWithARangeHasWrongValuesAbove) {
   OptionList list;
   describe_all(list, plain);
   for (const auto& option : list.all()) {
-    if (option.kind == Option::Kind::kFlag || option.name == "power_shares") continue;  // a list: below
+    if (option.kind == Option::Kind::kFlag || option.range.empty() || option.name == "power_shares") continue;
     EXPECT_TRUE(tried.contains(option.name)) << option.name;
   }
 }

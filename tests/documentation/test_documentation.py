@@ -44,6 +44,7 @@ COVERED = [
     (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
     (r"build/python/bin/python bench/(ddp_buckets|ddp_hook)\.py$", None),  # minutes; read only
     (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh|fresh_machine\.sh)\b", None),  # half an hour and more; read only
+    (r"\./laser .*\bgains\.npy\b", "trace"),
     (r"(apt-get install|man) ", None),
 ]
 PLACEHOLDERS = {"DIR": "runs/dir", "RUN": "runs/run", "NAME": "mnist", "METHOD...": "laser zsgd", "TASK": "mnist",

@@ -242,6 +242,36 @@ void add_toml(Collection& all) {
   all.add("sums", "2 MB", std::string(2'000'000, '0'));
 }
 
+void add_traces(Collection& all) {
+  const auto& right = seed_of("npy_trace");
+  const std::string shape = "(3, 2)";
+  for (const auto& size : kSizes) {
+    // The header keeps its length: what is longer than the blanks behind it is cut off with it.
+    for (const auto& lie : {"(" + size + ", 2)", "(3, " + size + ", 2)", "(" + size + ", " + size + ")"})
+      all.add("npy_trace", "the shape " + lie, replaced(right, shape, lie));
+  }
+  all.add("npy_trace", "no shape", replaced(right, shape, "()"));
+  all.add("npy_trace", "one dimension", replaced(right, shape, "(6,)"));
+  all.add("npy_trace", "no rounds", replaced(right, shape, "(0, 2)"));
+  all.add("npy_trace", "a million dimensions", replaced(right, shape, "(" + repeated("1,", 1'000'000) + ")"));
+  for (const std::string type : {"'>c8'", "'|O'", "'<i4'", "'<c4'", "''", "'"})
+    all.add("npy_trace", "the type " + type, replaced(right, "'<c8'", type));
+  all.add("npy_trace", "Fortran's order", replaced(right, "False", "True "));
+  all.add("npy_trace", "a header of 65,535 bytes", replaced(right, std::string("\x76\0", 2), "\xFF\xFF"));
+  all.add("npy_trace", "the magic alone", right.substr(0, 6));
+  all.add("npy_trace", "a number less", right.substr(0, right.size() - 8));
+  all.add("npy_trace", "not a number", right.substr(0, right.size() - 4) + std::string("\0\0\xC0\x7F", 4));
+  all.add("csv_trace", "lines of unlike lengths", "1,2\n1\n");
+  all.add("csv_trace", "a worker without a number", "1,,2\n");
+  all.add("csv_trace", "names of columns", "h1,h2\n1,2\n");
+  all.add("csv_trace", "infinity", "1,inf\n");
+  all.add("csv_trace", "not a number", "nan,1\n");
+  all.add("csv_trace", "half a complex number", "1+2\n");
+  all.add("csv_trace", "nothing", "# nothing\n\n");
+  all.add("csv_trace", "3 MB of commas", std::string(3'000'000, ','));
+  all.add("csv_trace", "a number of 2 MB", std::string(2'000'000, '1'));
+}
+
 }  // namespace
 
 std::vector<HostileFile> hostile_files() {
@@ -252,6 +282,7 @@ std::vector<HostileFile> hostile_files() {
   add_images_and_tokens(all);
   add_archives(all);
   add_toml(all);
+  add_traces(all);
   return std::move(all.files);
 }
 

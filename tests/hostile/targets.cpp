@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +24,7 @@
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/record/safetensors.hpp"
+#include "laser/train/gain_trace.hpp"
 #include "laser/train/settings.hpp"
 #include "laser/train/sweep_journal.hpp"
 
@@ -174,6 +176,21 @@ std::string tar() {
 
 std::string zip() { return zip_of({{"folder/a.bin", std::string(700, 'a')}, {"folder/b.bin", "b", 0}}); }
 
+std::string npy_trace() {
+  std::string header = "{'descr': '<c8', 'fortran_order': False, 'shape': (3, 2), }";
+  header.resize(117, ' ');
+  header += '\n';
+  std::string numbers(3 * 2 * 8, '\0');
+  for (std::size_t i = 0; i < numbers.size(); i += 4) numbers[i + 3] = '\x3f';  // 0.5
+  return std::string("\x93NUMPY\1\0\x76\0", 10) + header + numbers;
+}
+
+void read_trace(const Workplace& place, const std::string& name, const std::string& bytes) {
+  const auto trace = read_gain_trace(place.put(name, bytes));
+  LASER_CHECK(trace->gains.size() == static_cast<std::size_t>(trace->rounds * trace->workers *
+                                                              std::max<std::int64_t>(trace->antennas, 1)));
+}
+
 void read_sums(const Workplace& place, const std::string& bytes) {
   place.put(kSumsName, bytes);
   DataSet set;
@@ -222,6 +239,10 @@ std::vector<Target> make_targets() {
        read_known_answers},
       {"tar_gz", {tar()}, [](P, B bytes) { read_archive(gzipped(bytes), read_tar_gz); }},
       {"zip", {zip()}, [](P, B bytes) { read_archive(bytes, read_zip); }},
+      {"npy_trace", {npy_trace()}, [](P place, B bytes) { read_trace(place, "gains.npy", bytes); }},
+      {"csv_trace",
+       {"# rounds\n0.5,1-0.25j\n(0.1+2e-3j), 0\n"},
+       [](P place, B bytes) { read_trace(place, "gains.csv", bytes); }},
       {"sums", {sha256_hex(std::string("abc")) + "  a.bin\n"}, read_sums},
   };
 }

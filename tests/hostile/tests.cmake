@@ -6,7 +6,7 @@ set(hostile_readers
   ${CMAKE_SOURCE_DIR}/tests/known_answers/cases.cpp ${CMAKE_SOURCE_DIR}/tests/known_answers/compare.cpp
   ${CMAKE_SOURCE_DIR}/tests/known_answers/scalar_kinds.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/learning_rate.cpp
-  ${CMAKE_SOURCE_DIR}/src/laser/train/settings.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/sweep_journal.cpp)
+  ${CMAKE_SOURCE_DIR}/src/laser/train/gain_trace.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/settings.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/sweep_journal.cpp)
 
 laser_test(hostile/hostile_files_test LINK laser_fetch laser_data laser_record laser_theory laser_power laser_core
   nlohmann_json::nlohmann_json)

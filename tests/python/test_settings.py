@@ -31,6 +31,8 @@ EFFECTS = {
     "receiver_exponent": (0.4, {"method": "zsgd", "receiver": "matched"}), "worker_momentum": (0.5, {}),
     "memory": ("bfloat16", {}), "channel": ("none", {}), "channel_mode": ("physical", {}), "allocation": ("uniform", {}),
     "power": (20.0, {}), "least_gain": (1.2, {"channel": "csit_trunc", "seed": 3}), "antennas": (2, {"channel": "blind_mimo"}),
+    "gains": None, "channel_error": (0.3, {"channel": "csir"}), "path_loss_exponent": (3.0, {"channel": "csir"}),
+    "shadowing_db": (8.0, {"channel": "csir"}), "phase_error": (0.5, {}), "timing_error": (0.3, {}), "peak_ratio": (1.5, {}),
     "fading_draw": ("tensor", {"channel": "csir"}), "power_shares": None, "participation": None, "loss_rate": (0.9, {}),
     "exchange": None, "fill_budget": None, "rank_allocation": ("opt", {"transport": "one_shot"}), "workers": None, "seed": (5, {}),
 }

@@ -40,6 +40,7 @@ class BlindMimo final : public Channel {
     return link;
   }
   [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] bool aligned() const override { return false; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,

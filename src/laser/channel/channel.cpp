@@ -20,7 +20,11 @@ Link Channel::draw(const StreamKey&, std::vector<char> present) const {
 Superposition Channel::superpose(const Link& link, std::span<const double> norms,
                                  std::span<const double> energies) const {
   LASER_CHECK(norms.size() == link.gain.size() && energies.size() == norms.size());
-  Superposition result{std::vector<double>(norms.size(), 0.0), link.gain, 0.0, 0.0, true, link.air_noise};
+  Superposition result{std::vector<double>(norms.size(), 0.0), link.met.empty() ? link.gain : link.met};
+  result.air_noise = link.air_noise;
+  result.phase = link.phase;
+  result.delay = link.delay;
+  result.peak_ratio = link.peak_ratio;
   bool something = false, powered = true;
   for (std::size_t i = 0; i < norms.size(); ++i) {
     if (link.active[i] == 0 || norms[i] == 0) continue;
@@ -52,6 +56,12 @@ const std::vector<ChannelEntry>& channels() {
        make_blind_mimo},
       {{"sum_power", "as awgn, with one budget for all workers together", "spec 1.4"}, make_sum_power},
       {{"saturating", "as awgn, every worker always at full power", "spec 1.4"}, make_saturating},
+      {{"trace",
+        "gains of a file, from a ray tracer or a test bed: weights as csir with one antenna, one pilot as "
+        "blind_mimo with several",
+        "docs/channels.md; spec 1.3"},
+       make_trace,
+       "gains"},
   };
   return table;
 }
@@ -66,6 +76,32 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
   list.add_real("least_gain", o.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
   list.group("links", [&channel] { return channel == "blind_mimo"; });
   list.add_integer("antennas", o.antennas, 1, 4096, "", "at the receiver");
+  // Options that are younger than published runs are no part of their hashes while they say what those did.
+  const auto known = [&channel] { return channel == "csit" || channel == "csit_trunc" || channel == "csir"; };
+  list.group("links", [&o, known] { return known() && o.channel_error != 0; });
+  list.add_real("channel_error", o.channel_error, 0, 0.99, false, "",
+                "mean square error of the estimate of a gain, over the mean square of the gain");
+  list.group("links", [&o, known] { return known() && o.path_loss_exponent != 0; });
+  list.add_real("path_loss_exponent", o.path_loss_exponent, 0, 8, false, "",
+                "workers spread over a cell: mean power r^-exponent, 1 on average; 0: all equally far");
+  list.group("links", [&o, known] { return known() && o.shadowing_db != 0; });
+  list.add_real("shadowing_db", o.shadowing_db, 0, 30, false, "dB",
+                "standard deviation of the workers' mean powers about that");
+  const auto aligned = [&channel] { return make_channel(channel)->aligned(); };
+  list.group("links", [&o, aligned] { return o.phase_error != 0 && aligned(); });
+  list.add_real("phase_error", o.phase_error, 0, 10, false, "radians",
+                "standard deviation of a worker's residual phase in a draw");
+  list.group("links", [&o, aligned] { return o.timing_error != 0 && aligned(); });
+  list.add_real("timing_error", o.timing_error, 0, 10, false, "symbol durations",
+                "standard deviation of a worker's residual timing offset in a draw");
+  list.group("links", [&channel, &o] { return o.peak_ratio != 0 && make_channel(channel)->noisy(); });
+  list.add_real("peak_ratio", o.peak_ratio, 0, 1e6, false, "",
+                "workers clip symbols whose square is more than so many times their mean square; 0: never");
+  list.group("links", [&channel] { return channel == "trace"; });
+  list.add_text(
+      "gains", o.gains,
+      "file of the gains [rounds, workers] or [rounds, workers, antennas]: .npy, .safetensors or .csv");
+  list.counts_as([&o] { return o.trace ? o.trace->sha256 : o.gains; });
 }
 
 std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading) {
@@ -77,7 +113,7 @@ std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptio
   list.check();
   const auto entry = std::ranges::find(channels(), name, &ChannelEntry::name);
   LASER_CHECK(entry != channels().end());  // the list knows the same names
-  return entry->make(fading);
+  return make_imperfect(entry->make(fading), fading);
 }
 
 }  // namespace laser

@@ -7,6 +7,7 @@
 // channel/superposition.hpp.
 #pragma once
 
+#include <complex>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,9 +22,15 @@ namespace laser {
 
 /// One draw, known to whoever the channel model says.
 struct Link {
-  std::vector<double> gain;  // [k] h_i, behind the receiver's combining; 1 where there is no fading
+  std::vector<double>
+      gain;  // [k] h_i as it is known, behind the receiver's combining; 1 where there is no fading
   std::vector<char> active;  // [k] who transmits
   double air_noise = 1;      // standard deviation of what is added to sum_i h_i x_i
+  // What is not as it should be (imperfect.cpp); empty or 0: nothing.
+  std::vector<double> met = {};    // [k] the modulus of what symbols really meet, where that is not `gain`
+  std::vector<double> phase = {};  // [k] its residual phase, radians
+  std::vector<double> delay = {};  // [k] residual timing offset, in symbol durations
+  double peak_ratio = 0;           // workers clip their symbols at this peak over their mean square
   /// Whether any worker transmits.
   [[nodiscard]] bool heard() const;
 };
@@ -31,19 +38,42 @@ struct Link {
 /// How one group of symbols with a common scale crosses the air (spec 1.2, equation 2).
 struct Superposition {
   std::vector<double> amplitude;  // [k] a_i: worker i transmits x_i = a_i s_i, energy a_i^2 ||s_i||^2
-  std::vector<double> gain;       // [k] h_i
+  std::vector<double> gain;       // [k] |h_i| that symbols meet
   double receive_scale = 0;       // the server multiplies what it hears with this
   double noise_std = 0;           // sigma_b per decoded symbol: receive_scale air_noise, or 0 without noise
   bool received = true;           // false: there was something to send, but no energy or nobody to send it
-  double air_noise = 1;           // as in the link
-  /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel).
+  double air_noise = 1;           // as in the link, like all below
+  std::vector<double> phase = {}, delay = {};
+  double peak_ratio = 0;
+  /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel), before phase
+  /// and timing turn it and clipping shortens it.
   [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
 };
 
-/// What the channels with fading can be told. describe_fading() says what they may be.
+/// Gains that were measured or computed elsewhere, for the channel `trace`.
+struct GainTrace {
+  std::int64_t rounds = 0, workers = 0;
+  std::int64_t antennas = 0;  // at the receiver; 0: one, to which the workers compensate their phases
+  std::vector<std::complex<double>> gains =
+      {};                           // [rounds, workers, antennas], all finite; 0: a link that is down
+  std::string name = "this trace";  // what errors call it: the file
+  std::string sha256 = "";          // of the file, by which runs know it
+};
+
+/// What the channels with fading can be told, and what is not perfect about any link (docs/channels.md).
+/// describe_fading() says what they may be.
 struct FadingOptions {
-  double least_gain = 0.3;     // csit_trunc: workers with |h| below stay silent
-  std::int64_t antennas = 16;  // blind_mimo: at the receiver
+  double least_gain = 0.3;        // csit_trunc: workers with |h| below stay silent
+  std::int64_t antennas = 16;     // blind_mimo: at the receiver
+  double channel_error = 0;       // csit, csit_trunc, csir: mean square error of an estimate of a gain
+  double path_loss_exponent = 0;  // likewise: of workers that are spread over a cell; 0: all equally far
+  double shadowing_db = 0;        // likewise: standard deviation over the workers
+  double phase_error = 0;         // standard deviation of the residual phase, radians
+  double timing_error = 0;        // standard deviation of the residual timing offset, symbol durations
+  double peak_ratio = 0;          // clipping, peak over mean square; 0: none
+  std::string gains = "";         // trace: the file of its gains
+  /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
+  std::shared_ptr<const GainTrace> trace = nullptr;
 };
 
 /// A channel model. Stateless; final classes only, one file each.
@@ -62,8 +92,13 @@ class Channel {
   [[nodiscard]] virtual bool shares_power() const { return false; }
   /// Whether it fades, so that a draw for each tensor differs from one for all.
   [[nodiscard]] virtual bool fades() const { return false; }
+  /// Whether workers compensate their phases, so that what is left of them matters.
+  [[nodiscard]] virtual bool aligned() const { return true; }
+  /// Throws Error (data, configuration) where it has no gains for so many workers and rounds.
+  virtual void check(std::int64_t /*workers*/, std::int64_t /*rounds*/) const {}
 
  private:
+  friend class Imperfect;  // hands the question on
   /// Fills in amplitudes and receive scale; asked only where an active worker has something to send and every
   /// active worker that has may spend energy on it. Workers that are not active keep the amplitude 0.
   virtual void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -73,6 +108,7 @@ class Channel {
 /// A row of the channels' table.
 struct ChannelEntry : PartRow {
   std::unique_ptr<Channel> (*make)(const FadingOptions&);
+  std::string needs = "";  // the setting without which it is nothing, where there is one
 };
 
 /// All channels.

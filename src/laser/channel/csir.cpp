@@ -7,8 +7,9 @@ namespace {
 /// x_i = a s_i, decoded as y/(a sum h): weights h_i / sum h (spec 1.3).
 class Csir final : public Channel {
  public:
+  explicit Csir(FadingOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
-    return draw_rayleigh(key, std::move(present));
+    return draw_fading(key, std::move(present), options_);
   }
   [[nodiscard]] bool fades() const override { return true; }
 
@@ -20,10 +21,12 @@ class Csir final : public Channel {
     for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
     result.receive_scale = 1.0 / (scale * sum);
   }
+
+  FadingOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csir(const FadingOptions&) { return std::make_unique<Csir>(); }
+std::unique_ptr<Channel> make_csir(const FadingOptions& options) { return std::make_unique<Csir>(options); }
 
 }  // namespace laser

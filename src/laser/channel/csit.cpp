@@ -7,8 +7,9 @@ namespace {
 /// x_i = (b/h_i) s_i with b = min |h_i| sqrt(p_i)/N_i, decoded as y/(k b): exact mean (spec 1.3).
 class Csit final : public Channel {
  public:
+  explicit Csit(FadingOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
-    return draw_rayleigh(key, std::move(present));
+    return draw_fading(key, std::move(present), options_);
   }
   [[nodiscard]] bool fades() const override { return true; }
 
@@ -18,10 +19,12 @@ class Csit final : public Channel {
     const double scale = scale_alike(link, norms, energies, true, result);
     result.receive_scale = 1.0 / (active_workers(link) * scale);
   }
+
+  FadingOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csit(const FadingOptions&) { return std::make_unique<Csit>(); }
+std::unique_ptr<Channel> make_csit(const FadingOptions& options) { return std::make_unique<Csit>(options); }
 
 }  // namespace laser

@@ -10,11 +10,11 @@ namespace {
 /// As csit over the workers with |h_i| >= h_min, decoded by their number (spec 1.3).
 class CsitTrunc final : public Channel {
  public:
-  explicit CsitTrunc(double least_gain) : least_gain_(least_gain) {}
+  explicit CsitTrunc(FadingOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
-    auto link = draw_rayleigh(key, std::move(present));
+    auto link = draw_fading(key, std::move(present), options_);
     for (std::size_t i = 0; i < link.gain.size(); ++i) {
-      if (link.gain[i] < least_gain_) link.active[i] = 0;
+      if (link.gain[i] < options_.least_gain) link.active[i] = 0;
     }
     return link;
   }
@@ -27,13 +27,13 @@ class CsitTrunc final : public Channel {
     result.receive_scale = 1.0 / (active_workers(link) * scale);
   }
 
-  double least_gain_;
+  FadingOptions options_;
 };
 
 }  // namespace
 
 std::unique_ptr<Channel> make_csit_trunc(const FadingOptions& options) {
-  return std::make_unique<CsitTrunc>(options.least_gain);
+  return std::make_unique<CsitTrunc>(options);
 }
 
 }  // namespace laser

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <limits>
+#include <numbers>
 
 namespace laser {
 
@@ -10,6 +12,53 @@ Link draw_rayleigh(const StreamKey& key, std::vector<char> present) {
   Link link{std::vector<double>(present.size()), std::move(present)};
   for (std::size_t i = 0; i < link.gain.size(); ++i) {
     link.gain[i] = std::sqrt(-std::log(random_uniform(key, i)));  // |h|^2 is exponential with mean 1
+  }
+  return link;
+}
+
+double random_normal(const StreamKey& key, std::uint64_t index) {
+  const double size = std::sqrt(-2 * std::log(random_uniform(key, 2 * index)));
+  return size * std::cos(2 * std::numbers::pi * random_uniform(key, 2 * index + 1));
+}
+
+std::vector<double> cell_gains(std::uint64_t seed, std::size_t workers, double exponent,
+                               double shadowing_db) {
+  constexpr double kInner = 0.01;  // square of the radius that is left out, over that of the disc
+  constexpr std::uint32_t kNoRound = 0xFFFFFFFF;  // no round has this number
+  const double half = exponent / 2, spread = shadowing_db * std::numbers::ln10 / 10;
+  // E r^-exponent over the ring, and E exp(spread z).
+  const double area = half == 1 ? -std::log(kInner) : (1 - std::pow(kInner, 1 - half)) / (1 - half);
+  const double mean = area / (1 - kInner) * std::exp(spread * spread / 2);
+  const StreamKey places{seed, Purpose::kFading, kNoRound, 0, 0},
+      shadows{seed, Purpose::kFading, kNoRound, 0, 1};
+  std::vector<double> gains(workers);
+  for (std::size_t i = 0; i < workers; ++i) {
+    const double square = kInner + (1 - kInner) * random_uniform(places, i);
+    gains[i] = std::sqrt(std::pow(square, -half) * std::exp(spread * random_normal(shadows, i)) / mean);
+  }
+  return gains;
+}
+
+Link draw_fading(const StreamKey& key, std::vector<char> present, const FadingOptions& options) {
+  auto link = draw_rayleigh(key, std::move(present));
+  const std::size_t workers = link.gain.size();
+  if (const double error = options.channel_error; error > 0) {
+    // The best estimate from a noisy pilot: h = estimate + e with e ~ CN(0, error) independent of it.
+    StreamKey own = key;
+    own.unit = 1;
+    for (std::size_t i = 0; i < workers; ++i) {
+      link.gain[i] *= std::sqrt(1 - error);
+      const auto e = std::polar(std::sqrt(-error * std::log(random_uniform(own, 2 * i))),
+                                2 * std::numbers::pi * random_uniform(own, 2 * i + 1));
+      const auto met = link.gain[i] + e;
+      link.met.push_back(std::abs(met));
+      link.phase.push_back(std::arg(met));
+    }
+  }
+  if (options.path_loss_exponent > 0 || options.shadowing_db > 0) {
+    const auto cell = cell_gains(key.seed, workers, options.path_loss_exponent, options.shadowing_db);
+    for (std::size_t i = 0; i < workers; ++i) link.gain[i] *= cell[i];
+    for (std::size_t i = 0; i < link.met.size(); ++i) link.met[i] *= cell[i];
   }
   return link;
 }

@@ -17,11 +17,27 @@ std::unique_ptr<Channel> make_stat(const FadingOptions& options);
 std::unique_ptr<Channel> make_blind_mimo(const FadingOptions& options);
 std::unique_ptr<Channel> make_sum_power(const FadingOptions& options);
 std::unique_ptr<Channel> make_saturating(const FadingOptions& options);
+std::unique_ptr<Channel> make_trace(const FadingOptions& options);
 
 /// Rayleigh gains |h_i|, h_i ~ CN(0, 1), of the workers that are present; their mean is kRayleighMean.
 Link draw_rayleigh(const StreamKey& key, std::vector<char> present);
 inline constexpr double kRayleighMean = 0.88622692545275801365;      // sqrt(pi) / 2
 inline constexpr double kRayleighVariance = 0.21460183660255169038;  // 1 - pi / 4
+
+/// The same where the gains are estimated with an error and workers are spread over a cell (FadingOptions):
+/// `gain` is the estimate, `met` and `phase` what symbols meet once the estimate's phase is compensated.
+Link draw_fading(const StreamKey& key, std::vector<char> present, const FadingOptions& options);
+
+/// [k] root of the mean received power of workers that are uniform on a disc of which the inner tenth is left
+/// out, path loss r^-exponent, times log-normal shadowing; the expected power is 1. Of the seed alone: where
+/// a worker is does not change.
+std::vector<double> cell_gains(std::uint64_t seed, std::size_t workers, double exponent, double shadowing_db);
+
+/// Standard normal number `index` of a stream (Box and Muller, words 2 index and 2 index + 1).
+double random_normal(const StreamKey& key, std::uint64_t index);
+
+/// The channel with residual phases, timing offsets and clipping, where the options ask for any.
+std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options);
 
 /// Gives all active workers the amplitude a_i = b, or a_i = b / h_i where they invert their gains: b is the
 /// largest with which each stays within its energy, b = min_i sqrt(p_i) / N_i (times h_i). Returns b.

@@ -8,6 +8,7 @@ namespace {
 class Noiseless final : public Channel {
  public:
   [[nodiscard]] bool noisy() const override { return false; }
+  [[nodiscard]] bool aligned() const override { return false; }
 
  private:
   void scale(const Link& link, std::span<const double>, std::span<const double>,

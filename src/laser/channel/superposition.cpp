@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"
@@ -45,6 +46,42 @@ double common_weight(std::span<const Superposition> groups) {
   return weight;
 }
 
+/// Symbols [K, C, D] as they arrive: with the residual phase of their worker, and the one that its timing
+/// makes of their place in the band. Symbols 2j and 2j + 1 are the parts of one complex symbol; of a last one
+/// without a partner the real part is heard.
+at::Tensor turned(const at::Tensor& symbols, const Superposition& scale, std::int64_t first) {
+  if (scale.phase.empty() && scale.delay.empty()) return symbols;
+  const auto workers = symbols.size(0), length = symbols.size(2), pairs = length / 2;
+  const auto of_workers = [&](const std::vector<double>& values) {
+    auto column = at::zeros({workers, 1, 1}, at::kDouble);
+    for (std::int64_t i = 0; i < workers && !values.empty(); ++i)
+      column.data_ptr<double>()[i] = values[static_cast<std::size_t>(first + i)];
+    return column;
+  };
+  const auto phases = of_workers(scale.phase);
+  const auto places =
+      (at::arange(pairs, at::kDouble) + 0.5) / static_cast<double>(std::max<std::int64_t>(pairs, 1)) - 0.5;
+  const auto angles = phases + of_workers(scale.delay) * (2 * std::numbers::pi * places).view({1, 1, pairs});
+  const auto cosine = angles.cos().to(symbols.options()), sine = angles.sin().to(symbols.options());
+  auto result = at::empty(symbols.sizes(), symbols.options());
+  const auto real = symbols.slice(2, 0, 2 * pairs, 2), imaginary = symbols.slice(2, 1, 2 * pairs, 2);
+  result.slice(2, 0, 2 * pairs, 2).copy_(real * cosine - imaginary * sine);
+  result.slice(2, 1, 2 * pairs, 2).copy_(real * sine + imaginary * cosine);
+  if (length % 2 != 0)
+    result.narrow(2, length - 1, 1)
+        .copy_(symbols.narrow(2, length - 1, 1) * phases.cos().to(symbols.options()));
+  return result;
+}
+
+/// Symbols [K, C, D] with norms [K, C], none larger than sqrt(peak_ratio) times the rms of its group.
+at::Tensor clipped(const at::Tensor& symbols, std::span<const double> norms, double peak_ratio) {
+  const auto largest = (at::tensor(at::ArrayRef<double>(norms.data(), norms.size()), at::kDouble) *
+                        std::sqrt(peak_ratio / static_cast<double>(symbols.size(2))))
+                           .view({symbols.size(0), symbols.size(1), 1})
+                           .to(symbols.options());
+  return at::minimum(at::maximum(symbols, -largest), largest);
+}
+
 }  // namespace
 
 void NoiseSource::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
@@ -80,11 +117,18 @@ void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, 
   with_span(values, [&](auto span) { add_rows(span, element_of<decltype(span)>{}); });
 }
 
-OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
+OnAir superpose_symbols(const at::Tensor& given, std::span<const Superposition> groups,
                         std::span<const double> norms, std::int64_t first, ChannelMode mode,
                         at::Tensor place) {
-  const auto workers = symbols.size(0);
+  const auto workers = given.size(0);
   const auto count = groups.size();
+  at::Tensor symbols = given;
+  std::vector<double> norms_left;
+  if (groups[0].peak_ratio > 0) {
+    symbols = clipped(given, norms, groups[0].peak_ratio);
+    norms_left = group_norms(symbols);
+    norms = norms_left;
+  }
   OnAir result{{}, std::vector<double>(static_cast<std::size_t>(workers), 0.0)};
   if (mode == ChannelMode::kPhysical) {
     const auto sent =
@@ -96,7 +140,7 @@ OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition
     }
     const auto gains = factor_tensor(symbols, groups, first,
                                      [](const Superposition& s, std::size_t i) { return s.gain[i]; });
-    result.sum = (sent * gains).sum(0);
+    result.sum = (turned(sent, groups[0], first) * gains).sum(0);
     return result;
   }
   for (std::size_t j = 0; j < norms.size(); ++j) {
@@ -104,6 +148,7 @@ OnAir superpose_symbols(const at::Tensor& symbols, std::span<const Superposition
     const double sent = groups[j % count].amplitude[static_cast<std::size_t>(first) + worker] * norms[j];
     result.energy[worker] += sent * sent;
   }
+  symbols = turned(symbols, groups[0], first);
   const double weight = common_weight(groups);
   if (std::isnan(weight)) {
     const auto weights = factor_tensor(symbols, groups, first,

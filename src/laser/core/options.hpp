@@ -26,6 +26,7 @@ struct Option {
   std::function<std::string()> get;
   std::function<void(const std::string&)> set;  // throws Error (configuration)
   std::function<bool()> used;                   // whether it matters for the present configuration
+  std::function<std::string()> counted;         // what hashes know it by; empty: its value
   bool restates = false;  // says again what another option says: it is no part of hashes
 };
 
@@ -54,6 +55,8 @@ class OptionList {
   /// The option added last decides the value of another, which is what counts: it is no part of an
   /// experiment's hash.
   void restates_another() { options_.back().restates = true; }
+  /// The option added last names a file: hashes know it by `content` and not by its name.
+  void counts_as(const std::function<std::string()>& content) { options_.back().counted = content; }
   /// Texts for the option added last go through `plain` first: other ways of writing its values.
   void also_read(const std::function<std::string(const std::string&)>& plain);
 

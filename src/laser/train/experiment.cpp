@@ -15,6 +15,7 @@
 #include "laser/link/units.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
+#include "laser/train/gain_trace.hpp"
 #include "laser/train/task.hpp"
 #include "laser/train/transmission.hpp"
 #include "laser/train/worker_options.hpp"
@@ -49,15 +50,35 @@ void describe_optimizer(OptionList& list, Experiment& e) {
 
 /// A path that means the same in every folder, with the home folder for "~" (which no shell puts there behind
 /// "data_dir=").
-std::string whole_path(const std::string& path) {
+std::string whole_path(const char* setting, const std::string& path) {
   if (path.empty()) return path;
   if (valid_utf8_prefix(path) < path.size())
-    fail(
-        ExitCode::kConfiguration,
-        "data_dir is not UTF-8, which config.toml can't hold. HINT: a link with a plain name to that folder");
+    fail(ExitCode::kConfiguration,
+         "{} is not UTF-8, which config.toml can't hold. HINT: a link with a plain name to that folder",
+         setting);
   const char* home = std::getenv("HOME");
   const bool of_home = home != nullptr && (path == "~" || path.starts_with("~/"));
   return std::filesystem::absolute(of_home ? home + path.substr(1) : path).lexically_normal().string();
+}
+
+/// The gains that the channel is to have, where it has them from a file.
+void read_gains(Experiment& e) {
+  auto& fading = e.algorithm.fading;
+  fading.gains = whole_path("gains", fading.gains);
+  if (find_row(channels(), "channel", e.algorithm.channel).needs != "gains") return;
+  if (fading.gains.empty()) {
+    fail(ExitCode::kConfiguration,
+         "channel = '{}' needs the file of its gains. HINT: gains=FILE, as docs/channels.md describes it",
+         e.algorithm.channel);
+  }
+  fading.trace = read_gain_trace(fading.gains);
+  if (fading.trace->antennas > 0 && (fading.phase_error != 0 || fading.timing_error != 0)) {
+    fail(ExitCode::kConfiguration,
+         "{} has antennas, whose phases nobody compensates: no error is left of them. HINT: without "
+         "phase_error "
+         "and timing_error",
+         fading.gains);
+  }
 }
 
 /// What the paper's experiment on a task has beside the defaults (spec 5).
@@ -206,7 +227,8 @@ Experiment resolve(const Settings& settings) {
     experiment.optimizer.momentum = 0;
   }
   for (const auto& [key, value] : settings) list.set(key, value);
-  experiment.data_dir = whole_path(experiment.data_dir);
+  experiment.data_dir = whole_path("data_dir", experiment.data_dir);
+  read_gains(experiment);
   validate(experiment);
   apply_ratio(experiment, std::ranges::any_of(settings, [](const auto& s) { return s.first == "power"; }));
   return experiment;
@@ -272,7 +294,7 @@ std::map<std::string, std::string> relevant_settings(const Experiment& experimen
   for (const auto& option : list.all()) {
     const bool said = option.unsaid.empty() || option.get() != option.unsaid;
     if (option.group != kMachineGroup && option.used() && said && !option.restates)
-      relevant[option.name] = option.get();
+      relevant[option.name] = option.counted ? option.counted() : option.get();
   }
   return relevant;
 }

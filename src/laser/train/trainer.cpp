@@ -197,6 +197,10 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
   } else if (leads) {
     auto facts = versions(experiment, command);
     facts.merge(task->facts());
+    if (const auto& trace = experiment.algorithm.fading.trace) {
+      facts["gains"] = trace->name;
+      facts["gains_sha256"] = trace->sha256;
+    }
     writer.emplace(folder, to_toml(experiment), facts);
   }
   const auto start = Clock::now();

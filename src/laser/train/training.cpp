@@ -51,6 +51,13 @@ Ranges decayed(const Task& task, bool everywhere) {
   return ranges;
 }
 
+/// The parts with a channel that has gains for all rounds.
+Parts with_channel(Parts parts, const Experiment& e, std::int64_t rounds) {
+  if (!parts.channel) parts.channel = make_channel(e.algorithm.channel, e.algorithm.fading);
+  parts.channel->check(e.workers, rounds);
+  return parts;
+}
+
 std::string weights_hash(const at::Tensor& parameters) {
   std::string hash;
   with_span(parameters, [&](auto span) { hash = sha256_hex(std::as_bytes(span)); });
@@ -75,7 +82,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
       alone_(experiment.workers),
       collective_(processes != nullptr ? *processes : alone_),
-      aggregator_(task.layout(), experiment.algorithm, std::move(parts),
+      aggregator_(task.layout(), experiment.algorithm, with_channel(std::move(parts), experiment, rounds_),
                   static_cast<std::uint64_t>(experiment.seed), collective_),
       optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms))),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),

@@ -1,0 +1,69 @@
+// What is left of phases and timing after synchronisation, and transmitters whose peaks are clipped: around
+// any channel, without its knowledge. Weights and budgets are those of the channel; symbols meet something
+// else.
+//
+// Two real symbols are the parts of one complex symbol, that is the symbols 2j and 2j + 1 of a group; a
+// worker's complex symbols are on subcarriers of frequencies nu_j spread evenly over -1/2 .. 1/2 of the
+// symbol rate. Given the weights w_i of the channel, with S = sum_i w_i s_i (and E over the draws of phase
+// and timing):
+//
+//   phase   e^(j phi_i), phi_i ~ N(0, s^2):             E = c S, E ||error||^2 = (1 - c)^2 ||S||^2
+//                                                       + (1 - c^2) sum_i w_i^2 N_i^2,  c = exp(-s^2/2)
+//   timing  e^(2 pi j nu tau_i), tau_i ~ N(0, t^2):     the same in every symbol, c = exp(-2 pi^2 nu^2 t^2);
+//                                                       the mean of c over the band is erf(pi
+//                                                       t/sqrt(2))/(sqrt(2 pi) t)
+//   peaks   clipped at sqrt(q) times the rms symbol:    for normal symbols the part c of a message is left,
+//           c = erf(sqrt(q/2)), and N_i^2 (c - sqrt(2q/pi) exp(-q/2) + q (1 - c)) of its energy
+#include <cmath>
+
+#include "laser/channel/models.hpp"
+
+namespace laser {
+
+class Imperfect final : public Channel {
+ public:
+  Imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options)
+      : channel_(std::move(channel)),
+        phase_error_(channel_->aligned() ? options.phase_error : 0),
+        timing_error_(channel_->aligned() ? options.timing_error : 0),
+        peak_ratio_(channel_->noisy() ? options.peak_ratio : 0) {}
+
+  [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
+    constexpr std::uint32_t kPhases = 1U << 20, kDelays = kPhases + 1;  // units that no channel uses
+    auto link = channel_->draw(key, std::move(present));
+    const std::size_t workers = link.gain.size();
+    StreamKey own = key;
+    if (phase_error_ > 0) {
+      own.unit = kPhases;
+      link.phase.resize(workers, 0.0);
+      for (std::size_t i = 0; i < workers; ++i) link.phase[i] += phase_error_ * random_normal(own, i);
+    }
+    if (timing_error_ > 0) {
+      own.unit = kDelays;
+      for (std::size_t i = 0; i < workers; ++i) link.delay.push_back(timing_error_ * random_normal(own, i));
+    }
+    link.peak_ratio = peak_ratio_;
+    return link;
+  }
+  [[nodiscard]] bool noisy() const override { return channel_->noisy(); }
+  [[nodiscard]] bool shares_power() const override { return channel_->shares_power(); }
+  [[nodiscard]] bool fades() const override { return channel_->fades(); }
+  [[nodiscard]] bool aligned() const override { return channel_->aligned(); }
+  void check(std::int64_t workers, std::int64_t rounds) const override { channel_->check(workers, rounds); }
+
+ private:
+  void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+             Superposition& result) const override {
+    channel_->scale(link, norms, energies, result);
+  }
+
+  std::unique_ptr<Channel> channel_;
+  double phase_error_, timing_error_, peak_ratio_;
+};
+
+std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options) {
+  if (options.phase_error == 0 && options.timing_error == 0 && options.peak_ratio == 0) return channel;
+  return std::make_unique<Imperfect>(std::move(channel), options);
+}
+
+}  // namespace laser

@@ -1,0 +1,88 @@
+// Gains that were measured or computed elsewhere: row t of the trace is the draw of round t.
+//
+// One antenna: workers compensate their phases and the server knows the sum of the gains, as in csir; what
+// counts is |h_i|. Several antennas: workers know nothing, the server combines by s_a = sum_i h_ia of one
+// common pilot, as in blind_mimo. Nothing is assumed about how gains are distributed, so the server divides
+// by what its pilot tells it, sum_i g_i = sum_a |s_a|^2, and not by its mean A k: the weights add up to 1 in
+// every round, in both cases. A gain of 0 (at all antennas) is a link that is down: that worker is silent.
+#include <algorithm>
+#include <cmath>
+
+#include "laser/channel/models.hpp"
+#include "laser/core/error.hpp"
+
+namespace laser {
+namespace {
+
+/// x_i = a s_i, decoded as y/(a sum g): g_i = |h_i|, or Re sum_a conj(s_a) h_ia in noise of variance
+/// sum_a |s_a|^2 (spec 1.3, `csir` and `blind_mimo`).
+class Trace final : public Channel {
+ public:
+  explicit Trace(std::shared_ptr<const GainTrace> trace) : trace_(std::move(trace)) {}
+
+  [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
+    check(static_cast<std::int64_t>(present.size()), static_cast<std::int64_t>(key.round) + 1);
+    const std::size_t workers = present.size();
+    const auto antennas = static_cast<std::size_t>(std::max<std::int64_t>(trace_->antennas, 1));
+    const auto row = std::span(trace_->gains).subspan(key.round * workers * antennas, workers * antennas);
+    Link link{std::vector<double>(workers, 0.0), std::move(present)};
+    for (std::size_t i = 0; i < workers; ++i) {
+      double size = 0;
+      for (std::size_t a = 0; a < antennas; ++a) size += std::abs(row[i * antennas + a]);
+      if (size == 0) link.active[i] = 0;
+      if (trace_->antennas == 0) link.gain[i] = size;
+    }
+    if (trace_->antennas == 0) return link;
+    double pilots = 0;  // sum_a |s_a|^2
+    for (std::size_t a = 0; a < antennas; ++a) {
+      std::complex<double> pilot = 0;
+      for (std::size_t i = 0; i < workers; ++i) {
+        if (link.active[i] != 0) pilot += row[i * antennas + a];
+      }
+      pilots += std::norm(pilot);
+      for (std::size_t i = 0; i < workers; ++i) {
+        link.gain[i] += std::real(std::conj(pilot) * row[i * antennas + a]);
+      }
+    }
+    link.air_noise = std::sqrt(pilots);
+    if (pilots == 0) link.active.assign(workers, 0);  // they cancel each other: there is no pilot to go by
+    return link;
+  }
+
+  [[nodiscard]] bool aligned() const override { return !trace_ || trace_->antennas == 0; }
+
+  void check(std::int64_t workers, std::int64_t rounds) const override {
+    if (!trace_) {
+      fail(ExitCode::kConfiguration, "channel = 'trace' needs the file of its gains. HINT: gains=FILE");
+    }
+    if (workers != trace_->workers) {
+      fail(ExitCode::kData,
+           "{} has the gains of {} workers, and the run has {}. HINT: workers={}, or another trace",
+           trace_->name, trace_->workers, workers, trace_->workers);
+    }
+    if (rounds > trace_->rounds) {
+      fail(ExitCode::kData,
+           "{} has the gains of {} rounds, and the run needs {}. HINT: a longer trace, or fewer epochs",
+           trace_->name, trace_->rounds, rounds);
+    }
+  }
+
+ private:
+  void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+             Superposition& result) const override {
+    const double scale = scale_alike(link, norms, energies, false, result);
+    double sum = 0;
+    for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
+    result.receive_scale = 1.0 / (scale * sum);
+  }
+
+  std::shared_ptr<const GainTrace> trace_;
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> make_trace(const FadingOptions& options) {
+  return std::make_unique<Trace>(options.trace);
+}
+
+}  // namespace laser
