@@ -1,14 +1,19 @@
 // The round, for gradients and processes of Python.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <pybind11/stl.h>
 
+#include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "bindings.hpp"
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/compress/sweep.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/large_pages.hpp"
 
 namespace laser {
 namespace {
@@ -54,6 +59,36 @@ Layout layout_of(const Shapes& shapes) {
   return layout;
 }
 
+/// Memory for results that Python may hold on to: handed out anew only once nobody else has it. Two rooms are
+/// kept, since a loop holds its last result while the next round runs.
+class Rooms {
+ public:
+  at::Tensor take(std::int64_t size, at::ScalarType type) {
+    for (const auto& room : rooms_) {
+      if (is_free(room)) return room.numbers;
+    }
+    auto numbers = empty_in_large_pages({size}, type);
+    rooms_[next_] = {numbers, numbers.const_data_ptr()};
+    next_ = 1 - next_;
+    return numbers;
+  }
+
+ private:
+  struct Room {
+    at::Tensor numbers;
+    const void* place = nullptr;
+  };
+  /// Views, arrays of numpy and storages in Python hold the storage; whoever shares it with other processes
+  /// has moved it elsewhere.
+  static bool is_free(const Room& room) {
+    return room.numbers.defined() && room.numbers.storage().use_count() == 1 &&
+           room.numbers.const_data_ptr() == room.place &&
+           room.numbers.is_inference() == c10::InferenceMode::is_enabled();
+  }
+  std::array<Room, 2> rooms_;
+  std::size_t next_ = 0;
+};
+
 /// An aggregator with the processes that it works in.
 class BoundAggregator {
  public:
@@ -63,17 +98,37 @@ class BoundAggregator {
         collective_(processes ? std::unique_ptr<Collective>(std::make_unique<PythonCollective>(*processes))
                               : std::make_unique<Solo>(experiment_.workers)),
         parts_(make_parts(experiment_.algorithm, parts_of(objects))),
+        type_(double_precision ? at::kDouble : at::kFloat),
         aggregator_(layout_of(shapes), experiment_.algorithm, parts_,
-                    seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_,
-                    double_precision ? at::kDouble : at::kFloat) {}
+                    seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_, type_) {}
 
-  at::Tensor round(std::int64_t index, double power, const at::Tensor& gradients, bool diagnose) {
+  /// The estimate [d] of one tensor of gradients [K, ...] a parameter tensor. Its memory is one that nobody
+  /// but this aggregator holds any more, where there is one: a round faults in no pages then.
+  at::Tensor round(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
+                   bool diagnose) {
     const at::NoGradGuard no_grad;
-    auto estimate = at::zeros({aggregator_.layout().size}, gradients.options());
-    const bool noisy = parts_.channel->noisy();
-    report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(), gradients,
-                                estimate, diagnose);
-    return estimate;
+    const auto estimate = rooms_.take(aggregator_.layout().size, type_);
+    std::vector<at::Tensor> places;
+    for (const auto& layer : aggregator_.layout().layers)
+      places.push_back(estimate.narrow(0, layer.offset, layer.size));
+    run(index, power, gradients, places, diagnose, {});
+    return estimate.detach();  // what is done to a result changes nothing about the room
+  }
+  /// The same into places of the caller's, which may be those of the gradients. `looked` is what look()
+  /// found.
+  void round_into(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
+                  const std::vector<at::Tensor>& estimate,
+                  const std::optional<std::pair<std::int64_t, double>>& looked) {
+    const at::NoGradGuard no_grad;
+    std::vector<Looked> known;
+    if (looked) known.push_back({looked->first, looked->second});
+    run(index, power, gradients, estimate, false, known);
+  }
+  /// Of the first worker here: the first tensor that is not finite, or -1, and the largest magnitude.
+  [[nodiscard]] std::pair<std::int64_t, double> look(const std::vector<at::Tensor>& gradients) const {
+    const at::NoGradGuard no_grad;
+    const auto found = aggregator_.look(gradients)[0];
+    return {found.bad, found.largest};
   }
 
   [[nodiscard]] py::dict report() const {
@@ -81,6 +136,7 @@ class BoundAggregator {
     result["energy"] = report_.energy;
     result["symbols"] = report_.symbols;
     result["unheard"] = report_.unheard;
+    result["largest"] = report_.largest;
     if (report_.memory_ratio) result["memory_ratio"] = *report_.memory_ratio;
     if (report_.lambda) result["lambda"] = *report_.lambda;
     if (report_.delta) result["delta"] = *report_.delta;
@@ -99,10 +155,23 @@ class BoundAggregator {
   }
 
  private:
+  void run(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
+           const std::vector<at::Tensor>& estimate, bool diagnose, std::span<const Looked> looked) {
+    const bool noisy = parts_.channel->noisy();
+    report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(),
+                                std::span(gradients), std::span(estimate), diagnose, 1.0, looked);
+    for (std::size_t l = 0; l < estimate.size(); ++l) {
+      auto& largest = report_.largest[l];
+      if (!std::isfinite(largest)) largest = largest_magnitude(estimate[l]);
+    }
+  }
+
   Experiment experiment_;
   std::unique_ptr<Collective> collective_;
   Parts parts_;
+  at::ScalarType type_;
   Aggregator aggregator_;
+  Rooms rooms_;
   RoundReport report_;
 };
 
@@ -118,6 +187,9 @@ void bind_aggregation(py::module_& module) {
            py::arg("parts") = PythonParts{})
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
            py::arg("diagnose") = false, unlocked)
+      .def("round_into", &BoundAggregator::round_into, py::arg("index"), py::arg("power"),
+           py::arg("gradients"), py::arg("estimate"), py::arg("looked") = py::none(), unlocked)
+      .def("look", &BoundAggregator::look, py::arg("gradients"), unlocked)
       .def("report", &BoundAggregator::report)
       .def("state", &BoundAggregator::state, unlocked)
       .def("load_state", &BoundAggregator::load_state, py::arg("state"), unlocked);

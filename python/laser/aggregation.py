@@ -71,8 +71,9 @@ class Aggregator(NotCopied):
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
-        """One round; ``gradients`` maps every name to [k, ...], a row for each worker. The estimate is of their type and on
-        their device."""
+        """One round; ``gradients`` maps every name to [k, ...], a row for each worker: read where they are if they are of
+        float32 (float64 with ``double_precision``), on the CPU and row by row. The estimate is of their type and on their device,
+        and stays what it is however many rounds follow; memory of one that nobody holds any more is used again."""
         diagnose = reading.check_flag("diagnose", diagnose)
         if power is not None:
             power = reading.check_power(power, self.rounds)
@@ -93,11 +94,11 @@ class Aggregator(NotCopied):
             if tensor.dtype == torch.float64 and not self._double:
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
                             "Aggregator(..., double_precision=True), or gradients in float32")
-            rows.append(tensor.detach().to("cpu", kind).reshape(self._workers, -1))
+            rows.append(_rows(tensor, self._workers, kind))
         if not self._lock.acquire(blocking=False):
             raise error(EXIT_USAGE, "another thread is in a round of this Aggregator. HINT: one after the other")
         try:
-            flat = self._core.round(self.rounds, self._power if power is None else power, torch.cat(rows, 1), diagnose)
+            flat = self._core.round(self.rounds, self._power if power is None else power, rows, diagnose)
             self.rounds += 1
             report = self._core.report()
         finally:
@@ -107,7 +108,7 @@ class Aggregator(NotCopied):
             size = math.prod(shape)
             estimate[name] = flat[at : at + size].view(shape).to(given[name].device, given[name].dtype)
             at += size
-        _tell_overflow(estimate)
+        _tell_overflow(estimate, report["largest"])
         unheard = report["unheard"] or (self._noisy and power == 0)
         return Outcome(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"),
                        report.get("lambda"), report.get("delta"))
@@ -207,9 +208,17 @@ def _check_setup(saved: torch.Tensor, setup: Any) -> None:
                 "made with")
 
 
-def _tell_overflow(estimate: Mapping[str, torch.Tensor]) -> None:
+def _rows(tensor: torch.Tensor, workers: int, kind: torch.dtype) -> torch.Tensor:
+    """[k, d] with the numbers of each row side by side; no copy where they are."""
+    rows = tensor.detach().to("cpu", kind).resolve_neg().reshape(workers, -1)
+    return rows if rows.shape[1] == 1 or rows.stride(1) == 1 else rows.contiguous()
+
+
+def _tell_overflow(estimate: Mapping[str, torch.Tensor], largest: list[float]) -> None:
     """Of finite gradients the estimate may still leave the range of their type."""
-    for name, tensor in estimate.items():
+    for (name, tensor), bound in zip(estimate.items(), largest, strict=True):
+        if bound <= torch.finfo(tensor.dtype).max:  # most of the time: then there is nothing to look through
+            continue
         if not math.isfinite(tensor.sum().item()) and not tensor.isfinite().all():
             warnings.warn(f"laser: the estimate of '{name}' is out of the range of {tensor.dtype}. HINT: smaller gradients, more "
                           "power, or gradients in float64", stacklevel=3)

@@ -23,7 +23,7 @@ import torch.distributed as dist
 from laser import parts
 from laser import settings as reading
 from laser import shards
-from laser.gradients import Gradients, matrix_shape
+from laser.gradients import Gradients, Part, matrix_shape
 from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, NotCopied, core, error, pairs
 from laser.processes import Processes
@@ -122,8 +122,8 @@ class LaserState(NotCopied):
         check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text(), "stream": stream})
         self._identity = Identity(self, self._seed, stream)
         self._core = self._make_core(self._identity.seed)
-        self._bank = torch.zeros(1, self._gradients.size, dtype=self._gradients.kind, device="cpu")
         self._open: list = []  # buckets of the backward pass under way
+        self._bounds: list[float] | None = None  # of the last estimates' magnitudes, where they are known
         self._looked_for_ddp = self._told_overflow = False
         self._power.take_part()
 
@@ -221,11 +221,12 @@ class LaserState(NotCopied):
     # -- a backward pass ----------------------------------------------------------------------------------------------
 
     def take(self, bucket: dist.GradBucket) -> torch.futures.Future:
-        """Collects a bucket; at the last one all are filled with the estimate. What ``laser_hook`` calls."""
+        """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
+        has read there. What ``laser_hook`` calls."""
         if bucket.index() == 0:
             self._open = []
         buffer = bucket.buffer()
-        parts = self._gradients.read(bucket, self._bank[0])
+        parts = self._gradients.read(bucket)
         future: torch.futures.Future = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
         self._open.append((future, buffer, parts))
         if bucket.is_last():
@@ -234,60 +235,69 @@ class LaserState(NotCopied):
 
     def _close(self) -> None:
         opened, self._open = self._open, []
-        self._gradients.check_all_there({at for _, _, parts in opened for _, at, _ in parts})
+        everything = sorted((part for _, _, parts in opened for part in parts), key=lambda part: part.index)
+        self._gradients.check_all_there(everything)
         sent_before = self.processes.sent_bytes
-        estimate = self._exchange()
+        self._bounds = None
+        self._exchange([part.numbers for part in everything])
         self.report["wire_bytes"] = self.processes.sent_bytes - sent_before
         self.iteration += 1
         for future, buffer, parts in opened:
-            for part, at, size in parts:
-                part.copy_(estimate[at : at + size].view(part.shape))
+            for part in parts:
+                part.hand_back()
             self._tell_overflow(parts)
             future.set_result(buffer)
 
-    def _tell_overflow(self, parts: list[tuple[torch.Tensor, int, int]]) -> None:
+    def _tell_overflow(self, parts: list[Part]) -> None:
         """An estimate that leaves the range of its gradients, which were finite: all ranks have it alike, and go on with it as
         under plain DDP."""
-        if self._told_overflow or self.skipped or all(math.isfinite(part.sum().item()) for part, _, _ in parts):
+        if self._told_overflow or self.skipped:
             return
-        for part, at, _ in parts:
-            if not torch.isfinite(part).all():
+        for one in parts:
+            part = one.bucket
+            if self._bounds is not None and self._bounds[one.index] <= torch.finfo(part.dtype).max:
+                continue  # most of the time: then there is nothing to look through
+            if not math.isfinite(part.sum().item()) and not torch.isfinite(part).all():
                 self._told_overflow = True
-                name = next(name for name, p in self._gradients.parameters.items() if self._gradients.places[id(p)][0] == at)
+                name = list(self._gradients.parameters)[one.index]
                 if self.processes.first_worker == 0:
                     warnings.warn(f"laser: what was received for '{name}' in iteration {self.iteration - 1} is out of the range "
                                   f"of {part.dtype}: its gradient is infinite. HINT: smaller gradients, more power, or parameters of float32",
                                   stacklevel=3)
                 return
 
-    def _exchange(self) -> torch.Tensor:
+    def _exchange(self, numbers: list[torch.Tensor]) -> None:
+        """The estimate in the place of this rank's gradients ``numbers``, of every parameter [1, ...]."""
         number = self.iteration - self.start_iter
         if not self._looked_for_ddp:
             self._looked_for_ddp = True
             check_same_ranks(self._gradients.modules_of_ddp(), self.processes)
         place = self._identity.place(self.iteration)
         scale = self._protection.scale(self.iteration, self.processes.first_worker == 0)
-        rows = self.processes.gather_rows([self._first_nonfinite(), self._power.of(number), scale, mark_of(place)], 4)
+        looked = self._core.look(numbers)
+        rows = self.processes.gather_rows([float(looked[0]), self._power.of(number), scale, mark_of(place)], 4)
         if len(set(rows[3::4])) > 1:
             check_same_place(self.processes, place)
         for rank, index in enumerate(rows[0::4]):
             if index >= 0:
-                return self._after_nonfinite(rank, int(index))
+                return self._after_nonfinite(rank, int(index), numbers)
         power = self._power.agree(rows[1::4])
         if len(set(rows[2::4])) > 1:
             raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::4]}")
         if number < 0:
-            mean = self._bank[0].clone()
-            self.processes.sum_flat(mean)
+            self._average(numbers)
             self._count(self._gradients.size)
             self._protection.heard(self.iteration)
             self.report = {"exact": True, "energy": [0.0] * self.processes.workers, "symbols": self._gradients.size,
                            "unheard": False}
-            return mean.div_(self.processes.workers)
+            return
         if scale != 1.0:
-            self._bank.div_(scale)
-        estimate = self._core.round(number, power, self._bank)
+            for gradient in numbers:
+                gradient.div_(scale)
+            looked = (looked[0], looked[1] / scale)
+        self._core.round_into(number, power, numbers, numbers, looked)
         self.report = {"exact": False, **self._core.report()}
+        self._bounds = [scale * bound for bound in self.report.pop("largest")]
         self._count(self.report["symbols"])
         self.report["unheard"] = self.report["unheard"] or (self._noisy and power == 0)
         if self.report["unheard"]:
@@ -296,17 +306,21 @@ class LaserState(NotCopied):
                                   self.processes.first_worker == 0)
         else:
             self._protection.heard(self.iteration)
-        return estimate.mul_(scale) if scale != 1.0 else estimate
+        if scale != 1.0:
+            for estimate in numbers:
+                estimate.mul_(scale)
 
-    def _first_nonfinite(self) -> float:
-        """The first parameter of this rank with a gradient that is not finite, or -1."""
-        if not math.isfinite(self._bank.sum().item()):  # a sum may overflow, so look closer
-            for index, (at, size) in enumerate(self._gradients.places.values()):
-                if not torch.isfinite(self._bank[0, at : at + size]).all():
-                    return float(index)
-        return -1.0
+    def _average(self, numbers: list[torch.Tensor]) -> None:
+        """The exact mean over the ranks."""
+        if self.processes.workers == 1:
+            return
+        mean = torch.cat([gradient.reshape(-1) for gradient in numbers])
+        self.processes.sum_flat(mean)
+        mean.div_(self.processes.workers)
+        for gradient, (at, size) in zip(numbers, self._gradients.places.values(), strict=True):
+            gradient.copy_(mean[at : at + size].view(gradient.shape))
 
-    def _after_nonfinite(self, rank: int, index: int) -> torch.Tensor:
+    def _after_nonfinite(self, rank: int, index: int, numbers: list[torch.Tensor]) -> None:
         text = (f"the gradient of '{list(self._gradients.parameters)[index]}' at rank {rank} is not finite in iteration "
                 f"{self.iteration}")
         if self.on_nonfinite == "stop":
@@ -316,7 +330,8 @@ class LaserState(NotCopied):
         filled = 0.0 if self.on_nonfinite == "skip" else math.nan
         self._protection.skip(f"{text}; all ranks skip it, with gradients of {filled:g}", self.processes.first_worker == 0,
                               always=not self._protection.scaled)
-        return torch.full((self._gradients.size,), filled, dtype=self._gradients.kind, device="cpu")
+        for gradient in numbers:
+            gradient.fill_(filled)
 
     # -- setting up ---------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ refused here, before training begins. Names are those of the bare model, whateve
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 
 import torch
@@ -16,6 +17,20 @@ from laser.native import EXIT_CONFIGURATION, error
 REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COMPLEX = (torch.complex32, torch.complex64, torch.complex128)
 WRAPPERS = ("module", "_orig_mod", "_checkpoint_wrapped_module")  # what wrappers call the module inside
+
+
+@dataclasses.dataclass
+class Part:
+    """The gradient of a parameter in a bucket."""
+
+    index: int  # of the parameter
+    bucket: torch.Tensor  # real_shape(p), in any order of memory
+    numbers: torch.Tensor  # [1, ...] contiguous, on the CPU, of the round's type: the bucket's own where they are so, else a copy
+
+    def hand_back(self) -> None:
+        """Puts the estimate that the round left in ``numbers`` into the bucket."""
+        if self.numbers.data_ptr() != self.bucket.data_ptr():
+            self.bucket.copy_(self.numbers[0])
 
 
 class Gradients:
@@ -47,14 +62,16 @@ class Gradients:
         self.kind = torch.float64 if wide else torch.float32
         self.places: dict[int, tuple[int, int]] = {}  # of a parameter: its first number and how many
         self.size = 0
+        self._copies: dict[int, torch.Tensor] = {}  # of a parameter whose numbers in a bucket are not as the round takes them
         for p in self.parameters.values():
             numbers = real_numbers(p)
             self.places[id(p)] = (self.size, numbers)
             self.size += numbers
+        self._indices = {key: index for index, key in enumerate(self.places)}
 
-    def read(self, bucket: torch.distributed.GradBucket, bank: torch.Tensor) -> list[tuple[torch.Tensor, int, int]]:
-        """Copies a bucket's gradients into `bank` [size]; the parts of the bucket and their places. ``bucket.gradients()``
-        would not do: it shows half of a complex gradient, and those of channels_last in the wrong order."""
+    def read(self, bucket: torch.distributed.GradBucket) -> list[Part]:
+        """A bucket's gradients, where they are if a round can read and write them there. ``bucket.gradients()`` would not do:
+        it shows half of a complex gradient, and those of channels_last in the wrong order."""
         buffer = bucket.buffer()
         if buffer.layout != torch.strided:
             raise error(EXIT_CONFIGURATION, f"DDP hands over gradients of layout {buffer.layout}, and a round sends dense "
@@ -66,12 +83,18 @@ class Gradients:
             if id(p) not in self.places:
                 raise error(EXIT_CONFIGURATION, "DDP hands over a parameter that the model of LaserState does not have. "
                             "HINT: LaserState(ddp, ...) with the module that the hook is registered at")
-            at, numbers = self.places[id(p)]
             part = _part_of(buffer, first, p)
-            bank[at : at + numbers].view(real_shape(p)).copy_(part)
-            parts.append((part, at, numbers))
-            first += numbers
+            parts.append(Part(self._indices[id(p)], part, self._numbers(part, id(p))))
+            first += self.places[id(p)][1]
         return parts
+
+    def _numbers(self, part: torch.Tensor, key: int) -> torch.Tensor:
+        if part.device.type == "cpu" and part.dtype == self.kind and part.is_contiguous():
+            return part.unsqueeze(0)
+        if key not in self._copies:
+            self._copies[key] = torch.empty((1, *part.shape), dtype=self.kind, device="cpu")
+        self._copies[key][0].copy_(part)
+        return self._copies[key]
 
     def modules_of_ddp(self) -> list[DistributedDataParallel]:
         """The DDP modules that hold one of the parameters: where the module inside was given, its DDP module is looked for."""
@@ -80,10 +103,11 @@ class Gradients:
         modules = [one for one in gc.get_objects() if issubclass(type(one), DistributedDataParallel)]
         return [one for one in modules if any(id(p) in self.places for p in one.parameters())]
 
-    def check_all_there(self, seen: set[int]) -> None:
+    def check_all_there(self, parts: list[Part]) -> None:
         """Raises Error where a parameter was in no bucket."""
-        for name, p in self.parameters.items():
-            if self.places[id(p)][0] not in seen:
+        seen = {part.index for part in parts}
+        for index, name in enumerate(self.parameters):
+            if index not in seen:
                 raise error(EXIT_CONFIGURATION, f"the gradient of '{name}' is in no bucket of DDP, which ignores it or was "
                             "made while it was not trained. HINT: LaserState(ddp, ...), not the module inside")
 

@@ -72,6 +72,82 @@ TEST(Round, FullRankLaserWithoutNoiseIsTheMeanAfterTwoRounds) {
   }
 }
 
+TEST(Round, TakesGradientsWhereTheyLieAndLeavesTheEstimateThere) {
+  const auto layout = small_layout();
+  for (const std::int64_t workers : {1, 3}) {
+    for (const char* name :
+         {"laser", "zsgd", "signum", "randomk", "sketch", "laser_momentum", "laser_matched"}) {
+      for (const char* feedback : {"none", "local"}) {
+        auto algorithm = method(name);
+        if (algorithm.feedback != "weighted") algorithm.feedback = feedback;
+        algorithm.participation = workers > 1 ? 0.7 : 1;
+        Solo solo(workers);
+        Aggregator whole(layout, algorithm, 1, solo, at::kDouble),
+            apart(layout, algorithm, 1, solo, at::kDouble);
+        for (std::int64_t t = 0; t < 4; ++t) {
+          const auto gradients = random_gradients(workers, layout.size, static_cast<std::uint32_t>(t));
+          auto expected = at::zeros({layout.size}, at::kDouble);
+          const bool diagnosed = t == 2;
+          const auto report = whole.round(t, 50, gradients, expected, diagnosed, 0.5);
+          std::vector<at::Tensor> parts, places;
+          for (const auto& layer : layout.layers) {
+            parts.push_back(
+                gradients.narrow(1, layer.offset, layer.size).clone(at::MemoryFormat::Contiguous));
+            places.push_back(workers == 1 ? parts.back() : at::empty({layer.size}, at::kDouble));
+          }
+          const auto looked = apart.look(parts);
+          EXPECT_EQ(looked[0].largest, gradients[0].abs().max().item<double>());
+          const auto own =
+              apart.round(t, 50, std::span<const at::Tensor>(parts), places, diagnosed, 0.5, looked);
+          for (std::size_t l = 0; l < places.size(); ++l) {
+            const auto flat = places[l].flatten();
+            const auto& layer = layout.layers[l];
+            EXPECT_TRUE(at::equal(flat, expected.narrow(0, layer.offset, layer.size))) << name << " " << t;
+            EXPECT_LE(flat.abs().max().item<double>(), own.largest[l]) << name << " " << layer.name;
+          }
+          EXPECT_EQ(own.energy, report.energy) << name;
+          EXPECT_EQ(own.lambda.has_value(), report.lambda.has_value());
+          if (report.lambda) EXPECT_NEAR(*own.lambda / *report.lambda, 1, 1e-12);
+        }
+      }
+    }
+  }
+}
+
+TEST(Round, APartThatDoesNotFitIsRefusedByItsName) {
+  const auto layout = small_layout();
+  Solo solo(2);
+  Aggregator aggregator(layout, method("laser"), 1, solo, at::kDouble);
+  std::vector<at::Tensor> parts, places;
+  for (const auto& layer : layout.layers) {
+    parts.push_back(at::zeros({2, layer.size}, at::kDouble));
+    places.push_back(at::zeros({layer.size}, at::kDouble));
+  }
+  const auto refused = [&](const char* said) {
+    try {
+      aggregator.round(0, 1, std::span<const at::Tensor>(parts), places);
+      ADD_FAILURE() << said;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kConfiguration);
+      EXPECT_NE(std::string(error.what()).find(said), std::string::npos) << error.what();
+    }
+  };
+  parts[1] = at::zeros({90, 2}, at::kDouble).t();  // the workers' numbers take turns
+  refused("the gradients of tensor 'tall'");
+  parts[1] = at::zeros({2, 90}, at::kDouble);
+  places[2] = at::zeros({61}, at::kDouble);
+  refused("the estimate of tensor 'conv'");
+  places.pop_back();
+  refused("places for 3 estimates");
+  places.push_back(at::zeros({5}, at::kDouble));
+  places[2] = at::zeros({60}, at::kDouble);
+  parts[0][1][3] = INFINITY;
+  EXPECT_EQ(aggregator.look(parts)[0].bad, -1);
+  EXPECT_EQ(aggregator.look(parts)[1].bad, 0);
+  parts[0][1][3] = 0;
+  aggregator.round(0, 1, std::span<const at::Tensor>(parts), places);
+}
+
 TEST(Feedback, KeepsNothingTheOwnOrTheDecodedRemainder) {
   const auto gradients = random_gradients(2, small_layout().size, 0);
   for (const char* feedback : {"none", "local", "decoded"}) {

@@ -4,6 +4,8 @@ import ast
 import datetime
 import json
 import math
+import mmap
+import os
 import struct
 import subprocess
 import sys
@@ -52,6 +54,58 @@ class Round(unittest.TestCase):
         with self.assertRaisesRegex(laser.Error, "unknown key 'powr'; did you mean 'power'") as caught:
             laser.aggregate(torch.ones(2, 8, 8), rank=2, powr=3)
         self.assertEqual(caught.exception.exit_code, 3)
+
+    def test_an_estimate_stays_what_it_is_and_what_nobody_holds_is_used_again(self):
+        shapes = {"weight": (64, 48), "bias": (64,)}
+        draws = [{name: torch.randn(2, *shape, generator=torch.Generator().manual_seed(t)) for name, shape in shapes.items()}
+                 for t in range(9)]
+        order = [0, 1, 2, 3, 4, 5, 5, 5, 6, 7, 8]
+        reference = laser.Aggregator(shapes, 2, power=100.0, rank=2)
+        expected = [{name: value.clone() for name, value in reference.round(draws[t]).estimate.items()}
+                    for t in order]
+        aggregator = laser.Aggregator(shapes, 2, power=100.0, rank=2)
+        held = [aggregator.round(g).estimate["weight"][3:5].numpy() for g in draws[:4]]  # arrays of parts of it
+        for t, part in enumerate(held):
+            self.assertTrue((torch.from_numpy(part) == expected[t]["weight"][3:5]).all(), t)
+        shared = aggregator.round(draws[4]).estimate["weight"]
+        copy = shared.clone()
+        descriptor, size, *_ = shared.untyped_storage()._share_fd_cpu_()  # as a queue hands it to another process
+        with mmap.mmap(os.dup(descriptor), size) as reader:
+            del shared
+            for t in 5, 5, 5:
+                aggregator.round(draws[t])
+            self.assertTrue(torch.equal(torch.frombuffer(bytearray(reader[: 64 * 48 * 4]), dtype=torch.float32), copy.flatten()))
+        with torch.inference_mode():
+            inside = aggregator.round(draws[6]).estimate["weight"]
+        outside = aggregator.round(draws[7]).estimate["weight"]
+        self.assertTrue(inside.is_inference() and not outside.is_inference())
+        outside.add_(torch.ones(64, 48, requires_grad=True))  # what is done to it is done to it alone
+        last = aggregator.round(draws[8]).estimate
+        self.assertFalse(last["weight"].requires_grad)
+        for name, value in expected[-1].items():
+            self.assertTrue(torch.equal(last[name], value), name)
+        places = set()
+        for t in range(6):  # a loop that holds its last result
+            last = aggregator.round(draws[t])
+            places.add(last.estimate["weight"].data_ptr())
+        self.assertLessEqual(len(places), 2)
+
+    def test_gradients_in_any_layout_are_read_and_left_alone(self):
+        generator = torch.Generator().manual_seed(1)
+        plain = torch.randn(3, 12, 9, generator=generator)
+        cases = {"transposed": plain.permute(2, 1, 0).contiguous().permute(2, 1, 0),
+                 "strided": torch.stack([plain, plain], -1)[..., 0], "negated": torch._neg_view(-plain),
+                 "gradient": plain.clone().requires_grad_(), "numpy": plain.numpy()}
+        expected = laser.Aggregator({"w": (12, 9)}, 3, power=100.0, rank=2).round({"w": plain}).estimate["w"]
+        for name, given in cases.items():
+            before = plain.clone()
+            estimate = laser.Aggregator({"w": (12, 9)}, 3, power=100.0, rank=2).round({"w": given}).estimate["w"]
+            self.assertTrue(torch.equal(estimate, expected), name)
+            self.assertTrue(torch.equal(torch.as_tensor(given), before), name)
+        one = laser.Aggregator({"w": (12, 9)}, 3, power=100.0, rank=2)
+        same = one.round({"w": plain[:1].expand(3, 12, 9)}).estimate["w"]  # one row for all
+        other = laser.Aggregator({"w": (12, 9)}, 3, power=100.0, rank=2).round({"w": plain[:1].repeat(3, 1, 1)}).estimate["w"]
+        self.assertTrue(torch.equal(same, other))
 
     def test_state_goes_on_exactly(self):
         shapes = {"weight": (12, 9), "bias": (12,)}

@@ -23,7 +23,8 @@ class Shape final : public Task {
   [[nodiscard]] const Layout& layout() const override { return layout_; }
   [[nodiscard]] std::int64_t rounds_per_epoch() const override { return 1; }
   [[nodiscard]] at::Tensor initial_parameters() const override { return {}; }
-  void gradients(const at::Tensor&, std::int64_t, at::Tensor&, std::span<double>) override {}
+  void gradients(const at::Tensor&, std::int64_t, at::Tensor&, std::span<double>,
+                 std::span<const char>) override {}
   Evaluation evaluate(const at::Tensor&, const at::Tensor&) override { return {}; }
   [[nodiscard]] bool averages() const override { return false; }
 

@@ -98,7 +98,7 @@ TEST_F(Language, WorkersLearnFromTheWindowsOfTheirAddress) {
   const auto parameters = subject->initial_parameters();
   auto bank = at::full({3, subject->layout().size}, 7.0f);
   std::vector<double> losses(3);
-  subject->gradients(parameters, 6, bank, losses);
+  subject->gradients(parameters, 6, bank, losses, std::vector<char>(3, 1));
   use_threads(1);  // as each worker is computed
   const auto network = model(300, 0.3);
   for (std::int64_t worker = 0; worker < 3; ++worker) {
@@ -171,7 +171,7 @@ TEST_F(Language, StepSizesAreChosenOnTheEndOfTheTrainingText) {
   EXPECT_DOUBLE_EQ(subject->evaluate(parameters, {}).loss, model().evaluate(parameters, random));
   auto gradients = at::zeros({3, subject->layout().size}), expected = at::zeros_like(gradients);
   std::vector<double> losses(3), expected_losses(3);
-  subject->gradients(parameters, 5, gradients, losses);
+  subject->gradients(parameters, 5, gradients, losses, std::vector<char>(3, 1));
   std::vector<TokenBatches> workers(3);
   for (std::int64_t worker = 0; worker < 3; ++worker) {
     for (std::int64_t step = 0; step < 2; ++step)
@@ -200,7 +200,7 @@ TEST_F(Language, ASmallVocabularyKeepsTheMostFrequentTokens) {
   auto bank = at::zeros({3, subject->layout().size});
   std::vector<double> losses(3);
   const auto parameters = subject->initial_parameters();
-  subject->gradients(parameters, 0, bank, losses);
+  subject->gradients(parameters, 0, bank, losses, std::vector<char>(3, 1));
   TokenBatches batches;
   for (std::int64_t step = 0; step < 2; ++step) {
     const auto starts =

@@ -60,6 +60,34 @@ TEST(Workers, EveryMixTrainsWithinItsBudget) {
   for (std::size_t i = 0; i < 16; ++i) EXPECT_LE(epochs[0].energy[i], (i % 2 == 0 ? 4.0 : 16.0) * (1 + 1e-6));
 }
 
+TEST(Workers, OnlyThoseThatAreAwakeCompute) {
+  for (const char* name : {"mnist", "mnist_mlp"}) {
+    use_threads(1);
+    const auto experiment = resolve({{"task", name}, {"workers", "5"}, {"rank", "2"}});
+    const auto task = make_task(mnist(), task_options(experiment));
+    const auto parameters = task->initial_parameters();
+    auto all = at::zeros({5, task->layout().size}), some = at::full_like(all, 7.0f);
+    std::vector<double> losses(5), own(5, -1.0);
+    const std::vector<char> awake{0, 1, 0, 1, 1};
+    task->gradients(parameters, 3, all, losses, std::vector<char>(5, 1));
+    task->gradients(parameters, 3, some, own, awake);
+    for (std::size_t i = 0; i < awake.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      if (awake[i] == 0) continue;
+      EXPECT_TRUE(at::allclose(some[row], all[row], 1e-6, 1e-7)) << name << " " << i;
+      EXPECT_NEAR(own[i], losses[i], 1e-6) << name << " " << i;
+    }
+    task->gradients(parameters, 3, some, own, std::vector<char>(5, 0));  // nobody is
+  }
+}
+
+TEST(Workers, WhoSleepsIsNotInTheMeanLoss) {
+  std::vector<EpochRecord> epochs;
+  run({{"participation", "0.25"}, {"power", "100"}}, &epochs);
+  EXPECT_GT(epochs[0].train_loss, 0.2);
+  EXPECT_LT(epochs[0].train_loss, 3.0);
+}
+
 TEST(Workers, WithoutAnyoneActiveTheModelStaysAsItIs) {
   const auto experiment =
       resolve({{"channel", "csit_trunc"}, {"least_gain", "10"}, {"epochs", "1"}, {"rank", "2"}});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/large_pages.hpp"
 #include "laser/core/parallel.hpp"
 
 namespace laser {
@@ -32,6 +34,13 @@ void check_layout(const Layout& layout, at::ScalarType type) {
     if (!names.insert(layer.name).second)
       fail(ExitCode::kConfiguration, "two tensors of the model are called '{}'", layer.name);
   }
+}
+
+/// No number of left^T right is larger in magnitude, whatever order it was added up in.
+double largest_in_product(const Factors& factors) {
+  constexpr double kRounding = 1 + 1e-3;
+  return kRounding * static_cast<double>(factors.left.size(-2)) *
+         largest_magnitude(factors.left.contiguous()) * largest_magnitude(factors.right.contiguous());
 }
 
 }  // namespace
@@ -72,23 +81,50 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
 
 RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tensor& gradients,
                               at::Tensor& estimate, bool diagnosed, double scale) {
-  check_arguments(index, budget, gradients, estimate, scale);
+  check_arguments(index, budget, scale);
+  check_whole(gradients, estimate);
   Round round;
   round.index = index;
   round.diagnosed = diagnosed;
-  round.estimate = estimate;
-  round.report.energy.assign(static_cast<std::size_t>(gradients.size(0)), 0.0);
-  const auto rows = gradients.stride(1) == 1 ? gradients : gradients.contiguous();
+  round.all_gradients = gradients.stride(1) == 1 ? gradients : gradients.contiguous();
+  round.gradients = slices(round.all_gradients);
+  round.whole_estimate = estimate;
+  round.estimate = slices(estimate);
+  return run_checked(round, budget, scale);
+}
+
+RoundReport Aggregator::round(std::int64_t index, double budget, std::span<const at::Tensor> gradients,
+                              std::span<const at::Tensor> estimate, bool diagnosed, double scale,
+                              std::span<const Looked> looked) {
+  check_arguments(index, budget, scale);
+  Round round;
+  round.index = index;
+  round.diagnosed = diagnosed;
+  round.gradients = parts_of_gradients(gradients);
+  round.estimate = parts_of_estimate(estimate);
+  round.looked = looked;
+  // Where estimates lie in gradients these are gone once they are written; who looks at them later gets
+  // copies.
+  const bool looks_back = diagnosed || parts_.receiver->traits().exact || collective_.local_workers() > 1;
+  for (std::size_t l = 0; l < tensors_.size() && looks_back; ++l) {
+    if (round.gradients[l].storage().is_alias_of(round.estimate[l].storage()))
+      round.gradients[l] = round.gradients[l].clone(at::MemoryFormat::Contiguous);
+  }
+  return run_checked(round, budget, scale);
+}
+
+RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
+  round.report.energy.assign(static_cast<std::size_t>(collective_.local_workers()), 0.0);
   draw_links(round);  // who takes part, and over which gains
   if (!lasting_) {
-    run(round, budget, rows, scale);  // changes nothing before its end
+    run(round, budget, scale);  // changes nothing before its end
     return std::move(round.report);
   }
-  const double largest = check_gradients(round, rows) * scale;
+  const double largest = check_gradients(round) * scale;
   const bool edge = near_the_edge(largest, budget) || !threads();
   const auto kept = edge ? keep() : Kept{};
   try {
-    run(round, budget, rows, scale);
+    run(round, budget, scale);
     if (edge) check_outcome(round);
   } catch (...) {
     if (edge) {
@@ -96,23 +132,23 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
       tensors_ = kept.tensors;
       reach_ = kept.reach;
     } else {
-      broken_ = index;
+      broken_ = round.index;
     }
     throw;
   }
   return std::move(round.report);
 }
 
-void Aggregator::run(Round& round, double budget, const at::Tensor& gradients, double scale) {
-  form_inputs(round, gradients);  // what the workers have to say
-  form_messages(round, scale);    // M_i = e_i + s g_i
+void Aggregator::run(Round& round, double budget, double scale) {
+  form_inputs(round);           // what the workers have to say
+  form_messages(round, scale);  // M_i = e_i + s g_i
   const auto shares = parts_.compressor->pass_shares();
   for (std::size_t pass = 0; pass < shares.size(); ++pass) {
     auto transmissions = encode(round, static_cast<int>(pass));
     allocate(round, transmissions, budget * shares[pass]);
     cross_channel(round, transmissions, static_cast<int>(pass));
   }
-  update_memories(round, budget, gradients, scale);  // e_i = M_i - what the worker got across
+  update_memories(round, budget, scale);  // e_i = M_i - what the worker got across
 }
 
 void Aggregator::for_each_tensor(const std::function<void(std::size_t)>& work) const {
@@ -141,15 +177,15 @@ void Aggregator::for_each_piece_of(std::span<const std::size_t> sizes,
 }
 
 void Aggregator::form_messages(Round& round, double scale) {
-  const auto workers = static_cast<std::size_t>(round.inputs.size(0)), count = tensors_.size();
+  const auto workers = static_cast<std::size_t>(collective_.local_workers()), count = tensors_.size();
   std::vector<SweepTensor> sweeps(count);
   round.exchanges.resize(count);
   for_each_tensor([&](std::size_t l) {
     auto& tensor = tensors_[l];
-    const auto gradient = slice(round.inputs, l);
+    const auto& gradient = round.inputs[l];
     auto& exchange = round.exchanges[l];
     exchange.layer = &layout_.layers[l];
-    exchange.place = slice(round.estimate, l);
+    exchange.place = round.estimate[l];
     exchange.index = static_cast<std::uint32_t>(l);
     exchange.seed = seed_;
     exchange.round = round.index;
@@ -159,7 +195,7 @@ void Aggregator::form_messages(Round& round, double scale) {
     task.gradient = gradient;
     if (remembers(tensor)) {
       if (!tensor.memory.defined()) {
-        tensor.memory = at::zeros(gradient.sizes(), gradient.options().dtype(memory_type_));
+        tensor.memory = zeros_in_large_pages(gradient.sizes(), memory_type_);
       }
       task.memory = tensor.memory;
       task.scale = scale;
@@ -178,6 +214,7 @@ void Aggregator::form_messages(Round& round, double scale) {
   sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
   round.silent.assign(count, 0);
   round.weights.assign(count, 1.0);
+  round.report.largest.assign(count, std::numeric_limits<double>::infinity());
   round.residuals.assign(count, 0.0);
   round.shared.resize(count);
   std::vector<double> rows(workers * count, 0.0);
@@ -292,16 +329,19 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
     if (is_last(pass)) shared = scale_received(round, transmission);
     decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, transmission.noisy);
     if (!shared.empty()) decoded[l].shared = std::move(shared);
-    if (decoded[l].estimate.defined()) decoded[l].write(slice(round.estimate, l));
+    if (decoded[l].estimate.defined()) decoded[l].write(round.estimate[l]);
   });
   std::vector<ProductTensor> products;
   for (auto& transmission : transmissions) {
     const auto l = transmission.tensor;
     auto& result = decoded[l];
     if (!result.complete()) continue;  // silent, or more passes to come
-    if (result.factors.defined()) products.push_back({result.factors, slice(round.estimate, l)});
+    if (result.factors.defined()) {
+      products.push_back({result.factors, round.estimate[l]});
+      round.report.largest[l] = largest_in_product(result.factors);
+    }
     if (round.diagnosed) {
-      if (!round.clean.defined()) round.clean = at::zeros_like(round.estimate);
+      if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
       round.exchanges[l].place = at::Tensor();
       tensors_[l]
           .compressor->decode(round.exchanges[l], pass, transmission.clean)
@@ -382,11 +422,15 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
   return shared;
 }
 
-void Aggregator::update_memories(Round& round, double budget, const at::Tensor& gradients, double scale) {
+void Aggregator::update_memories(Round& round, double budget, double scale) {
   for_each_tensor([&](std::size_t l) {
-    if (round.silent[l] != 0) slice(round.estimate, l).zero_();
+    if (round.silent[l] != 0) {
+      round.estimate[l].zero_();
+      round.report.largest[l] = 0;
+    }
     if (round.weights[l] != 1.0) {
-      slice(round.estimate, l).mul_(round.weights[l]);
+      round.estimate[l].mul_(round.weights[l]);
+      round.report.largest[l] *= std::abs(round.weights[l]);
       if (round.clean.defined()) slice(round.clean, l).mul_(round.weights[l]);
     }
     if (round.silent[l] != 0) return;  // a silent tensor keeps its whole message
@@ -394,8 +438,13 @@ void Aggregator::update_memories(Round& round, double budget, const at::Tensor& 
       round.residuals[l] = own_residual(round, l);
     if (tensors_[l].memory.defined()) update_memory(round, l);
   });
-  if (round.diagnosed) diagnose(round, gradients, scale);
-  if (scale != 1.0) round.estimate.div_(scale);
+  if (round.diagnosed) diagnose(round, scale);
+  if (scale != 1.0) {
+    for (std::size_t l = 0; l < tensors_.size(); ++l) {
+      round.estimate[l].div_(scale);
+      round.report.largest[l] /= scale;
+    }
+  }
   count_energy(round, budget);
   for (std::size_t l = 0; l < tensors_.size(); ++l) {  // nothing can fail any more
     if (!round.shared[l].empty()) tensors_[l].shared = std::move(round.shared[l]);
@@ -407,6 +456,26 @@ at::Tensor Aggregator::slice(const at::Tensor& flat, std::size_t tensor) const {
   const auto part = flat.narrow(-1, layer.offset, layer.size);
   return flat.dim() == 1 ? part.view({layer.rows, layer.columns})
                          : part.unflatten(1, {layer.rows, layer.columns});
+}
+
+std::vector<at::Tensor> Aggregator::slices(const at::Tensor& flat) const {
+  std::vector<at::Tensor> all;
+  for (std::size_t l = 0; l < layout_.layers.size(); ++l) all.push_back(slice(flat, l));
+  return all;
+}
+
+at::Tensor Aggregator::Round::joint_gradients() const {
+  if (all_gradients.defined()) return all_gradients;
+  std::vector<at::Tensor> rows;
+  for (const auto& part : gradients) rows.push_back(part.flatten(1));
+  return at::cat(rows, 1);
+}
+
+at::Tensor Aggregator::Round::joint_estimate() const {
+  if (whole_estimate.defined()) return whole_estimate;
+  std::vector<at::Tensor> rows;
+  for (const auto& part : estimate) rows.push_back(part.flatten());
+  return at::cat(rows);
 }
 
 }  // namespace laser

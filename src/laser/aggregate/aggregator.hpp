@@ -28,6 +28,8 @@ struct RoundReport {
   double budget_use = 0;     // max over workers of energy / its budget, or of their sums where they share one
   bool unheard = false;      // no worker was active: there is no estimate, and the update is to be skipped
   std::int64_t symbols = 0;  // channel uses
+  // [tensors] No number of a tensor's estimate is larger in magnitude; infinite where only a look would tell.
+  std::vector<double> largest;
   // Only where a diagnosis was asked for:
   std::optional<double> memory_ratio;  // mean over the workers of ||e_i|| / ||g_i||
   std::optional<double> lambda;        // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
@@ -36,6 +38,12 @@ struct RoundReport {
   // Over the compressed tensors and all workers; g has the scale s of M = e + s g.
   std::optional<double> sent_ratio;  // (||M||^2 - ||M - C(M)||^2) / ||g||^2: energy sent over energy come in
   std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memory
+};
+
+/// What a look through the gradients of a worker finds.
+struct Looked {
+  std::int64_t bad = -1;  // the first tensor with a number that is not finite; -1: none
+  double largest = 0;     // magnitude; of no meaning where there is such a tensor
 };
 
 class Aggregator {
@@ -63,6 +71,18 @@ class Aggregator {
   /// another reason (a process is lost, memory runs out), those after it are refused until load_state().
   RoundReport round(std::int64_t round, double budget, const at::Tensor& gradients, at::Tensor& estimate,
                     bool diagnose = false, double scale = 1.0);
+  /// As above, with gradients and estimates where they lie, one a tensor of the layout: gradients [K, ...],
+  /// the numbers of each worker contiguous, and estimates, contiguous. With a single worker here an estimate
+  /// may lie in its gradient's place. `looked` is what look() found in the same gradients, which then need
+  /// not be looked through again.
+  RoundReport round(std::int64_t round, double budget, std::span<const at::Tensor> gradients,
+                    std::span<const at::Tensor> estimate, bool diagnose = false, double scale = 1.0,
+                    std::span<const Looked> looked = {});
+  /// [k] Who takes part in a round: the gradients of the others are not looked at.
+  [[nodiscard]] std::vector<char> awake(std::int64_t round) const;
+  /// [K] What is to be known of the local workers' gradients before a round. Throws Error (configuration) for
+  /// a shape or type that does not fit.
+  [[nodiscard]] std::vector<Looked> look(std::span<const at::Tensor> gradients) const;
 
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
   /// "pending/<tensor>/left" and "right" besides; with momentum at the workers "momentum" [K, d]. Taking it
@@ -111,15 +131,20 @@ class Aggregator {
     double reach = 0;
   };
 
-  void check_arguments(std::int64_t index, double budget, const at::Tensor& gradients,
-                       const at::Tensor& estimate, double scale) const;
-  double check_gradients(const Round& round, const at::Tensor& gradients) const;
+  void check_arguments(std::int64_t index, double budget, double scale) const;
+  void check_whole(const at::Tensor& gradients, const at::Tensor& estimate) const;
+  [[nodiscard]] std::vector<at::Tensor> parts_of_gradients(std::span<const at::Tensor> gradients) const;
+  [[nodiscard]] std::vector<at::Tensor> parts_of_estimate(std::span<const at::Tensor> estimate) const;
+  [[nodiscard]] std::vector<Looked> look_through(std::span<const at::Tensor> gradients,
+                                                 const std::vector<char>& awake) const;
+  double check_gradients(const Round& round) const;
+  RoundReport run_checked(Round& round, double budget, double scale);
   [[nodiscard]] bool near_the_edge(double largest, double budget);
   void check_outcome(const Round& round);
   [[nodiscard]] Kept keep() const;
-  void run(Round& round, double budget, const at::Tensor& gradients, double scale);
+  void run(Round& round, double budget, double scale);
   void draw_links(Round& round) const;
-  void form_inputs(Round& round, const at::Tensor& gradients);
+  void form_inputs(Round& round);
   void form_messages(Round& round, double scale);
   std::vector<Transmission> encode(Round& round, int pass);
   void allocate(Round& round, std::vector<Transmission>& transmissions, double budget);
@@ -146,7 +171,7 @@ class Aggregator {
   void for_each_transmission(std::vector<Transmission>& transmissions,
                              const std::function<void(Transmission&)>& work) const;
   NamedTensors scale_received(Round& round, Transmission& transmission) const;
-  void update_memories(Round& round, double budget, const at::Tensor& gradients, double scale);
+  void update_memories(Round& round, double budget, double scale);
   void update_memory(Round& round, std::size_t tensor);
   [[nodiscard]] double own_residual(const Round& round, std::size_t tensor) const;
   void count_energy(Round& round, double budget);
@@ -162,8 +187,9 @@ class Aggregator {
     return tensor.compressor == parts_.compressor.get();
   }
   [[nodiscard]] bool is_last(int pass) const { return pass == last_pass_; }
-  void diagnose(Round& round, const at::Tensor& gradients, double scale);
+  void diagnose(Round& round, double scale);
   [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
+  [[nodiscard]] std::vector<at::Tensor> slices(const at::Tensor& flat) const;
 
   Layout layout_;
   std::uint64_t seed_;

@@ -13,6 +13,7 @@
 
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/parallel.hpp"
 
 namespace laser {
 namespace {
@@ -38,8 +39,7 @@ void check_numbers(const char* what, const at::Tensor& tensor, at::ScalarType ty
 
 }  // namespace
 
-void Aggregator::check_arguments(std::int64_t index, double budget, const at::Tensor& gradients,
-                                 const at::Tensor& estimate, double scale) const {
+void Aggregator::check_arguments(std::int64_t index, double budget, double scale) const {
   if (broken_ >= 0) {
     fail(ExitCode::kConfiguration,
          "round {} ended in the middle, and the memories are neither those before it nor those after. HINT: "
@@ -61,6 +61,9 @@ void Aggregator::check_arguments(std::int64_t index, double budget, const at::Te
     fail(ExitCode::kConfiguration,
          "the scale of the message is {} in round {}: it must be a finite number above 0", scale, index);
   }
+}
+
+void Aggregator::check_whole(const at::Tensor& gradients, const at::Tensor& estimate) const {
   check_numbers("gradients", gradients, type_);
   check_numbers("numbers of the estimate", estimate, type_);
   const at::IntArrayRef sizes = gradients.sizes();
@@ -77,22 +80,91 @@ void Aggregator::check_arguments(std::int64_t index, double budget, const at::Te
   }
 }
 
+/// [K, m, n] of each tensor. Throws Error (configuration) where the parts do not fit the layout.
+std::vector<at::Tensor> Aggregator::parts_of_gradients(std::span<const at::Tensor> gradients) const {
+  if (gradients.size() != layout_.layers.size()) {
+    fail(ExitCode::kConfiguration, "there are gradients of {} tensors, and this aggregator is made for {}",
+         gradients.size(), layout_.layers.size());
+  }
+  std::vector<at::Tensor> parts;
+  for (std::size_t l = 0; l < gradients.size(); ++l) {
+    const auto& layer = layout_.layers[l];
+    const auto workers = collective_.local_workers();
+    check_numbers("gradients", gradients[l], type_);
+    if (gradients[l].dim() == 0 || gradients[l].size(0) != workers ||
+        gradients[l].numel() != workers * layer.size || !gradients[l][0].is_contiguous()) {
+      fail(ExitCode::kConfiguration,
+           "the gradients of tensor '{}' have the shape [{}], and this aggregator is made for {} workers "
+           "with {} "
+           "contiguous numbers each",
+           layer.name, fmt::join(at::IntArrayRef(gradients[l].sizes()), ", "), workers, layer.size);
+    }
+    parts.push_back(gradients[l].view({workers, layer.rows, layer.columns}));
+  }
+  return parts;
+}
+
+/// [m, n] of each tensor. Throws Error (configuration) where the parts do not fit the layout.
+std::vector<at::Tensor> Aggregator::parts_of_estimate(std::span<const at::Tensor> estimate) const {
+  if (estimate.size() != layout_.layers.size()) {
+    fail(ExitCode::kConfiguration, "there are places for {} estimates, and this aggregator fills {}",
+         estimate.size(), layout_.layers.size());
+  }
+  std::vector<at::Tensor> parts;
+  for (std::size_t l = 0; l < estimate.size(); ++l) {
+    const auto& layer = layout_.layers[l];
+    check_numbers("numbers of the estimate", estimate[l], type_);
+    if (estimate[l].numel() != layer.size || !estimate[l].is_contiguous()) {
+      fail(
+          ExitCode::kConfiguration,
+          "the estimate of tensor '{}' has the shape [{}]{}, and this aggregator fills {} contiguous numbers",
+          layer.name, fmt::join(at::IntArrayRef(estimate[l].sizes()), ", "),
+          estimate[l].is_contiguous() ? "" : " with gaps", layer.size);
+    }
+    parts.push_back(estimate[l].view({layer.rows, layer.columns}));
+  }
+  return parts;
+}
+
+std::vector<Looked> Aggregator::look(std::span<const at::Tensor> gradients) const {
+  return look_through(parts_of_gradients(gradients),
+                      std::vector<char>(static_cast<std::size_t>(collective_.local_workers()), 1));
+}
+
+/// Of the local workers; those that are not awake have nothing.
+std::vector<Looked> Aggregator::look_through(std::span<const at::Tensor> gradients,
+                                             const std::vector<char>& awake) const {
+  const auto count = tensors_.size();
+  std::vector<std::size_t> sizes;
+  for (std::size_t j = 0; j < awake.size() * count; ++j)
+    sizes.push_back(static_cast<std::size_t>(layout_.layers[j % count].size));
+  std::vector<double> largest(sizes.size(), 0.0);  // [K, tensors]
+  for_each_by_size(sizes, [&](std::size_t j) {
+    const auto i = j / count, l = j % count;
+    if (awake[i] == 0) return;
+    largest[j] = largest_magnitude(gradients[l][static_cast<std::int64_t>(i)]);
+  });
+  std::vector<Looked> found(awake.size());
+  for (std::size_t j = 0; j < largest.size(); ++j) {
+    auto& one = found[j / count];
+    one.largest = std::max(one.largest, largest[j]);
+    if (one.bad < 0 && !std::isfinite(largest[j])) one.bad = static_cast<std::int64_t>(j % count);
+  }
+  return found;
+}
+
 /// The largest magnitude in the gradients of the workers that take part, the same in every process. Throws
 /// Error (non-finite) where one of them is not finite, at every process alike.
-double Aggregator::check_gradients(const Round& round, const at::Tensor& gradients) const {
-  const auto first = static_cast<std::size_t>(collective_.first_worker());
+double Aggregator::check_gradients(const Round& round) const {
+  const auto awake = round.awake.begin() + collective_.first_worker();
+  const std::vector<char> local(awake, awake + collective_.local_workers());
+  std::vector<Looked> found(round.looked.begin(), round.looked.end());
+  if (found.empty()) found = look_through(round.gradients, local);
+  LASER_CHECK(found.size() == local.size());
   std::vector<double> rows;  // [K, 2] the first tensor that is not finite, or -1; the largest magnitude
-  for (std::int64_t i = 0; i < gradients.size(0); ++i) {
-    const bool awake = round.awake[first + static_cast<std::size_t>(i)] != 0;
-    const double largest = awake ? largest_magnitude(gradients[i]) : 0.0;
-    double bad = -1;
-    for (std::size_t l = 0; l < tensors_.size() && !std::isfinite(largest) && bad < 0; ++l) {
-      const auto& layer = layout_.layers[l];
-      if (!std::isfinite(largest_magnitude(gradients[i].narrow(0, layer.offset, layer.size))))
-        bad = static_cast<double>(l);
-    }
-    rows.push_back(bad);
-    rows.push_back(largest);
+  for (std::size_t i = 0; i < local.size(); ++i) {
+    rows.push_back(local[i] != 0 ? static_cast<double>(found[i].bad) : -1);
+    rows.push_back(local[i] != 0 ? found[i].largest : 0.0);
   }
   rows = collective_.gather_rows(std::move(rows), 2);
   std::vector<double> finite(rows.size() / 2, 1.0);
@@ -149,7 +221,7 @@ void Aggregator::check_outcome(const Round& round) {
     }
   };
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
-    check(slice(round.estimate, l), l, "estimate");
+    check(round.estimate[l], l, "estimate");
     check(memory(l), l, "memory");
     for (const auto& [name, tensor] : tensors_[l].shared) check(tensor, l, "shared factor");
   }

@@ -7,6 +7,7 @@
 
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/large_pages.hpp"
 
 namespace laser {
 
@@ -67,7 +68,7 @@ void Aggregator::load_state(const NamedTensors& state) {
         found->second.scalar_type() != type || !found->second.device().is_cpu()) {
       fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape and type", name);
     }
-    auto copy = found->second.clone(at::MemoryFormat::Contiguous);
+    auto copy = empty_in_large_pages(sizes, type).copy_(found->second);
     const double own = largest_magnitude(copy);
     if (!std::isfinite(own)) {
       fail(ExitCode::kData, "the saved state's tensor '{}' is not finite. HINT: one saved earlier", name);
@@ -134,7 +135,16 @@ double Aggregator::own_residual(const Round& round, std::size_t l) const {
   return energy_of(rest);
 }
 
-void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scale) {
+void Aggregator::diagnose(Round& round, double scale) {
+  auto gradients = round.joint_gradients();
+  const auto taking_part =
+      std::count_if(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
+  if (taking_part < collective_.workers()) {  // what the others have computed, if anything, has not come in
+    gradients = gradients.clone();
+    for (std::int64_t i = 0; i < gradients.size(0); ++i) {
+      if (round.awake[static_cast<std::size_t>(collective_.first_worker() + i)] == 0) gradients[i].zero_();
+    }
+  }
   double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
   settle();
@@ -170,16 +180,15 @@ void Aggregator::diagnose(Round& round, const at::Tensor& gradients, double scal
     residual += rows[i + 2];
     come_in += rows[i + 3];
   }
-  const auto workers = rows.size() / 4;
   const bool remembers = parts_.feedback->traits().remembers;
-  if (remembers) round.report.memory_ratio = memory_sum / static_cast<double>(workers);
+  if (remembers) round.report.memory_ratio = memory_sum / static_cast<double>(taking_part);
   if (remembers && come_in > 0) round.report.waiting_rounds = waiting / come_in;
   if (message > 0) {
     round.report.delta = 1 - residual / message;
     if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
   }
   if (round.clean.defined()) {
-    const double signal = energy_of(round.clean), noise = energy_of(round.estimate - round.clean);
+    const double signal = energy_of(round.clean), noise = energy_of(round.joint_estimate() - round.clean);
     round.report.noise_energy = noise / (scale * scale);
     if (signal > 0) round.report.lambda = noise / signal;
   }

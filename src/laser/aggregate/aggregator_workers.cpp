@@ -10,12 +10,16 @@
 
 namespace laser {
 
+std::vector<char> Aggregator::awake(std::int64_t round) const {
+  return awake_workers({seed_, Purpose::kFading, static_cast<std::uint32_t>(round), kPresenceLayer, 0},
+                       collective_.workers(), participation_);
+}
+
 /// Draws who takes part and over which links.
 void Aggregator::draw_links(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
-  round.awake = awake_workers({seed_, Purpose::kFading, index, kPresenceLayer, 0}, collective_.workers(),
-                              participation_);
+  round.awake = awake(round.index);
   const auto present =
       without_losses({seed_, Purpose::kFading, index, kPresenceLayer, 1}, round.awake, loss_rate_);
   for (std::size_t l = 0; l < draws; ++l) {
@@ -28,19 +32,21 @@ void Aggregator::draw_links(Round& round) const {
 }
 
 /// Forms what the workers have to say: their gradients, or averages of them.
-void Aggregator::form_inputs(Round& round, const at::Tensor& gradients) {
-  round.inputs = gradients;
+void Aggregator::form_inputs(Round& round) {
+  round.inputs = round.gradients;
   const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
   if (worker_momentum_ == 0 && all_awake) return;
+  const auto gradients = round.joint_gradients();
   if (worker_momentum_ != 0 && !momentum_.defined()) momentum_ = at::zeros_like(gradients);
-  round.inputs = at::zeros_like(gradients);
+  const auto inputs = at::zeros_like(gradients);
   for (std::int64_t i = 0; i < gradients.size(0); ++i) {
     if (round.awake[static_cast<std::size_t>(collective_.first_worker() + i)] == 0) continue;
     if (worker_momentum_ != 0) {  // u <- beta u + (1 - beta) g
       momentum_[i].mul_(worker_momentum_).add_(gradients[i], 1 - worker_momentum_);
     }
-    round.inputs[i].copy_(worker_momentum_ != 0 ? momentum_[i] : gradients[i]);
+    inputs[i].copy_(worker_momentum_ != 0 ? momentum_[i] : gradients[i]);
   }
+  round.inputs = slices(inputs);
 }
 
 /// Leaves in a tensor's memory what the feedback keeps.
@@ -48,7 +54,7 @@ void Aggregator::update_memory(Round& round, std::size_t l) {
   auto& tensor = tensors_[l];
   const auto first = round.link(l).active.begin() + collective_.first_worker();
   MemoryUpdate update(*tensor.compressor, round.exchanges[l], tensor.memory, tensor.pending,
-                      slice(round.estimate, l), round.weights[l],
+                      round.estimate[l], round.weights[l],
                       std::vector<char>(first, first + tensor.memory.size(0)));
   parts_.feedback->update(update);
 }

@@ -8,20 +8,27 @@ namespace laser {
 struct Aggregator::Round {
   std::int64_t index = 0;
   bool diagnosed = false;
-  std::vector<char> awake;          // [k] who computes a gradient
-  std::vector<Link> links;          // one for all tensors or one a tensor
-  std::vector<Link> sent;           // likewise with those whose message is lost; empty where none is
-  at::Tensor inputs;                // [K, d] what the workers want to get across before error feedback
-  std::vector<Exchange> exchanges;  // one a tensor
-  std::vector<char> silent;         // had something to send but no energy: nothing arrives, memory keeps it
-  std::vector<double> weights;      // of each tensor: the receiver's, 1 where it has none
+  std::vector<char> awake;            // [k] who computes a gradient
+  std::vector<Link> links;            // one for all tensors or one a tensor
+  std::vector<Link> sent;             // likewise with those whose message is lost; empty where none is
+  std::vector<at::Tensor> gradients;  // of each tensor: [K, m, n]
+  at::Tensor all_gradients;           // [K, d] the same, where they lie in one piece; undefined elsewhere
+  std::span<const Looked> looked;     // [K] what is known of them; empty where nobody has looked
+  std::vector<at::Tensor> inputs;     // likewise: what the workers want to get across before error feedback
+  std::vector<Exchange> exchanges;    // one a tensor
+  std::vector<char> silent;           // had something to send but no energy: nothing arrives, memory keeps it
+  std::vector<double> weights;        // of each tensor: the receiver's, 1 where it has none
   std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
   std::vector<NamedTensors>
       shared;  // of each tensor: the shared state from here on; as it was where it has none
-  std::vector<double> raw_norms;  // [k, tensors] of the messages M_i
-  at::Tensor estimate;            // [d]
-  at::Tensor clean;               // [d] the estimate without noise, where diagnosed
+  std::vector<double> raw_norms;     // [k, tensors] of the messages M_i
+  std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
+  at::Tensor whole_estimate;         // [d] the same, where it lies in one piece; undefined elsewhere
+  at::Tensor clean;                  // [d] the estimate without noise, where diagnosed
   RoundReport report;
+  /// [K, d] and [d], in one piece.
+  [[nodiscard]] at::Tensor joint_gradients() const;
+  [[nodiscard]] at::Tensor joint_estimate() const;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
   /// Whose transmissions cost energy, heard or not.
   [[nodiscard]] const Link& transmitting(std::size_t tensor) const {

@@ -71,16 +71,38 @@ class CifarTask final : public Task {
   }
 
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
-                 std::span<double> losses) override {
+                 std::span<double> losses, std::span<const char> awake) override {
     if (!batches_ || round != next_round_) prepare_from(round);
     auto& batch = batches_->next();
     next_round_ = round + 1;
     const auto labels =
         at::from_blob(batch.labels.data(), {static_cast<std::int64_t>(batch.labels.size())}, at::kLong);
-    const LabelledImages examples{as_images(batch.pixels, format_).to(device_), labels.to(device_)};
-    network_.gradients(parameters.to(device_), examples, buffers_, bank_.defined() ? bank_ : gradients,
-                       losses);
-    if (bank_.defined()) gradients.copy_(bank_);
+    LabelledImages examples{as_images(batch.pixels, format_), labels};
+    auto rows = rows_awake(awake);
+    // The evaluation is with worker 0's statistics (spec 5): they go on while it sleeps.
+    if (options_.first_worker == 0 && awake[0] == 0) rows.insert(rows.begin(), 0);
+    if (rows.empty()) return;
+    const auto count = static_cast<std::int64_t>(rows.size());
+    if (rows.size() < awake.size()) {
+      const auto n = batch.images_per_worker;
+      std::vector<std::int64_t> images;
+      for (const auto i : rows) {
+        for (std::int64_t j = 0; j < n; ++j) images.push_back(i * n + j);
+      }
+      const auto chosen = at::tensor(at::ArrayRef<std::int64_t>(images), at::kLong);
+      examples.images =
+          examples.images.index_select(0, chosen).contiguous(examples.images.suggest_memory_format());
+      examples.labels = labels.index_select(0, chosen);
+    }
+    const auto which =
+        at::tensor(at::ArrayRef<std::int64_t>(rows), at::TensorOptions(at::kLong).device(device_));
+    const auto buffers = rows.size() < awake.size() ? buffers_.index_select(0, which) : buffers_;
+    network_.gradients(parameters.to(device_), {examples.images.to(device_), examples.labels.to(device_)},
+                       buffers, (bank_.defined() ? bank_ : gradients).narrow(0, 0, count),
+                       losses.first(rows.size()));
+    if (bank_.defined()) gradients.narrow(0, 0, count).copy_(bank_.narrow(0, 0, count));
+    if (rows.size() < awake.size()) buffers_.index_copy_(0, which, buffers);
+    spread_rows(gradients, losses, rows);
   }
 
   [[nodiscard]] double working_bytes() const override {

@@ -29,19 +29,23 @@ class MnistMlpTask final : public Task {
   }
 
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
-                 std::span<double> losses) override {
+                 std::span<double> losses, std::span<const char> awake) override {
+    const auto rows = rows_awake(awake);
+    const auto workers = static_cast<std::int64_t>(rows.size());
+    if (workers == 0) return;
     rounds_.open(round);
     std::vector<std::int32_t> numbers;
-    const auto workers = local_workers(options_);
-    for (std::int64_t i = 0; i < workers; ++i) {
+    for (const auto i : rows) {
       const auto batch = rounds_.batch(static_cast<std::size_t>(i));
       numbers.insert(numbers.end(), batch.begin(), batch.end());
     }
     const auto examples = dense(rounds_.train(), numbers);
     const auto count = examples.inputs.size(0) / workers;
+    auto bank = gradients.narrow(0, 0, workers);
     model_.gradients(parameters,
                      {examples.inputs.view({workers, count, -1}), examples.labels.view({workers, count})},
-                     gradients, losses);
+                     bank, losses.first(rows.size()));
+    spread_rows(gradients, losses, rows);
   }
 
   [[nodiscard]] double working_bytes() const override {

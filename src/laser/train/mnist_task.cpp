@@ -32,27 +32,29 @@ class MnistTask final : public Task {
   }
 
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
-                 std::span<double> losses) override {
-    LASER_CHECK(losses.size() == scratch_.size());
+                 std::span<double> losses, std::span<const char> awake) override {
+    LASER_CHECK(losses.size() == scratch_.size() && awake.size() == losses.size());
     rounds_.open(round);
     const auto& train = rounds_.train();
     const auto rows = train.rows();
     const auto size = static_cast<std::size_t>(layout().size);
     float* bank = gradients.data_ptr<float>();
-    const auto work = [&](std::size_t i) {
+    const auto workers = rows_awake(awake);
+    const auto work = [&](std::size_t j) {
+      const auto i = static_cast<std::size_t>(workers[j]);
       const std::span<float> row(bank + static_cast<std::int64_t>(i) * gradients.stride(0), size);
       losses[i] = model_.gradient(rows, train.labels, rounds_.batch(i), row, scratch_[i]);
     };
     if (parameters.dim() == 2) {  // a model for each worker
-      for (std::size_t i = 0; i < losses.size(); ++i) {
-        model_.load(span_of(parameters[static_cast<std::int64_t>(i)]));
-        work(i);
+      for (std::size_t j = 0; j < workers.size(); ++j) {
+        model_.load(span_of(parameters[workers[j]]));
+        work(j);
       }
       return;
     }
     model_.load(span_of(parameters));
     // A worker's gradient is computed by one thread whatever their number, so the bits are the same.
-    for_each_piece(losses.size(), work);
+    for_each_piece(workers.size(), work);
   }
 
   [[nodiscard]] double working_bytes() const override {

@@ -1,5 +1,7 @@
 #include "laser/train/task.hpp"
 
+#include <ATen/ATen.h>
+
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/model/device.hpp"
@@ -25,6 +27,24 @@ constexpr TaskEntry kTasks[] = {
 };
 
 }  // namespace
+
+std::vector<std::int64_t> rows_awake(std::span<const char> awake) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < awake.size(); ++i) {
+    if (awake[i] != 0) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  return rows;
+}
+
+void spread_rows(at::Tensor& bank, std::span<double> losses, std::span<const std::int64_t> rows) {
+  for (std::size_t j = rows.size();
+       j-- > 0;) {  // the last first: no place is needed any more when it is filled
+    const auto row = static_cast<std::int64_t>(j);
+    if (rows[j] == row) continue;
+    bank[rows[j]].copy_(bank[row]);
+    losses[static_cast<std::size_t>(rows[j])] = losses[j];
+  }
+}
 
 std::shared_ptr<TaskData> load_task_data(const TaskOptions& options) {
   for (const auto& entry : kTasks) {

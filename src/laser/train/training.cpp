@@ -9,6 +9,7 @@
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/large_pages.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/hash/sha256.hpp"
 #include "laser/power/lag.hpp"
@@ -90,8 +91,9 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       statistics_average_(experiment.ema_decay),
       gradient_average_(kGradientDecay),
       parameters_(task.initial_parameters()),
-      gradients_(at::zeros({collective_.local_workers(), task.layout().size}, parameters_.options())),
-      estimate_(at::zeros_like(parameters_)),
+      gradients_(
+          zeros_in_large_pages({collective_.local_workers(), task.layout().size}, parameters_.scalar_type())),
+      estimate_(zeros_in_large_pages(parameters_.sizes(), parameters_.scalar_type())),
       losses_(static_cast<std::size_t>(collective_.local_workers())) {
   sums_.energy.resize(static_cast<std::size_t>(experiment.workers), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
@@ -117,12 +119,15 @@ std::optional<EpochRecord> Training::advance() {
   const at::NoGradGuard no_grad;
   auto models = downlink_.models(parameters_);
   if (models.dim() == 2) models = local_rows(collective_, models);  // they have drifted apart
-  task_.gradients(models, round_, gradients_, losses_);
+  const auto awake = aggregator_.awake(round_);                     // only who takes part computes
+  task_.gradients(
+      models, round_, gradients_, losses_,
+      std::span(awake).subspan(static_cast<std::size_t>(collective_.first_worker()), losses_.size()));
   const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
   const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
   const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
   const auto report = aggregator_.round(round_, budget, gradients_, estimate_, diagnosed(), scale);
-  add(report);
+  add(report, awake);
   if (!report.unheard) {
     const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
     optimizer_->step(parameters_, estimate_, rate);
@@ -172,9 +177,13 @@ void Training::check_growth(const EpochRecord& record) {
   check("the error memory", waiting, first_waiting_);
 }
 
-void Training::add(const RoundReport& report) {
+void Training::add(const RoundReport& report, const std::vector<char>& awake) {
   const auto losses = collective_.gather_rows(losses_, 1);  // [k]
-  for (const double value : losses) sums_.loss += value / static_cast<double>(losses.size());
+  const auto heard =
+      static_cast<double>(std::count_if(awake.begin(), awake.end(), [](char a) { return a != 0; }));
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    if (awake[i] != 0) sums_.loss += losses[i] / heard;
+  }
   sums_.symbols += static_cast<double>(report.symbols);
   for (std::size_t i = 0; i < report.energy.size(); ++i) sums_.energy[i] += report.energy[i];
   sums_.budget_use = std::max(sums_.budget_use, report.budget_use);

@@ -88,7 +88,7 @@ class Training {
   /// Throws Error (non-finite) where noise or memory has grown a thousandfold since the first epochs and the
   /// loss has grown with it: such a run diverges, and its best epoch would hide that.
   void check_growth(const EpochRecord& record);
-  void add(const RoundReport& report);
+  void add(const RoundReport& report, const std::vector<char>& awake);
   EpochRecord end_epoch(double budget);
   /// Calls visit(name, number) for all numbers that last: one list for saving and restoring.
   void visit_numbers(const std::function<void(const std::string&, double&)>& visit);

@@ -86,10 +86,12 @@ class WikiTextTask final : public Task {
   }
 
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
-                 std::span<double> losses) override {
-    std::vector<TokenBatches> workers(losses.size());
+                 std::span<double> losses, std::span<const char> awake) override {
+    const auto rows = rows_awake(awake);
+    if (rows.empty()) return;
+    std::vector<TokenBatches> workers(rows.size());
     for (std::size_t i = 0; i < workers.size(); ++i) {
-      const auto worker = options_.first_worker + static_cast<std::int64_t>(i);
+      const auto worker = options_.first_worker + rows[i];
       for (std::int64_t step = 0; step < options_.language.accumulation; ++step) {
         workers[i].steps.push_back(
             random_batch(train_, training_windows(options_.seed, round, step, worker)));
@@ -97,8 +99,11 @@ class WikiTextTask final : public Task {
       workers[i].dropout = {options_.seed, Purpose::kDropout, static_cast<std::uint32_t>(round), 0,
                             static_cast<std::uint32_t>(worker)};
     }
-    network_.gradients(parameters.to(device_), workers, bank_.defined() ? bank_ : gradients, losses);
-    if (bank_.defined()) gradients.copy_(bank_);
+    const auto count = static_cast<std::int64_t>(rows.size());
+    network_.gradients(parameters.to(device_), workers,
+                       (bank_.defined() ? bank_ : gradients).narrow(0, 0, count), losses.first(rows.size()));
+    if (bank_.defined()) gradients.narrow(0, 0, count).copy_(bank_.narrow(0, 0, count));
+    spread_rows(gradients, losses, rows);
   }
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor&) override {
