@@ -8,7 +8,10 @@
 
 #include "bindings.hpp"
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/aggregate/presence.hpp"
 #include "laser/core/error.hpp"
+#include "laser/train/training.hpp"
+#include "laser/train/transmission.hpp"
 
 namespace laser {
 namespace {
@@ -67,12 +70,13 @@ class BoundAggregator {
                     seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_,
                     double_precision ? at::kDouble : at::kFloat) {}
 
-  at::Tensor round(std::int64_t index, double power, const at::Tensor& gradients, bool diagnose) {
+  at::Tensor round(std::int64_t index, double power, const at::Tensor& gradients, bool diagnose,
+                   double scale) {
     const at::NoGradGuard no_grad;
     auto estimate = at::zeros({aggregator_.layout().size}, gradients.options());
     const bool noisy = parts_.channel->noisy();
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(), gradients,
-                                estimate, diagnose);
+                                estimate, diagnose, scale);
     return estimate;
   }
 
@@ -81,9 +85,16 @@ class BoundAggregator {
     result["energy"] = report_.energy;
     result["symbols"] = report_.symbols;
     result["unheard"] = report_.unheard;
-    if (report_.memory_ratio) result["memory_ratio"] = *report_.memory_ratio;
-    if (report_.lambda) result["lambda"] = *report_.lambda;
-    if (report_.delta) result["delta"] = *report_.delta;
+    result["budget_use"] = report_.budget_use;
+    const auto add = [&](const char* name, const std::optional<double>& value) {
+      if (value) result[name] = *value;
+    };
+    add("memory_ratio", report_.memory_ratio);
+    add("lambda", report_.lambda);
+    add("delta", report_.delta);
+    add("noise_energy", report_.noise_energy);
+    add("sent_ratio", report_.sent_ratio);
+    add("waiting_rounds", report_.waiting_rounds);
     return result;
   }
 
@@ -117,10 +128,21 @@ void bind_aggregation(py::module_& module) {
            py::arg("double_precision") = false, py::arg("seed") = py::none(),
            py::arg("parts") = PythonParts{})
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
-           py::arg("diagnose") = false, unlocked)
+           py::arg("diagnose") = false, py::arg("scale") = 1.0, unlocked)
       .def("report", &BoundAggregator::report)
       .def("state", &BoundAggregator::state, unlocked)
       .def("load_state", &BoundAggregator::load_state, py::arg("state"), unlocked);
+  module.def("awake_workers",
+             [](std::uint64_t seed, std::int64_t round, std::int64_t workers, double participation) {
+               const auto awake = awake_workers(awake_key(seed, round), workers, participation);
+               return std::vector<bool>(awake.begin(), awake.end());
+             });
+  module.def("memory_lag", [](const Shapes& shapes, const Settings& settings) {
+    return memory_lag(resolve(settings), layout_of(shapes));
+  });
+  module.def("symbols_a_round", [](const Shapes& shapes, const Settings& settings) {
+    return symbols_a_round(resolve(settings), layout_of(shapes));
+  });
   module.def("compression_saves", [](const Shape& shape, std::int64_t rank, double at_least) {
     Layout layout;
     layout.add("tensor", shape);

@@ -17,6 +17,7 @@ _HOMES = {
     "aggregate": "laser.aggregation",
     "Aggregator": "laser.aggregation",
     "Training": "laser.aggregation",
+    "Simulator": "laser.simulator",
     "Compressor": "laser.parts",
     "Channel": "laser.parts",
     "Feedback": "laser.parts",

@@ -5,6 +5,7 @@ from laser.ddp import LaserState as LaserState, bf16_wrapper as bf16_wrapper, la
 from laser.native import Error as Error
 from laser.parts import Arrived as Arrived, Channel as Channel, Compressor as Compressor, Exchange as Exchange
 from laser.parts import Feedback as Feedback, Receiver as Receiver
+from laser.simulator import Simulator as Simulator
 from laser.settings import SharedBudget as SharedBudget
 from laser.runs import Run as Run, load_run as load_run, load_runs as load_runs
 

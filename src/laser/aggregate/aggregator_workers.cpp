@@ -14,8 +14,7 @@ namespace laser {
 void Aggregator::draw_links(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
-  round.awake = awake_workers({seed_, Purpose::kFading, index, kPresenceLayer, 0}, collective_.workers(),
-                              participation_);
+  round.awake = awake_workers(awake_key(seed_, round.index), collective_.workers(), participation_);
   const auto present =
       without_losses({seed_, Purpose::kFading, index, kPresenceLayer, 1}, round.awake, loss_rate_);
   for (std::size_t l = 0; l < draws; ++l) {
