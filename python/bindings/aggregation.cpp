@@ -10,6 +10,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/memory.hpp"
 #include "laser/train/training.hpp"
 #include "laser/train/transmission.hpp"
 
@@ -137,6 +138,7 @@ void bind_aggregation(py::module_& module) {
                const auto awake = awake_workers(awake_key(seed, round), workers, participation);
                return std::vector<bool>(awake.begin(), awake.end());
              });
+  module.def("keep_freed_memory", &keep_freed_memory);
   module.def("memory_lag", [](const Shapes& shapes, const Settings& settings) {
     return memory_lag(resolve(settings), layout_of(shapes));
   });

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from laser import parts
-from laser import settings as reading
+from laser import reading
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -84,6 +84,7 @@ class Aggregator(NotCopied):
                                      None, self._double, seed, objects)
         self.rounds = 0
         self._lock = threading.Lock()
+        self._bank: torch.Tensor | None = None  # [k, d] gradients of all tensors, in the layout of a round
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
@@ -100,7 +101,7 @@ class Aggregator(NotCopied):
             what = "is not one of the tensors" if name in given else "has no gradient"
             raise error(EXIT_CONFIGURATION, f"'{name}' {what}. HINT: the tensors are {', '.join(self._shapes)}")
         kind = torch.float64 if self._double else torch.float32
-        rows = []
+        rows = {}
         for name, shape in self._shapes.items():
             tensor = given[name]
             if tuple(tensor.shape) != (self._workers, *shape):
@@ -109,11 +110,19 @@ class Aggregator(NotCopied):
             if tensor.dtype == torch.float64 and not self._double:
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
                             "Aggregator(..., double_precision=True), or gradients in float32")
-            rows.append(tensor.detach().to("cpu", kind).reshape(self._workers, -1))
+            rows[name] = tensor.detach()
         if not self._lock.acquire(blocking=False):
             raise error(EXIT_USAGE, "another thread is in a round of this Aggregator. HINT: one after the other")
         try:
-            flat = self._core.round(self.rounds, self._power if power is None else power, torch.cat(rows, 1), diagnose)
+            if self._bank is None:  # kept, for fresh memory costs as much as the copy
+                size = sum(math.prod(shape) for shape in self._shapes.values())
+                self._bank = torch.empty((self._workers, size), dtype=kind, device="cpu")
+            at = 0
+            for tensor in rows.values():
+                size = tensor[0].numel()
+                self._bank[:, at : at + size].view(tensor.shape).copy_(tensor)
+                at += size
+            flat = self._core.round(self.rounds, self._power if power is None else power, self._bank, diagnose)
             self.rounds += 1
             report = self._core.report()
         finally:

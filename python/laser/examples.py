@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, TensorDataset, default_collate
 
 from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, core, error
-from laser.settings import real_number
+from laser.reading import real_number
 
 SHARDINGS = ("iid", "sorted", "dirichlet")
 MOST_CLASSES = 256

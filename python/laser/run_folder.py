@@ -62,7 +62,10 @@ class RunFolder:
         for file in self._files.values():
             os.fsync(file.fileno())
         sizes = {name: file.seek(0, os.SEEK_END) for name, file in self._files.items()}
-        core.write_tensors(str(self.path / CHECKPOINT), tensors, {**texts, "format": FORMAT, "bytes": json.dumps(sizes)})
+        wide = {name: _wide(tensor) for name, tensor in tensors.items()}
+        types = {name: str(tensor.dtype)[len("torch."):] for name, tensor in tensors.items() if wide[name] is not tensor}
+        core.write_tensors(str(self.path / CHECKPOINT), wide,
+                           {**texts, "format": FORMAT, "bytes": json.dumps(sizes), "types": json.dumps(types)})
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, str], list[dict[str, Any]]] | None:
         """The checkpoint and the rounds until then; None where there is none yet, and the run begins anew."""
@@ -74,6 +77,8 @@ class RunFolder:
                 raise error(EXIT_DATA, f"{self.path / CHECKPOINT}: not of laser.Simulator of this version. HINT: 'laser train "
                             "--resume' goes on with the command's runs")
             sizes = json.loads(found[1]["bytes"])
+            for name, kind in json.loads(found[1]["types"]).items():
+                found[0][name] = found[0][name].to(getattr(torch, kind))
         for name, file in self._files.items():
             if file.seek(0, os.SEEK_END) < sizes[name]:
                 raise error(EXIT_DATA, f"{self.path / name} is shorter than when the checkpoint was made: lines were lost. HINT: "
@@ -126,6 +131,13 @@ def whole_state(flat: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if "list" in flat:
         return [whole_state(value, tensors) for value in flat["list"]]
     return flat["value"]
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    """In a type that checkpoints hold, without loss."""
+    if tensor.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.int64):
+        return tensor
+    return tensor.float() if tensor.is_floating_point() else tensor.long()
 
 
 def _finite(value: Any) -> Any:

@@ -27,7 +27,7 @@ import torch
 from torch.func import functional_call
 
 from laser import parts, run_folder
-from laser import settings as reading
+from laser import reading
 from laser.aggregation import Aggregator, Outcome
 from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
@@ -107,6 +107,7 @@ class Simulator(NotCopied):
                  evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool = True,
                  vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
                  seed: int = 1, snr_db: float | None = None, **settings: Any):
+        core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
         if not isinstance(model, torch.nn.Module):
             raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
         if not callable(loss):
@@ -304,6 +305,9 @@ class Simulator(NotCopied):
 
     def advance(self) -> Record:
         """One round more. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved."""
+        if self.rounds_done >= self.rounds or self._failed:
+            why = f"has failed ({self._failed})" if self._failed else f"has done its {self.rounds} rounds"
+            raise error(EXIT_USAGE, f"the run {why}. HINT: a Simulator with more rounds; with folder and resume=True it goes on there")
         with _Waiting() as waiting:
             start = time.monotonic()
             try:
@@ -446,7 +450,7 @@ class Simulator(NotCopied):
             each = ([self._score(one, torch.arange(len(one))) for one in self._tests] if len(self._tests) > 1 else
                     [self._score(self._shards.examples, self._shards.shard(i)) for i in range(k)])
             for name, values in (("accuracy", [one["accuracy"] for one in each]), ("loss", [one["loss"] for one in each]),
-                                 ("energy", [a + b for a, b in zip(self._spent, record["energy"])])):
+                                 ("energy", list(self._spent))):
                 record[f"client_{name}"] = values
                 for what, value in spread(values, name != "accuracy").items():
                     record[f"client_{name}_{what}"] = value
@@ -537,7 +541,9 @@ class Simulator(NotCopied):
             self._folder.save({name: value for name, value in state.items() if name != "rest"}, {"rest": state["rest"]})
         self._folder.finish(self.summary())
         self._saved, self._checkpoint_at = self.rounds_done, time.monotonic()
-        self._failed = ""
+        if self._failed or self.rounds_done >= self.rounds:  # nothing more is written
+            self._folder.close()
+            self._folder = None
 
     def summary(self) -> dict[str, Any]:
         """What a report is made of, as in summary.json."""

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import laser
 from laser.native import core
-from laser.settings import groups
+from laser.reading import groups
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = {name for name, (_, read) in groups().items() if read}
