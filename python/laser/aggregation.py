@@ -183,8 +183,8 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     torch.Size([64, 32])
     """
     single = not isinstance(gradients, Mapping)
-    named = {"gradient": gradients} if single else gradients
-    tensors = {name: _tensor(name, value) for name, value in _check_mapping(named).items()}
+    named: Mapping[str, Any] = {"gradient": gradients} if single else _check_mapping(gradients)
+    tensors = {name: _tensor(name, value) for name, value in named.items()}
     first, tensor = next(iter(tensors.items()))
     if tensor.dim() == 0:
         raise error(EXIT_CONFIGURATION, f"'{first}' is a single number. HINT: [k, ...], a row for each of k workers")

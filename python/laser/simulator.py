@@ -255,7 +255,7 @@ class Simulator(NotCopied):
             return notes
         lags = self.rounds / self.lag
         ways = []
-        tried = {"rank": [r for r in (4, 8, 16, 32, MOST_RANK) if r > int(self._whole["rank"])], "transport": ["two_phase"]}
+        tried: dict[str, list[Any]] = {"rank": [r for r in (4, 8, 16, 32, MOST_RANK) if r > int(self._whole["rank"])], "transport": ["two_phase"]}
         for name, values in tried.items():
             found = {value: self.lags_of(**{name: value}) for value in values}
             best = max(values, key=lambda value: found[value] or 0.0, default=None)
