@@ -1,19 +1,34 @@
-# `cmake --install build/release --prefix DIR`: the command with its files, static libraries, headers, and laserConfig.cmake
+# `cmake --install build/release --prefix DIR`: the command with its files, static libraries, public headers, and laserConfig.cmake
 # for find_package(laser). Nothing is built by it; examples/cpp_project shows the use.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# What most programs want: the round, training and its records, the theory. laser::aggregate alone is the round.
-add_library(laser INTERFACE)
-target_link_libraries(laser INTERFACE laser_train laser_theory)
-target_compile_features(laser_flags INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
+# What a program of somebody else's may include, component by component; a header among them includes no other than these. All else is
+# the library's own business. laser/laser.hpp is all of them.
+set(LASER_HEADERS_round
+    core/error core/layout core/options core/part core/random compress/compressor compress/sweep feedback/feedback receive/receiver
+    channel/channel channel/superposition power/allocation collective/collective aggregate/algorithm aggregate/parts
+    aggregate/aggregator laws/laws)
+set(LASER_HEADERS_theory theory/influence theory/convergence theory/condition theory/volume)
+set(LASER_HEADERS_link link/units link/path_loss link/budget)
+set(LASER_COMPONENTS round theory link)
 
-set(LASER_PUBLIC_MODULES core kernels power theory link data record compress feedback receive channel model collective aggregate laws train)
-set(exported laser laser_flags laser_torch)
-foreach(module IN LISTS LASER_PUBLIC_MODULES)
+# laser::round, laser::theory, laser::link, and laser::laser, which is all three.
+add_library(laser_round INTERFACE)
+target_link_libraries(laser_round INTERFACE laser_aggregate laser_laws)
+add_library(laser INTERFACE)
+target_link_libraries(laser INTERFACE laser_round laser_theory laser_link)
+target_compile_features(laser_flags INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
+install(FILES src/laser/laser.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/laser)
+foreach(component IN LISTS LASER_COMPONENTS)
+  foreach(header IN LISTS LASER_HEADERS_${component})
+    get_filename_component(folder ${header} DIRECTORY)
+    install(FILES src/laser/${header}.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/laser/${folder})
+  endforeach()
+endforeach()
+set(exported laser laser_flags laser_torch laser_round)
+foreach(module core kernels compress feedback receive channel power collective aggregate laws theory link)
   list(APPEND exported laser_${module})
-  install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/laser/${module} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/laser
-          FILES_MATCHING PATTERN *.hpp PATTERN cuda EXCLUDE PATTERN mpi EXCLUDE)
 endforeach()
 if(TARGET laser_kernels_cuda)
   list(APPEND exported laser_kernels_cuda)

@@ -12,8 +12,9 @@ ALLOWED = {
     "theory": {"core", "power"},
     "link": {"core"},
     "collective": {"core"},
-    "data": {"core"},
-    "record": {"core"},
+    "hash": {"core"},
+    "data": {"core", "hash"},
+    "record": {"core", "hash"},
     "compress": {"core", "kernels"},
     "channel": {"core", "kernels"},
     "model": {"core", "kernels"},
@@ -21,16 +22,24 @@ ALLOWED = {
     "receive": {"core", "compress"},
     "aggregate": {"core", "compress", "feedback", "receive", "power", "channel", "collective"},
     "laws": {"core", "kernels", "compress", "feedback", "receive", "power", "channel", "collective", "aggregate"},
-    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record", "link"},
+    "train": {"core", "kernels", "aggregate", "compress", "channel", "collective", "power", "model", "data", "record", "link", "hash"},
+    # of the program (apps/laser)
+    "fetch": {"core", "hash", "data"},
     "report": {"core", "record", "link"},
     "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }
 
+PROGRAM = {"fetch", "report", "bench", "verify"}
+
 root = pathlib.Path(__file__).resolve().parent.parent / "src" / "laser"
+program = root.parent.parent / "apps" / "laser"
 wrong = []
-for path in sorted([*root.rglob("*.[ch]pp"), *root.rglob("*.cu")]):
-    module = path.relative_to(root).parts[0]
+modules = [(path, path.relative_to(root).parts[0]) for path in [*root.rglob("*.[ch]pp"), *root.rglob("*.cu")] if path.parent != root]
+modules += [(path, path.parent.name) for path in program.glob("*/*.[ch]pp")]
+for path, module in sorted(modules):
+    if (module in PROGRAM) != path.is_relative_to(program):
+        wrong.append(f"{path}: {', '.join(sorted(PROGRAM))} belong to apps/laser, and nothing else does")
     for number, line in enumerate(path.read_text().splitlines(), 1):
         found = re.match(r'\s*#\s*include\s+"laser/(\w+)/', line)
         if found and found.group(1) != module and found.group(1) not in ALLOWED[module]:

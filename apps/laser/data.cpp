@@ -8,6 +8,7 @@
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/data/data_files.hpp"
+#include "laser/fetch/fetch.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
 

@@ -1,5 +1,5 @@
 // The published tables and figures that `laser reproduce` re-makes: a configuration and grids for each scale.
-// Facts only; running them is reproduce.cpp, the figures' values are those of src/laser/report.
+// Facts only; running them is reproduce.cpp, the figures' values are those of apps/laser/report.
 #pragma once
 
 #include <cstdint>

@@ -16,9 +16,8 @@ using contract::relative_difference;
 using contract::small_layout;
 
 Algorithm method(const std::string& name) {
-  Algorithm algorithm;
+  auto algorithm = method(name);
   algorithm.compressor.rank = 2;
-  apply(find_recipe(name), algorithm);
   return algorithm;
 }
 

@@ -18,9 +18,8 @@ using contract::small_layout;
 constexpr std::int64_t kWorkers = 3;
 
 Algorithm method(const std::string& name) {
-  Algorithm algorithm;
+  auto algorithm = method(name);
   algorithm.compressor.rank = 2;
-  apply(find_recipe(name), algorithm);
   return algorithm;
 }
 

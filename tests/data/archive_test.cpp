@@ -1,5 +1,5 @@
 // Archives from outside: what is wanted comes out whole, and nothing else happens whatever they hold.
-#include "laser/data/archive.hpp"
+#include "laser/fetch/archive.hpp"
 
 #include <gtest/gtest.h>
 

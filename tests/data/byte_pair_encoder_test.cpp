@@ -11,7 +11,7 @@
 
 #include "../power/expect_error.hpp"
 #include "byte_pair_files.hpp"
-#include "laser/core/sha256.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <random>
 
-#include "laser/core/sha256.hpp"
 #include "laser/data/data_files.hpp"
+#include "laser/hash/sha256.hpp"
 #include "synthetic_images.hpp"
 
 namespace laser {

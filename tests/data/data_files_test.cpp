@@ -10,7 +10,8 @@
 #include "../record/temporary_folder.hpp"
 #include "archives.hpp"
 #include "http_server.hpp"
-#include "laser/core/sha256.hpp"
+#include "laser/fetch/fetch.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

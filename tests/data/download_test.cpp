@@ -1,5 +1,5 @@
 // Downloads from servers that drop, cut, corrupt, stall and lie: the file is right or not there.
-#include "laser/data/download.hpp"
+#include "laser/fetch/download.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "../record/temporary_folder.hpp"
 #include "http_server.hpp"
-#include "laser/core/sha256.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

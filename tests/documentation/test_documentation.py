@@ -245,12 +245,30 @@ class Pages(unittest.TestCase):
                 if "://" not in target:
                     self.assertTrue((page.parent / target).exists(), f"{page.relative_to(SOURCE)}: {target}")
 
-    def test_files_named_in_the_pages_exist(self):
-        for page in pages():
-            for line, text in inline_code(page):
-                if re.fullmatch(r"(src|apps|scripts|configs|tests|docs|examples|results|bench|cmake)/[\w./-]+", text):
-                    found = any((SOURCE / f"{text}{end}").exists() for end in ("", ".cpp", ".md"))
-                    self.assertTrue(found, f"{page.relative_to(SOURCE)}:{line}: {text}")
+    def test_tests_named_for_the_cases_from_the_field_exist(self):
+        """The last column of the table: names of CTest, with a class of the file in brackets, or scripts."""
+        known = {}
+        for lists in (SOURCE / "tests").glob("*/tests.cmake"):
+            text = lists.read_text()
+            known |= {f"{folder}_{name}": SOURCE / "tests" / folder / f"{name}.cpp"
+                      for folder, name in re.findall(r"laser_test\((\w+)/(\w+)", text)}
+            known |= {name: None for name in re.findall(r"add_test\(NAME (\w+) ", text)}
+            for prefix, words in ("python_", r"foreach\(subject ([^)]+)"), ("cli.", r"foreach\(file ([^)]+)"):
+                known |= {prefix + name: lists.parent / f"test_{name}.py" for found in re.findall(words, text)
+                          for name in found.split()}
+        table = (SOURCE / "docs" / "reliability.md").read_text().partition("## Cases from the field")[2].partition("\n## ")[0]
+        rows = [line.rstrip(" |").rpartition(" | ")[2] for line in table.splitlines() if line.startswith("| ")][1:]
+        self.assertGreater(len(rows), 60)
+        for row in rows:
+            tests = re.findall(r"`([^`]+)`(?: \((\w+)\))?", row)
+            self.assertTrue(tests, row)
+            for name, group in tests:
+                if name.startswith("scripts/"):
+                    self.assertTrue((SOURCE / name.split()[0]).exists(), name)
+                    continue
+                self.assertIn(name, known, row)
+                if group:
+                    self.assertRegex(known[name].read_text(), rf"class {group}\(|TEST(_P)?\({group}, ", row)
 
 
 class Gains(unittest.TestCase):
@@ -301,30 +319,6 @@ class Gains(unittest.TestCase):
         for target, gain, low, high in told:
             row = rows[float(target), 3760, True]
             self.assertEqual((gain, low, high), tuple(f"{round(row[key]):g}" for key in ("gain", "low", "high")), target)
-    def test_tests_named_for_the_cases_from_the_field_exist(self):
-        """The last column of the table: names of CTest, with a class of the file in brackets, or scripts."""
-        known = {}
-        for lists in (SOURCE / "tests").glob("*/tests.cmake"):
-            text = lists.read_text()
-            known |= {f"{folder}_{name}": SOURCE / "tests" / folder / f"{name}.cpp"
-                      for folder, name in re.findall(r"laser_test\((\w+)/(\w+)", text)}
-            known |= {name: None for name in re.findall(r"add_test\(NAME (\w+) ", text)}
-            for prefix, words in ("python_", r"foreach\(subject ([^)]+)"), ("cli.", r"foreach\(file ([^)]+)"):
-                known |= {prefix + name: lists.parent / f"test_{name}.py" for found in re.findall(words, text)
-                          for name in found.split()}
-        table = (SOURCE / "docs" / "reliability.md").read_text().partition("## Cases from the field")[2].partition("\n## ")[0]
-        rows = [line.rstrip(" |").rpartition(" | ")[2] for line in table.splitlines() if line.startswith("| ")][1:]
-        self.assertGreater(len(rows), 60)
-        for row in rows:
-            tests = re.findall(r"`([^`]+)`(?: \((\w+)\))?", row)
-            self.assertTrue(tests, row)
-            for name, group in tests:
-                if name.startswith("scripts/"):
-                    self.assertTrue((SOURCE / name.split()[0]).exists(), name)
-                    continue
-                self.assertIn(name, known, row)
-                if group:
-                    self.assertRegex(known[name].read_text(), rf"class {group}\(|TEST(_P)?\({group}, ", row)
 
 
 class Generated(unittest.TestCase):

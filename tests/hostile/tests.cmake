@@ -8,12 +8,13 @@ set(hostile_readers
   ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/learning_rate.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/train/settings.cpp ${CMAKE_SOURCE_DIR}/src/laser/train/sweep_journal.cpp)
 
-laser_test(hostile/hostile_files_test LINK laser_data laser_record laser_theory laser_power laser_core
+laser_test(hostile/hostile_files_test LINK laser_fetch laser_data laser_record laser_theory laser_power laser_core
   nlohmann_json::nlohmann_json)
 target_sources(hostile_hostile_files_test PRIVATE ${hostile_dir}/mutation.cpp ${hostile_readers})
 
 # The readers' modules once more from their sources, for flags of their own. parallel.cpp needs OpenMP and reads nothing.
 file(GLOB hostile_modules CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/laser/core/*.cpp
+  ${CMAKE_SOURCE_DIR}/src/laser/hash/*.cpp ${CMAKE_SOURCE_DIR}/apps/laser/fetch/*.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/data/*.cpp ${CMAKE_SOURCE_DIR}/src/laser/record/*.cpp
   ${CMAKE_SOURCE_DIR}/src/laser/theory/*.cpp ${CMAKE_SOURCE_DIR}/src/laser/power/*.cpp)
 list(FILTER hostile_modules EXCLUDE REGEX "core/parallel.cpp$")
@@ -25,7 +26,7 @@ function(hostile_program name)
   target_compile_definitions(${name} PRIVATE LASER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_compile_options(${name} PRIVATE -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all ${ARG_FLAGS})
   target_link_options(${name} PRIVATE ${ARG_FLAGS})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/apps)
   target_include_directories(${name} SYSTEM PRIVATE ${TORCH_DIR}/include)  # fmt
   target_link_libraries(${name} PRIVATE Threads::Threads ZLIB::ZLIB CURL::libcurl OpenSSL::Crypto
     nlohmann_json::nlohmann_json)

@@ -35,36 +35,84 @@ class Install(unittest.TestCase):
             raise AssertionError(f"{' '.join(words)}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         return done.stdout
 
-    def rows_of(self, text):
-        found = re.findall(r"^ *(laser|zsgd) +(\S+) +(\S+) +(\d+) +(\S+)$", text, re.M)
-        return {(method, float(power)): [float(error), int(symbols), float(used)]
-                for method, power, error, symbols, used in found}
+    def project(self, name, main, components="round", target="round"):
+        """A project outside the tree with that program; its folder for builds."""
+        project = self.folder / name
+        project.mkdir()
+        (project / "main.cpp").write_text(main)
+        (project / "CMakeLists.txt").write_text(
+            f"cmake_minimum_required(VERSION 3.25)\nproject({name} LANGUAGES CXX)\nset(CMAKE_BUILD_TYPE Release)\n"
+            f"find_package(laser REQUIRED COMPONENTS {components})\nadd_executable({name} main.cpp)\n"
+            f"target_link_libraries({name} PRIVATE laser::{target})\n")
+        return project, project / "build"
 
-    def test_a_project_of_ones_own(self):
-        project, build = self.folder / "project", self.folder / "build"
+    def test_the_first_program(self):
+        readme = (SOURCE / "README.md").read_text()
+        program = (SOURCE / "examples" / "cpp_project" / "main.cpp").read_text()
+        shown = "".join(f"    {line}\n" if line else "\n" for line in program.splitlines()[1:])
+        self.assertIn(shown, readme, "the README's program is examples/cpp_project/main.cpp")
+        project, build = self.folder / "first", self.folder / "first-build"
         shutil.copytree(SOURCE / "examples" / "cpp_project", project)
-        # Torch is not told: laserConfig.cmake finds the one that laser was built with.
-        self.start(CMAKE, "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
-                   "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror")
+        # Torch is not told: laserConfig.cmake finds the one that laser was built with. Nor may it want what the round does not use.
+        self.start(CMAKE, "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+                   "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", *(f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in
+                                                                 ("ZLIB", "CURL", "OpenSSL", "nlohmann_json", "OpenMP")))
         command = json.loads((build / "compile_commands.json").read_text())[0]["command"]
         self.assertNotIn(f"{SOURCE}/src", command)
         self.assertIn("-std=gnu++20", command.replace("-std=c++20", "-std=gnu++20"))
         self.start(CMAKE, "--build", build)
         printed = self.start(build / "noisy_mean")
-        rows = self.rows_of(printed)
-        self.assertEqual(len(rows), 8, printed)
-        shown = self.rows_of((SOURCE / "docs" / "installing.md").read_text())
-        self.assertEqual(shown.keys(), rows.keys())
-        for row, (error, *_) in rows.items():
-            self.assertAlmostEqual(shown[row][0] / error, 1, delta=0.02, msg=f"docs/installing.md: {row}")
-        for (method, _), (_, symbols, used) in rows.items():
-            self.assertEqual(symbols, 64 * 96 if method == "zsgd" else (2 * 64 + 2 * 96) / 2)  # one factor a round
-            self.assertLessEqual(used, 1 + 1e-6)
-        for method in "laser", "zsgd":
-            errors = [rows[method, power][0] for power in (10.0, 100.0, 1000.0, 10000.0)]
-            self.assertEqual(errors, sorted(errors, reverse=True), "more power, less error")
-        # Z-SGD without memory: the mean of 20 estimates has noise energy D max ||g||^2 / (20 k^2 P).
-        self.assertAlmostEqual(rows["zsgd", 10.0][0] / rows["zsgd", 1000.0][0], 10, delta=0.5)
+        line = re.compile(r"^ *(laser|zsgd): error ([\d.e-]+)$", re.M)
+        rows, told = dict(line.findall(printed)), dict(line.findall(readme))
+        self.assertEqual(list(rows), ["laser", "zsgd"], printed)
+        self.assertEqual(list(told), list(rows))
+        for method, error in rows.items():
+            self.assertAlmostEqual(float(told[method]) / float(error), 1, delta=0.05, msg=f"README: {method}")
+        # Z-SGD without memory: the mean of 20 estimates has noise energy D max ||g||^2 / (20 k^2 P), gradients hardly longer than their mean.
+        self.assertAlmostEqual(float(rows["zsgd"]) / (64 * 96 / (20 * 8**2 * 10)) ** 0.5, 1, delta=0.1)
+
+    def test_the_umbrella_and_strangers(self):
+        # Every header, and a wrong setting that ends as the command's does.
+        project, build = self.project("whole", """
+#include <laser/laser.hpp>
+#include <cstdio>
+int main() {
+  auto algorithm = laser::method("laser");
+  algorithm.receiver = "mmmse";
+  laser::Layout layout;
+  layout.add("weight", {8, 9});
+  laser::Solo workers(2);
+  try {
+    laser::Aggregator refused(layout, algorithm, 1, workers);
+  } catch (const laser::Error& error) {
+    std::printf("%d %s\\n%.3f %.2f\\n", static_cast<int>(error.code()), error.what(), laser::theory::influence_uncompressed(10, 20, 50),
+                laser::link::to_decibels(100));
+  }
+}
+""", "round theory link", "laser")
+        self.start(CMAKE, "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror")
+        self.start(CMAKE, "--build", build)
+        printed = self.start(build / "whole").splitlines()
+        self.assertRegex(printed[0], r"^3 .*mmmse.*mmse")
+        self.assertEqual(printed[1], "4.000 20.00")
+
+    def test_formulas_without_torch(self):
+        project, build = self.project("formulas", """
+#include <laser/theory/influence.hpp>
+#include <cstdio>
+int main() { std::printf("%g\\n", laser::theory::influence_uncompressed(10, 20, 50)); }
+""", "theory", "theory")
+        self.start(CMAKE, "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON",
+                   "-DCMAKE_DISABLE_FIND_PACKAGE_hwy=ON")
+        self.start(CMAKE, "--build", build)
+        self.assertEqual(self.start(build / "formulas"), "4\n")
+
+    def test_an_unknown_component_is_refused(self):
+        project, build = self.project("unknown", "int main() {}\n", "rounds", "round")
+        done = subprocess.run([CMAKE, "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}"], capture_output=True, text=True,
+                              timeout=500, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("has no component 'rounds'", " ".join(done.stderr.split()))
 
     def test_the_command_finds_its_files(self):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LASER_")}
@@ -84,6 +132,10 @@ class Install(unittest.TestCase):
         self.assertNotIn(str(BUILD), targets)
         self.assertTrue((self.prefix / "share" / "man" / "man1" / "laser.1").exists())
         includes = self.prefix / "include"
+        headers = {str(path.relative_to(includes)) for path in includes.rglob("*.hpp")}
+        self.assertLessEqual(len(headers), 25, "public headers")
+        umbrella = (includes / "laser" / "laser.hpp").read_text()
+        self.assertEqual(set(re.findall(r'#include "(.+)"', umbrella)), headers - {"laser/laser.hpp"})
         for header in includes.rglob("*.hpp"):
             for name in re.findall(r'#include "(laser/[^"]+)"', header.read_text()):
                 self.assertTrue((includes / name).exists(), f"{header.name} includes {name}")

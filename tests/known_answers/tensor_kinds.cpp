@@ -247,8 +247,7 @@ GivenRound round_with_noise(const Json& inputs, const char* method, const std::s
     for (const auto& vector : worker) parts.push_back(tensor_of(vector));
     rows.push_back(at::cat(parts));
   }
-  Algorithm algorithm;
-  apply(find_recipe(method), algorithm);
+  auto algorithm = laser::method(method);
   algorithm.allocation = allocation;
   std::map<GivenNoise::Address, double> sigma;
   Solo solo(static_cast<std::int64_t>(rows.size()));

@@ -35,7 +35,7 @@ TEST(PowerOnGrid, IsTheFirstThatReachesTheTarget) {
   expect_bounds(power_on_grid(kRising, 88.1, true, 0.1), 640, kInfinity);
 }
 
-// 69.99 % counts as 70 % in the paper's Table 12 (spec 8, 22).
+// 69.99 % counts as 70 % in the paper's Table 12 (spec 8.22).
 TEST(PowerOnGrid, MeansAreRoundedAsInThePaper) {
   const Points points = {{1, 60, {}, 1}, {2, 69.96, {}, 1}, {4, 72, {}, 1}};
   expect_bounds(power_on_grid(points, 70, true, 0.1), 2, 2);

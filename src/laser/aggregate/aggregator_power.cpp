@@ -109,7 +109,7 @@ void Aggregator::count_unheard(Round& round, const Transmission& transmission) c
 }
 
 /// By how much all energies of a pass can grow before the first worker, or all together where they share one
-/// budget, spend what they may (spec 3.2, S2). 1 where nobody sends anything.
+/// budget, spend what they may (spec 3.2). 1 where nobody sends anything.
 double Aggregator::unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
                                  double budget) const {
   std::vector<double> spent(power_shares_.size(), 0.0);

@@ -66,4 +66,8 @@ const Recipe& find_recipe(const std::string& name);
 /// Sets the fields that a recipe determines.
 void apply(const Recipe& recipe, Algorithm& algorithm);
 
+/// The method of that name with all other settings at their defaults. Throws Error (configuration) with the
+/// known names.
+[[nodiscard]] Algorithm method(const std::string& name);
+
 }  // namespace laser

@@ -94,4 +94,10 @@ void apply(const Recipe& recipe, Algorithm& algorithm) {
   algorithm.worker_momentum = recipe.worker_momentum;
 }
 
+Algorithm method(const std::string& name) {
+  Algorithm algorithm;
+  apply(find_recipe(name), algorithm);
+  return algorithm;
+}
+
 }  // namespace laser

@@ -12,7 +12,7 @@ namespace laser {
 struct PartRow {
   std::string name;      // as in settings
   std::string sentence;  // what it does
-  std::string source;    // who had the idea, and where in our specification it stands
+  std::string source;    // who had the idea, and where in docs/specification.md it stands
 };
 
 /// The row of that name. `role` is what an error calls it. Throws Error (configuration) with the known names.

@@ -11,8 +11,8 @@
 #include "laser/core/error.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/mapped_file.hpp"
-#include "laser/core/sha256.hpp"
 #include "laser/data/unicode.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

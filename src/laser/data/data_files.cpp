@@ -12,8 +12,8 @@
 #include "laser/core/input_file.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/core/sha256.hpp"
 #include "laser/data/inflate.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

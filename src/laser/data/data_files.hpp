@@ -1,4 +1,5 @@
-// Data sets on this machine: where their files are, whether they are right, and fetching what is missing.
+// Data sets on this machine: where their files are, and whether they are right. Fetching what is missing is
+// the program's.
 //
 // A file counts as right by the first of these that is there: the line for it in a SHA256SUMS file beside it
 // (in a format of sha256sum; fetching writes one where no hash is published, and users vouch for their own
@@ -6,13 +7,11 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "laser/data/catalog.hpp"
-#include "laser/data/download.hpp"
 
 namespace laser {
 
@@ -76,18 +75,5 @@ std::filesystem::path ready_folder(const DataSet& set, const std::string& given,
 
 /// "put <files> into <folder>", for texts to users without network.
 std::string manual_hint(const DataSet& set, const std::filesystem::path& folder);
-
-/// What fetching may use besides the network's known places.
-struct FetchOptions {
-  std::vector<std::string> mirrors;  // tried first: "<mirror>/<name of the download>"
-  DownloadControl control;           // of every download
-  std::function<void(const std::string&)> begin = [](const std::string&) {};  // with each download's name
-};
-
-/// Brings the missing or damaged files of a set into `folder`: downloads, or takes an archive that lies there
-/// already, checks and unpacks; an archive that it fetched itself is removed afterwards. False if the user
-/// asked to stop. Throws Error (I/O) saying what to put where if nothing can be fetched, Error (data) if an
-/// archive is not what it should be.
-bool fetch_data_set(const DataSet& set, const std::filesystem::path& folder, const FetchOptions& options);
 
 }  // namespace laser

@@ -12,8 +12,8 @@
 
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
-#include "laser/core/sha256.hpp"
 #include "laser/data/unicode.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

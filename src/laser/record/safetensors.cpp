@@ -7,7 +7,7 @@
 
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
-#include "laser/core/sha256.hpp"
+#include "laser/hash/sha256.hpp"
 #include "laser/record/safetensors_header.hpp"
 
 namespace laser {

@@ -64,8 +64,7 @@ struct StatisticalReception {
 
 /// A receive antennas and unknown phases: E err^2 = D/(A a^2 k) + (k sum_i N_i^2 + ||sum_i s_i||^2)/(2 A
 /// k^2), common scale a = sqrt(p)/max N, `sum_norm` = ||sum_i s_i||, noise N(0, 1) in the real and in the
-/// imaginary part of every antenna, as everywhere (spec 1.3 `blind_mimo`, whose formula has half of that
-/// noise).
+/// imaginary part of every antenna, as everywhere (spec 1.3 `blind_mimo`).
 [[nodiscard]] double blind_antenna_error(std::span<const double> norms, double energy, double sum_norm,
                                          std::int64_t symbols, std::int64_t antennas);
 

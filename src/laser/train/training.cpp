@@ -9,8 +9,8 @@
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
-#include "laser/core/sha256.hpp"
 #include "laser/core/tensor_span.hpp"
+#include "laser/hash/sha256.hpp"
 #include "laser/power/lag.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/checkpoint.hpp"

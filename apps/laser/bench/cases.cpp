@@ -107,8 +107,7 @@ class Rounds {
 };
 
 Algorithm algorithm_of(const std::string& method, const std::string& transport, std::int64_t rank) {
-  Algorithm algorithm;
-  apply(find_recipe(method), algorithm);
+  auto algorithm = laser::method(method);
   algorithm.compressor.transport = transport;
   algorithm.compressor.rank = rank;
   return algorithm;

@@ -1,4 +1,4 @@
-#include "laser/data/transfer.hpp"
+#include "laser/fetch/transfer.hpp"
 
 #include <curl/curl.h>
 

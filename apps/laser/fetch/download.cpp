@@ -1,4 +1,4 @@
-#include "laser/data/download.hpp"
+#include "laser/fetch/download.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,9 +14,9 @@
 
 #include "laser/core/error.hpp"
 #include "laser/core/mapped_file.hpp"
-#include "laser/core/sha256.hpp"
 #include "laser/core/system_call.hpp"
-#include "laser/data/transfer.hpp"
+#include "laser/fetch/transfer.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

@@ -15,8 +15,7 @@ namespace {
 constexpr double kDiverged = 1e6;  // times the start's value
 
 Algorithm algorithm_of(const DescentOptions& options) {
-  Algorithm algorithm;
-  apply(find_recipe("laser"), algorithm);
+  auto algorithm = method("laser");
   algorithm.compressor.rank = options.rank;
   algorithm.compressor.transport = "one_shot";
   algorithm.compressor.warm_start = false;

@@ -1,4 +1,6 @@
-// Fetching of data_files.hpp: downloads, and what comes out of archives.
+// Downloads, and what comes out of archives.
+#include "laser/fetch/fetch.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -7,9 +9,9 @@
 
 #include "laser/core/error.hpp"
 #include "laser/core/mapped_file.hpp"
-#include "laser/core/sha256.hpp"
-#include "laser/data/archive.hpp"
 #include "laser/data/data_files.hpp"
+#include "laser/fetch/archive.hpp"
+#include "laser/hash/sha256.hpp"
 
 namespace laser {
 namespace {

@@ -24,8 +24,7 @@ Layout layout() {
 }
 
 Algorithm algorithm_of(const LemmaSetting& setting) {
-  Algorithm algorithm;
-  apply(find_recipe("laser"), algorithm);
+  auto algorithm = method("laser");
   algorithm.compressor.rank = kLemmaRank;
   algorithm.compressor.transport = "alternating";
   algorithm.compressor.warm_start = false;

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "laser/core/error.hpp"
-#include "laser/data/archive.hpp"
 #include "laser/data/inflate.hpp"
+#include "laser/fetch/archive.hpp"
 
 namespace laser {
 namespace {

@@ -1,4 +1,4 @@
-#include "laser/core/sha256.hpp"
+#include "laser/hash/sha256.hpp"
 
 #include <openssl/evp.h>
 
