@@ -255,7 +255,11 @@ class Simulator(NotCopied):
             return notes
         lags = self.rounds / self.lag
         ways = []
-        tried: dict[str, list[Any]] = {"rank": [r for r in (4, 8, 16, 32, MOST_RANK) if r > int(self._whole["rank"])], "transport": ["two_phase"]}
+        tried: dict[str, list[Any]] = {"rank": [r for r in (4, 8, 16, 32, MOST_RANK) if r > int(self._whole["rank"])]}
+        # Both factors in one round, where the power goes round: below 0 dB a symbol they lost to one at a time (docs/simulator.md).
+        both = core.symbols_a_round(self._shapes, pairs({**self._plain, "transport": "two_phase"}))
+        if self._power is None or self._power.of(0) >= both:
+            tried["transport"] = ["two_phase"]
         for name, values in tried.items():
             found = {value: self.lags_of(**{name: value}) for value in values}
             best = max(values, key=lambda value: found[value] or 0.0, default=None)

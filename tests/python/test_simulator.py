@@ -443,13 +443,14 @@ class Distributed(unittest.TestCase):
 
 class Told(unittest.TestCase):
     def test_what_the_lag_says(self):
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            one = laser.Simulator(nn.Linear(400, 200), lambda a, b: (a - b).square().mean(), (torch.randn(8, 400), torch.randn(8, 200)),
-                                  workers=2, rank=4, rounds=40, progress=False)
-        self.assertAlmostEqual(one.lag, 2 / (4 / 200 + 4 / 400))
-        self.assertRegex(str(told[0].message), r"40 rounds are 0\.6 lags of the error memory, which lags 67 rounds.*HINT: rank=64 "
-                                               r"\(9\.6 lags\), transport='two_phase' \(1\.2 lags\), .*or 667 rounds")
+        for power, transport in ((1e5, r"transport='two_phase' \(1\.2 lags\), "), (1e3, "")):  # at 1e3 a symbol is below 0 dB
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                one = laser.Simulator(nn.Linear(400, 200), functional.mse_loss, (torch.randn(8, 400), torch.randn(8, 200)),
+                                      workers=2, power=power, rank=4, rounds=40, progress=False)
+            self.assertAlmostEqual(one.lag, 2 / (4 / 200 + 4 / 400))
+            self.assertRegex(str(told[0].message), r"40 rounds are 0\.6 lags of the error memory, which lags 67 rounds.*HINT: rank=64 "
+                                                   rf"\(9\.6 lags\), {transport}a method without.*or 667 rounds")
         self.assertEqual(told[0].filename, __file__)
         self.assertEqual(simulator(method="zsgd", rank=4).notes, [])
 
