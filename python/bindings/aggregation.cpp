@@ -11,9 +11,13 @@
 
 #include "bindings.hpp"
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/aggregate/presence.hpp"
 #include "laser/compress/sweep.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
+#include "laser/core/memory.hpp"
+#include "laser/train/training.hpp"
+#include "laser/train/transmission.hpp"
 
 namespace laser {
 namespace {
@@ -105,13 +109,13 @@ class BoundAggregator {
   /// The estimate [d] of one tensor of gradients [K, ...] a parameter tensor. Its memory is one that nobody
   /// but this aggregator holds any more, where there is one: a round faults in no pages then.
   at::Tensor round(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
-                   bool diagnose) {
+                   bool diagnose, double scale) {
     const at::NoGradGuard no_grad;
     const auto estimate = rooms_.take(aggregator_.layout().size, type_);
     std::vector<at::Tensor> places;
     for (const auto& layer : aggregator_.layout().layers)
       places.push_back(estimate.narrow(0, layer.offset, layer.size));
-    run(index, power, gradients, places, diagnose, {});
+    run(index, power, gradients, places, diagnose, scale, {});
     return estimate.detach();  // what is done to a result changes nothing about the room
   }
   /// The same into places of the caller's, which may be those of the gradients. `looked` is what look()
@@ -122,7 +126,7 @@ class BoundAggregator {
     const at::NoGradGuard no_grad;
     std::vector<Looked> known;
     if (looked) known.push_back({looked->first, looked->second});
-    run(index, power, gradients, estimate, false, known);
+    run(index, power, gradients, estimate, false, 1.0, known);
   }
   /// Of the first worker here: the first tensor that is not finite, or -1, and the largest magnitude.
   [[nodiscard]] std::pair<std::int64_t, double> look(const std::vector<at::Tensor>& gradients) const {
@@ -137,9 +141,16 @@ class BoundAggregator {
     result["symbols"] = report_.symbols;
     result["unheard"] = report_.unheard;
     result["largest"] = report_.largest;
-    if (report_.memory_ratio) result["memory_ratio"] = *report_.memory_ratio;
-    if (report_.lambda) result["lambda"] = *report_.lambda;
-    if (report_.delta) result["delta"] = *report_.delta;
+    result["budget_use"] = report_.budget_use;
+    const auto add = [&](const char* name, const std::optional<double>& value) {
+      if (value) result[name] = *value;
+    };
+    add("memory_ratio", report_.memory_ratio);
+    add("lambda", report_.lambda);
+    add("delta", report_.delta);
+    add("noise_energy", report_.noise_energy);
+    add("sent_ratio", report_.sent_ratio);
+    add("waiting_rounds", report_.waiting_rounds);
     return result;
   }
 
@@ -156,10 +167,11 @@ class BoundAggregator {
 
  private:
   void run(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
-           const std::vector<at::Tensor>& estimate, bool diagnose, std::span<const Looked> looked) {
+           const std::vector<at::Tensor>& estimate, bool diagnose, double scale,
+           std::span<const Looked> looked) {
     const bool noisy = parts_.channel->noisy();
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(),
-                                std::span(gradients), std::span(estimate), diagnose, 1.0, looked);
+                                std::span(gradients), std::span(estimate), diagnose, scale, looked);
     for (std::size_t l = 0; l < estimate.size(); ++l) {
       auto& largest = report_.largest[l];
       if (!std::isfinite(largest)) largest = largest_magnitude(estimate[l]);
@@ -186,13 +198,25 @@ void bind_aggregation(py::module_& module) {
            py::arg("double_precision") = false, py::arg("seed") = py::none(),
            py::arg("parts") = PythonParts{})
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
-           py::arg("diagnose") = false, unlocked)
+           py::arg("diagnose") = false, py::arg("scale") = 1.0, unlocked)
       .def("round_into", &BoundAggregator::round_into, py::arg("index"), py::arg("power"),
            py::arg("gradients"), py::arg("estimate"), py::arg("looked") = py::none(), unlocked)
       .def("look", &BoundAggregator::look, py::arg("gradients"), unlocked)
       .def("report", &BoundAggregator::report)
       .def("state", &BoundAggregator::state, unlocked)
       .def("load_state", &BoundAggregator::load_state, py::arg("state"), unlocked);
+  module.def("awake_workers",
+             [](std::uint64_t seed, std::int64_t round, std::int64_t workers, double participation) {
+               const auto awake = awake_workers(awake_key(seed, round), workers, participation);
+               return std::vector<bool>(awake.begin(), awake.end());
+             });
+  module.def("keep_freed_memory", &keep_freed_memory);
+  module.def("memory_lag", [](const Shapes& shapes, const Settings& settings) {
+    return memory_lag(resolve(settings), layout_of(shapes));
+  });
+  module.def("symbols_a_round", [](const Shapes& shapes, const Settings& settings) {
+    return symbols_a_round(resolve(settings), layout_of(shapes));
+  });
   module.def("compression_saves", [](const Shape& shape, std::int64_t rank, double at_least) {
     Layout layout;
     layout.add("tensor", shape);

@@ -5,6 +5,8 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <tuple>
 
 #include "bindings.hpp"
@@ -78,6 +80,22 @@ std::vector<std::tuple<std::string, std::string, bool>> setting_groups() {
   return result;
 }
 
+/// Every setting as (name, group, unit, range, sentence, default), for people.
+std::vector<std::array<std::string, 6>> setting_rows() {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  std::vector<std::array<std::string, 6>> rows;
+  for (const auto& option : list.all())
+    rows.push_back({option.name, option.group, option.unit, option.range, option.sentence, option.fallback});
+  return rows;
+}
+
+/// Examples of `worker` in the order of an epoch, as indices of torch.
+at::Tensor order_of(const Sharding& sharding, std::int64_t epoch, std::int64_t worker) {
+  return at::tensor(sharding.epoch_order(epoch, worker), at::kInt).to(at::kLong);
+}
+
 /// Those of the settings, "name = value", that are not at their defaults and yet without effect: of a
 /// compressor, channel or receiver that the other settings do not choose.
 std::vector<std::string> without_effect(const Settings& settings) {
@@ -123,6 +141,36 @@ void bind_training(py::module_& module) {
     auto checkpoint = read_checkpoint(path);
     return std::make_pair(std::move(checkpoint.tensors), std::move(checkpoint.texts));
   });
+  py::class_<Sharding>(module, "Sharding")
+      .def(py::init([](const at::Tensor& labels, const std::string& kind, double concentration,
+                       double held_out, std::int64_t workers, std::int64_t batch_size, std::uint64_t seed) {
+             const auto classes = labels.to(at::kByte).contiguous();
+             const std::span rows(classes.data_ptr<std::uint8_t>(),
+                                  static_cast<std::size_t>(classes.numel()));
+             return Sharding(
+                 rows, {.kind = kind, .concentration = concentration, .shares = {}, .held_out = held_out},
+                 workers, batch_size, seed);
+           }),
+           py::arg("labels"), py::arg("kind"), py::arg("concentration"), py::arg("held_out"),
+           py::arg("workers"), py::arg("batch_size"), py::arg("seed"))
+      .def(py::init([](const std::vector<std::int64_t>& sizes, std::int64_t batch_size, std::uint64_t seed) {
+             return Sharding(sizes, batch_size, seed);
+           }),
+           py::arg("sizes"), py::arg("batch_size"), py::arg("seed"))
+      .def("shard",
+           [](const Sharding& sharding, std::int64_t worker) {
+             const auto shard = sharding.shard(worker);
+             return at::tensor(std::vector<std::int32_t>(shard.begin(), shard.end()), at::kInt).to(at::kLong);
+           })
+      .def("held_out",
+           [](const Sharding& sharding) {
+             const auto rows = sharding.held_out();
+             return at::tensor(std::vector<std::int32_t>(rows.begin(), rows.end()), at::kInt).to(at::kLong);
+           })
+      .def("epoch_order", &order_of, py::arg("epoch"), py::arg("worker"))
+      .def_property_readonly("shard_size", &Sharding::shard_size)
+      .def_property_readonly("rounds_per_epoch", &Sharding::rounds_per_epoch);
+  module.def("setting_rows", &setting_rows);
   module.def("epoch_order", [](std::int64_t examples, std::int64_t workers, std::int64_t batch_size,
                                std::uint64_t seed, std::int64_t epoch, std::int64_t worker) {
     return Sharding(examples, workers, batch_size, seed).epoch_order(epoch, worker);

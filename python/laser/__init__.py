@@ -1,7 +1,8 @@
 """LASER: linear compression in wireless distributed optimization, for PyTorch.
 
 A DDP communication hook that sends gradients over a simulated noisy channel (``LaserState``, ``laser_hook``,
-``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Training``), parts of one's own (``Compressor``,
+``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Simulator`` for models and data of
+one's own, ``Training`` for the command's), what there is (``methods``, ``settings``), drawings (``plot``), parts of one's own (``Compressor``,
 ``Channel``, ``Feedback``, ``Receiver``, and ``laser.testing``, their laws), the formulas
 (``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``laser.figures``,
 ``python -m laser.tensorboard``).
@@ -17,6 +18,10 @@ _HOMES = {
     "aggregate": "laser.aggregation",
     "Aggregator": "laser.aggregation",
     "Training": "laser.aggregation",
+    "Simulator": "laser.simulator",
+    "methods": "laser.listing",
+    "settings": "laser.listing",
+    "plot": "laser.plotting",
     "Compressor": "laser.parts",
     "Channel": "laser.parts",
     "Feedback": "laser.parts",
@@ -24,7 +29,7 @@ _HOMES = {
     "Exchange": "laser.parts",
     "Arrived": "laser.parts",
     "LaserState": "laser.ddp",
-    "SharedBudget": "laser.settings",
+    "SharedBudget": "laser.reading",
     "laser_hook": "laser.ddp",
     "bf16_wrapper": "laser.ddp",
     "load_run": "laser.runs",

@@ -2,10 +2,13 @@ from laser import channels as channels, figures as figures, parts as parts, powe
 from laser import theory as theory
 from laser.aggregation import Aggregator as Aggregator, Training as Training, aggregate as aggregate
 from laser.ddp import LaserState as LaserState, bf16_wrapper as bf16_wrapper, laser_hook as laser_hook
+from laser.listing import methods as methods, settings as settings
 from laser.native import Error as Error
+from laser.plotting import plot as plot
 from laser.parts import Arrived as Arrived, Channel as Channel, Compressor as Compressor, Exchange as Exchange
 from laser.parts import Feedback as Feedback, Receiver as Receiver
-from laser.settings import SharedBudget as SharedBudget
+from laser.simulator import Simulator as Simulator
+from laser.reading import SharedBudget as SharedBudget
 from laser.runs import Run as Run, load_run as load_run, load_runs as load_runs
 
 __version__: str

@@ -11,29 +11,45 @@ import json
 import math
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from laser import parts
-from laser import settings as reading
+from laser import reading
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Outcome:
     """What a round gives: the server's estimate of the mean gradient, and what it cost."""
 
-    estimate: torch.Tensor | dict[str, torch.Tensor]
+    estimate: Any  # a tensor, or one a name; arrays of numpy where arrays came in
     energy: list[float]  # [k] that each worker sent, noise variance 1
     symbols: int  # channel uses
     unheard: bool = False  # whether no worker was heard: then there is no estimate, and no step should be made
     memory_ratio: float | None = None  # the rest only where a diagnosis was asked for
     influence: float | None = None  # lambda
     quality: float | None = None  # delta
+    budget_use: float = 0.0  # most that a worker sent of what it may
+    noise_energy: float | None = None  # ||estimate - estimate without noise||^2, likewise of a diagnosis, and the two below
+    sent_ratio: float | None = None  # energy sent over that of the gradients that came in
+    waiting_rounds: float | None = None  # ||memory||^2 / ||gradients||^2: rounds of gradient that wait
+
+    @classmethod
+    def of(cls, estimate: Any, report: dict[str, Any], unheard: bool) -> Outcome:
+        return cls(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"), report.get("lambda"),
+                   report.get("delta"), report["budget_use"], report.get("noise_energy"), report.get("sent_ratio"),
+                   report.get("waiting_rounds"))
+
+    def __repr__(self) -> str:
+        shown = {"heard": not self.unheard, "symbols": self.symbols, "energy": f"{sum(self.energy) / len(self.energy):.6g} a worker"}
+        known = {"lambda": self.influence, "delta": self.quality, "memory_ratio": self.memory_ratio}
+        shown |= {name: f"{value:.4g}" for name, value in known.items() if value is not None}
+        return f"Outcome({', '.join(f'{name} = {value}' for name, value in shown.items())})"
 
 
 class Aggregator(NotCopied):
@@ -71,9 +87,10 @@ class Aggregator(NotCopied):
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
-        """One round; ``gradients`` maps every name to [k, ...], a row for each worker: read where they are if they are of
-        float32 (float64 with ``double_precision``), on the CPU and row by row. The estimate is of their type and on their device,
-        and stays what it is however many rounds follow; memory of one that nobody holds any more is used again."""
+        """One round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
+        they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate is of their
+        type, on their device, an array where an array came in, and stays what it is however many rounds follow; memory of one
+        that nobody holds any more is used again."""
         diagnose = reading.check_flag("diagnose", diagnose)
         if power is not None:
             power = reading.check_power(power, self.rounds)
@@ -110,8 +127,26 @@ class Aggregator(NotCopied):
             at += size
         _tell_overflow(estimate, report["largest"])
         unheard = report["unheard"] or (self._noisy and power == 0)
-        return Outcome(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"),
-                       report.get("lambda"), report.get("delta"))
+        plain = {name: one if isinstance(gradients[name], torch.Tensor) else one.numpy() for name, one in estimate.items()}
+        return Outcome.of(plain, report, unheard)
+
+    def forget(self, workers: Sequence[int]) -> None:
+        """Empties the memories of some workers, by number: what they kept back is lost, as that of a client which leaves."""
+        rows = [reading.check_whole("workers", worker, 0) for worker in workers]
+        if rows and max(rows) >= self._workers:
+            raise error(EXIT_CONFIGURATION, f"there is no worker {max(rows)}. HINT: 0 to {self._workers - 1}")
+        state = self._core.state()
+        own = [tensor for name, tensor in state.items() if name.startswith("memory/") or name == "momentum"]
+        if rows and own:
+            for tensor in own:
+                tensor[rows] = 0
+            self._core.load_state(state)
+
+    def __repr__(self) -> str:
+        size = sum(math.prod(shape) for shape in self._shapes.values())
+        names = {name: self._setup[name] for name in ("compressor", "feedback", "channel") if name in self._setup}
+        return (f"Aggregator({len(self._shapes)} tensors of {size} numbers, workers = {self._workers}, "
+                f"{', '.join(f'{name} = {value}' for name, value in names.items())}, rounds = {self.rounds})")
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the rounds to come depend on."""
@@ -141,8 +176,8 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     torch.Size([64, 32])
     """
     single = not isinstance(gradients, Mapping)
-    named = {"gradient": gradients} if single else gradients
-    tensors = {name: _tensor(name, value) for name, value in _check_mapping(named).items()}
+    named: Mapping[str, Any] = {"gradient": gradients} if single else _check_mapping(gradients)
+    tensors = {name: _tensor(name, value) for name, value in named.items()}
     first, tensor = next(iter(tensors.items()))
     if tensor.dim() == 0:
         raise error(EXIT_CONFIGURATION, f"'{first}' is a single number. HINT: [k, ...], a row for each of k workers")
@@ -151,9 +186,8 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
                     "out")
     settings.setdefault("double_precision", any(one.dtype == torch.float64 for one in tensors.values()))
     aggregator = Aggregator({name: tuple(one.shape[1:]) for name, one in tensors.items()}, tensor.shape[0], power, **settings)
-    outcome = aggregator.round(tensors, diagnose=diagnose)
+    outcome = aggregator.round(named, diagnose=diagnose)
     if single:
-        assert isinstance(outcome.estimate, dict)
         outcome.estimate = outcome.estimate["gradient"]
     return outcome
 

@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 
 from laser import parts
-from laser import settings as reading
+from laser import reading
 from laser import shards
 from laser.gradients import Gradients, Part, matrix_shape
 from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of

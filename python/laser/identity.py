@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
 from laser.processes import Processes
-from laser.settings import difference
+from laser.reading import difference
 from laser.shards import Folder
 
 MOST_RUNS = 20  # of a history that are remembered

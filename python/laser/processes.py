@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 
 from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, error
-from laser.settings import check_positive
+from laser.reading import check_positive
 
 EXIT_WORKER_LOST = 7
 MOST_SECONDS = 1e8  # three years

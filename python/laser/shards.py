@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
-from laser.settings import whole_number
+from laser.reading import whole_number
 
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 FILE = re.compile(r"laser-(?:(?P<name>[A-Za-z0-9_.]+)-)?(?P<iteration>\d{8,})-rank-(?P<rank>\d{4,})-of-(?P<ranks>\d{4,})"

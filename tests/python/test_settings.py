@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import laser
 from laser.native import core
-from laser.settings import groups
+from laser.reading import groups
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = {name for name, (_, read) in groups().items() if read}
@@ -167,14 +167,16 @@ class TheRound(unittest.TestCase):
         self.assertRegex(told(lambda: single.round({"weight": torch.randn(2, 8, 8).double()}))[1],
                          r"are float64 and would be rounded\. HINT: Aggregator\(\.\.\., double_precision=True\)")
 
-    def test_arrays_of_numpy_are_tensors(self):
+    def test_arrays_of_numpy_go_in_and_out(self):
         values = np.random.default_rng(1).normal(size=(4, 12, 9))
         for kind in np.float16, np.float32, np.float64:
             outcome = laser.aggregate(values.astype(kind), power=1e4, method="zsgd")
-            self.assertTrue(torch.equal(outcome.estimate, laser.aggregate(torch.as_tensor(values.astype(kind)), power=1e4,
-                                                                          method="zsgd").estimate))
-        self.assertTrue(torch.equal(laser.aggregate({"a": values}, method="sgd").estimate["a"],
-                                    laser.aggregate(torch.as_tensor(values), method="sgd").estimate))
+            self.assertEqual((type(outcome.estimate), outcome.estimate.dtype), (np.ndarray, kind))
+            same = laser.aggregate(torch.as_tensor(values.astype(kind)), power=1e4, method="zsgd").estimate
+            self.assertTrue(np.array_equal(outcome.estimate, same.numpy()))
+        mixed = laser.aggregate({"a": values, "b": torch.as_tensor(values)}, method="sgd").estimate
+        self.assertIsInstance(mixed["a"], np.ndarray)
+        self.assertTrue(torch.equal(torch.as_tensor(mixed["a"]), mixed["b"]))
 
     def test_what_is_no_gradient_is_refused_with_what_to_do(self):
         good = torch.randn(2, 8, 8)

@@ -11,8 +11,7 @@
 namespace laser {
 
 std::vector<char> Aggregator::awake(std::int64_t round) const {
-  return awake_workers({seed_, Purpose::kFading, static_cast<std::uint32_t>(round), kPresenceLayer, 0},
-                       collective_.workers(), participation_);
+  return awake_workers(awake_key(seed_, round), collective_.workers(), participation_);
 }
 
 /// Draws who takes part and over which links.

@@ -12,6 +12,11 @@ namespace laser {
 /// The layer of the streams below: they are beside those of the gains, and no tensor has this number.
 inline constexpr std::uint32_t kPresenceLayer = (1U << 24) - 1;
 
+/// The stream that says who is awake in a round.
+inline StreamKey awake_key(std::uint64_t seed, std::int64_t round) {
+  return {seed, Purpose::kFading, static_cast<std::uint32_t>(round), kPresenceLayer, 0};
+}
+
 /// [k] round(participation k) workers, at least one, every choice equally likely. The others compute nothing
 /// and keep their memory as it is.
 std::vector<char> awake_workers(const StreamKey& key, std::int64_t workers, double participation);

@@ -132,6 +132,18 @@ Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& 
   cut(std::move(order), sizes_of(examples, workers, options.shares));
 }
 
+Sharding::Sharding(std::span<const std::int64_t> sizes, std::int64_t batch_size, std::uint64_t seed)
+    : batch_size_(batch_size), seed_(seed) {
+  std::int64_t examples = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] < 1)
+      fail(ExitCode::kConfiguration, "worker {} has {} examples. HINT: at least one", i, sizes[i]);
+    examples += sizes[i];
+  }
+  shard_size_ = examples / std::max<std::int64_t>(1, std::ssize(sizes));
+  cut(counting(examples), sizes);
+}
+
 void Sharding::cut(std::vector<std::int32_t> order, std::span<const std::int64_t> sizes) {
   order_ = std::move(order);
   firsts_ = {0};

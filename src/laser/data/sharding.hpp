@@ -30,6 +30,9 @@ class Sharding {
   /// As `options` say; `labels` [examples] are the classes, below 256. Throws Error (configuration).
   Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
            std::int64_t batch_size, std::uint64_t seed);
+  /// Shards that are there already: the first sizes[0] examples are worker 0's, and so on. Throws Error
+  /// (configuration) for a size below 1.
+  Sharding(std::span<const std::int64_t> sizes, std::int64_t batch_size, std::uint64_t seed);
   /// Examples that a worker sees in an epoch: the mean size of a shard.
   [[nodiscard]] std::int64_t shard_size() const { return shard_size_; }
   [[nodiscard]] std::int64_t batch_size() const { return batch_size_; }

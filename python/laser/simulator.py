@@ -1,0 +1,635 @@
+"""Training of one's own model on one's own data over the air, k workers in one process: ``laser.Simulator``.
+
+    for record in laser.Simulator(model, torch.nn.functional.cross_entropy, (images, labels), workers=16, power=1e3, rounds=200):
+        print(record)
+
+The round is that of ``laser.Aggregator``, so of the command: same settings, same bits for the same gradients. Batches are the
+command's too. What is not the command's: the model, the loss, the data, the optimizer, which are yours.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import math
+import os
+import signal
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.func import functional_call
+
+from laser import parts, run_folder
+from laser import reading
+from laser.aggregation import Aggregator, Outcome
+from laser.examples import Examples, Shards
+from laser.local_work import LocalWork, Tensors
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, NotCopied, core, error, pairs
+from laser.progress import ProgressLine
+
+SETTLED = 10  # lags: with fewer a run shows the start of a method, as the command says too
+AT_ONCE = 4096  # examples of an evaluation that are computed together
+MOST_RANK = 64
+MEANS = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")
+DEFAULT = "the command's SGD: lr=0.01, momentum=0.9, weight_decay=1e-4"
+
+
+class Record(dict[str, Any]):
+    """What a round gave, a dict whose entries are attributes too (``record.loss``, ``record["lambda"]``):
+
+    round (from 1), loss (mean over the workers of their batches), power (P), energy ([k] of this round), budget_use (most that a
+    worker sent of what it may), symbols (channel uses), snr_db (10 log10(P / symbols)), heard, awake (workers that took part),
+    memory_ratio (mean of ||e_i|| / ||g_i||), lambda (noise over signal), delta (compression quality), noise_energy, sent_ratio,
+    waiting_rounds, lag (rounds that the error memory lags), learning_rate; and where the model was evaluated test_loss, accuracy,
+    ema_accuracy, and with per_client what ``spread`` says of accuracy, loss and energy of the clients.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the record has no '{name}'. HINT: it has {', '.join(self)}") from None
+
+    def __repr__(self) -> str:
+        shown = [f"{name} {self[name]:.4g}" for name in ("loss", "snr_db", "lambda", "accuracy") if self.get(name) is not None]
+        return f"Record(round {self['round']}: {', '.join(shown)})"
+
+
+def spread(values: Sequence[float], largest_is_worst: bool) -> dict[str, float]:
+    """The worst of the clients' values, the mean over the worst tenth of them (one at least), and over all [Li et al., Fair
+    resource allocation in federated learning, ICLR 2020]."""
+    ordered = sorted(values, reverse=largest_is_worst)
+    tenth = ordered[: max(1, len(ordered) // 10)]
+    return {"worst": ordered[0], "tenth": sum(tenth) / len(tenth), "mean": sum(ordered) / len(ordered)}
+
+
+class Simulator(NotCopied):
+    """Training over the air, k workers in one process. Iterating gives one ``Record`` a round; what was left is gone on with.
+
+    model: any torch.nn.Module; it is trained in place, where its parameters are. loss(outputs, targets): the mean over a batch.
+    data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``
+        ("iid", "sorted" by label, "dirichlet" with ``concentration``), or a list of one of them a worker.
+    method, power, **settings: as of ``laser.Aggregator``; ``laser.methods()`` and ``laser.settings()`` list them. power is the
+        energy of each worker and round in units of the noise variance, or a function of the round (from 0); ``snr_db`` in its
+        place is the ratio P / symbols in decibels. compressor, channel, feedback and receiver may be one of your own.
+    rounds: when iterating ends. batch_size: examples of a worker's step.
+    optimizer: the server's, any of torch.optim over model.parameters(). By default the command's SGD (lr=0.01, momentum=0.9,
+        weight_decay=1e-4); with local steps SGD(lr=1), which is FedAvg. With SGD(lr=1, momentum=0.9) it is FedAvgM, with Adam
+        FedAdam [Reddi et al., arXiv 2003.00295]. scheduler: of torch.optim.lr_scheduler, a step a round.
+    local_steps, local_learning_rate: with a rate workers make so many steps of SGD and send the difference w - w_i in place of a
+        gradient. proximal: mu of FedProx [Li et al., arXiv 1812.06127], mu/2 ||w_i - w||^2 in the loss of a worker.
+    participation (a setting): share of the workers that are awake in a round, which counts as a round. asleep: "keep" or "drop"
+        their error memory.
+    test: examples to evaluate with, every ``evaluate_every`` rounds (default: each time as many examples as there are were seen)
+        and at the end; or a list of one data set a client. per_client: accuracy, loss and energy of each client, of the test set
+        of each where ``test`` is a list, else of its own training examples.
+    ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0 for none.
+    diagnose: whether lambda, delta and what else needs the round without noise are measured.
+    vectorize: None: all workers at once where the model allows; False: one by one.
+    folder, resume: a run folder as the command's, with a checkpoint a minute and at the end; resume=True goes on there, bit for
+        bit, where a run was left, and begins one where there is none. progress: a line on stderr where it takes long.
+
+    Raises ``laser.Error`` with a HINT for what does not fit, and where training diverges.
+    """
+
+    def __init__(self, model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], data: Any, workers: int = 16,
+                 method: str = "laser", power: float | Callable[[int], float] | None = None, *, rounds: int = 100,
+                 batch_size: int = 128, sharding: str = "iid", concentration: float = 0.3,
+                 optimizer: torch.optim.Optimizer | None = None, scheduler: Any = None, local_steps: int = 1,
+                 local_learning_rate: float | None = None, proximal: float = 0.0, asleep: str = "keep", test: Any = None,
+                 evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool = True,
+                 vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
+                 seed: int = 1, snr_db: float | None = None, **settings: Any):
+        core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
+        if not isinstance(model, torch.nn.Module):
+            raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
+        if not callable(loss):
+            raise error(EXIT_USAGE, f"loss is of type {type(loss).__name__}. HINT: a function of outputs and targets, such as "
+                        "torch.nn.functional.cross_entropy")
+        self.model, self.loss = model, loss
+        self.workers = reading.check_whole("workers", workers, 1)
+        self.rounds = reading.check_whole("rounds", rounds, 0)
+        self.seed = reading.check_seed(seed)
+        self.method = method
+        self._names = self._trained_names()
+        rate = _local_rate(local_steps, local_learning_rate, proximal)
+        self._local = reading.check_whole("local_steps", local_steps, 1)
+        if asleep not in ("keep", "drop"):
+            raise error(EXIT_CONFIGURATION, f"asleep = {asleep!r} is unknown. HINT: 'keep' or 'drop' the memory of workers that "
+                        "are not awake")
+        self._asleep = asleep
+        self._diagnose = reading.check_flag("diagnose", diagnose)
+        self._ema_decay = reading.real_number(ema_decay)
+        if not 0 <= self._ema_decay < 1:
+            raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1")
+        self.optimizer = optimizer if optimizer is not None else self._default_optimizer(rate)
+        self._check_optimizer()
+        self.scheduler = scheduler
+
+        self._set_round(method, power, snr_db, settings)
+        self._shards = Shards(data, self.workers, reading.check_whole("batch_size", batch_size, 1), self.seed, sharding, concentration)
+        self.rounds_per_epoch = math.ceil(self._shards.steps_per_epoch / self._local)  # until as many examples were seen
+        self._work = LocalWork(model, loss, self._names, self._shards, self.seed, self._local, rate, float(proximal), vectorize)
+        self.per_client = reading.check_flag("per_client", per_client)
+        self._tests = self._test_sets(test)
+        every = self.rounds_per_epoch if evaluate_every is None else evaluate_every
+        self._evaluate_every = reading.check_whole("evaluate_every", every, 1)
+
+        self.records: list[Record] = []
+        self.rounds_done = 0
+        self._average: Tensors = {}
+        self._remaining = 1.0  # weight of the average's start
+        self._spent = [0.0] * self.workers
+        self._since: list[Record] = []  # the last evaluation
+        self._evaluations: list[dict[str, Any]] = []
+        self._quiet = not reading.check_flag("progress", progress)
+        self._seconds, self._saved, self._checkpoint_at = 0.0, -1, time.monotonic()
+        self._failed = ""
+        self._setup = {**self._aggregator._setup, "method": str(method), "batch_size": self._shards.batch_size,
+                       "local_steps": self._local, "local_learning_rate": rate or 0.0, "proximal": float(proximal),
+                       "asleep": asleep, "sharding": "own" if self._shards.own else sharding,
+                       "concentration": concentration if sharding == "dirichlet" else 0.0, "examples": len(self._shards.examples),
+                       "optimizer": type(self.optimizer).__name__, "power": self._power.text() if self._power else "none",
+                       "ema_decay": self._ema_decay, "evaluate_every": self._evaluate_every, "model": type(model).__name__,
+                       "tensors": json.dumps([[name, list(shape)] for name, shape in self.shapes.items()])}
+        self.notes = self._notes()
+        for note in self.notes:
+            warnings.warn(f"laser: {note}", stacklevel=2)
+        self._folder = self._open(folder, reading.check_flag("resume", resume))
+
+    # ---- what it is made of
+
+    def _trained_names(self) -> list[str]:
+        shapes = {}
+        for name, p in self.model.named_parameters():
+            if p.requires_grad and p.numel() > 0:
+                if p.is_complex():
+                    raise error(EXIT_CONFIGURATION, f"'{name}' is of type {p.dtype}. HINT: real parameters, torch.view_as_real")
+                shapes[name] = tuple(p.shape)
+        if not shapes:
+            raise error(EXIT_CONFIGURATION, "the model has no parameter that is trained. HINT: requires_grad=True for some")
+        self.shapes: dict[str, tuple[int, ...]] = shapes  # of what is sent, by name
+        return list(shapes)
+
+    def _default_optimizer(self, rate: float | None) -> torch.optim.Optimizer:
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        if rate is not None:
+            return torch.optim.SGD(trained, lr=1.0)
+        return torch.optim.SGD(trained, lr=0.01, momentum=0.9, weight_decay=1e-4)
+
+    def _check_optimizer(self) -> None:
+        if not isinstance(self.optimizer, torch.optim.Optimizer):
+            raise error(EXIT_USAGE, f"optimizer is of type {type(self.optimizer).__name__}. HINT: one of torch.optim over "
+                        "model.parameters()")
+        theirs = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+        for name, p in self.model.named_parameters():
+            if name in self.shapes and id(p) not in theirs:
+                raise error(EXIT_CONFIGURATION, f"the optimizer does not have '{name}' of the model. HINT: make it of this model's "
+                            "parameters(), or set requires_grad=False for what is not trained")
+
+    def _set_round(self, method: str, power: Any, snr_db: float | None, settings: dict[str, Any]) -> None:
+        """The aggregator, the power of a round and the lag of the memory."""
+        given = {"method": method, **settings}
+        if given.get("channel") == "none":
+            given["channel"] = "noiseless"
+        plain, objects = parts.split(given)
+        whole = core.settings(pairs({**{name: value for name, value in plain.items() if name in reading.groups()},
+                                     "workers": self.workers}))
+        noisy = parts.noisy(objects, whole["channel"])
+        shapes = [(name, list(shape) or [1]) for name, shape in self.shapes.items()]
+        self._noisy = noisy
+        if not noisy and (power is not None or snr_db is not None):
+            raise error(EXIT_CONFIGURATION, "power and snr_db would have no effect: the channel is noiseless. HINT: leave them out")
+        if snr_db is not None:
+            ratio = reading.real_number(snr_db)
+            if power is not None or not -200 <= ratio <= 200:
+                raise error(EXIT_CONFIGURATION, f"snr_db = {snr_db!r} must be a number from -200 to 200, in the place of power")
+            if objects.get("compressor") is not None:
+                raise error(EXIT_CONFIGURATION, "snr_db needs to know how many symbols are sent, which a compressor of your own "
+                            "tells in its rounds only. HINT: power = 10 ** (snr_db / 10) * record.symbols")
+            power = 10 ** (ratio / 10) * core.symbols_a_round(shapes, pairs({**plain, "workers": self.workers}))
+        self._power = reading.Power(1e3 if power is None else power, 1) if noisy else None
+        fixed = {} if self._power is None or callable(power) or isinstance(power, reading.SharedBudget) else \
+            {"power": self._power.of(0)}
+        double = any(p.dtype == torch.float64 for name, p in self.model.named_parameters() if name in self.shapes)
+        with warnings.catch_warnings():  # those of a setting without effect are of the caller's line
+            self._aggregator = Aggregator(self.shapes, self.workers, double_precision=double, seed=self.seed, **given, **fixed)
+        self.parts = self._aggregator.parts
+        self.participation = float(whole["participation"])
+        self._plain = {**plain, "workers": self.workers}
+        self._known_memory = "feedback" not in objects and "compressor" not in objects
+        self._shapes = shapes
+        self._whole = whole
+        self.lag = core.memory_lag(shapes, pairs(self._plain)) if self._known_memory else None  # rounds
+
+    def _test_sets(self, test: Any) -> list[Examples]:
+        if test is None:
+            return []
+        if isinstance(test, list) and len(test) != 2 or isinstance(test, list) and not isinstance(test[0], torch.Tensor):
+            if len(test) != self.workers or not self.per_client:
+                raise error(EXIT_CONFIGURATION, f"test is a list of {len(test)} data sets. HINT: one a worker, with "
+                            "per_client=True; or one for all: (inputs, targets)")
+            return [Examples(one, f"test of worker {i}") for i, one in enumerate(test)]
+        return [Examples(test, "test")]
+
+    # ---- what is said of it
+
+    def lags_of(self, **changed: Any) -> float | None:
+        """How many lags of the error memory the rounds would be with other settings; None where there is no memory."""
+        lag = core.memory_lag(self._shapes, pairs({**self._plain, **changed}))
+        return None if lag is None else self.rounds / lag
+
+    def _notes(self) -> list[str]:
+        """What is to be known before the first round, from the calculation of ``laser theory plan``."""
+        notes = []
+        if self._work.why and self._work.statistics == {} and "random" not in self._work.why:
+            notes.append(f"workers are computed one by one: {self._work.why}")
+        if self.lag is None or self.rounds >= SETTLED * self.lag or self.rounds == 0:
+            return notes
+        lags = self.rounds / self.lag
+        ways = []
+        tried: dict[str, list[Any]] = {"rank": [r for r in (4, 8, 16, 32, MOST_RANK) if r > int(self._whole["rank"])]}
+        # Both factors in one round, where the power goes round: below 0 dB a symbol they lost to one at a time (docs/simulator.md).
+        both = core.symbols_a_round(self._shapes, pairs({**self._plain, "transport": "two_phase"}))
+        if self._power is None or self._power.of(0) >= both:
+            tried["transport"] = ["two_phase"]
+        for name, values in tried.items():
+            found = {value: self.lags_of(**{name: value}) for value in values}
+            best = max(values, key=lambda value: found[value] or 0.0, default=None)
+            if best is not None and (found[best] or 0.0) > 1.01 * lags:
+                ways.append(f"{name}={best!r} ({found[best]:.1f} lags)")
+        ways += ["a method without factors, such as 'zsgd'", f"{math.ceil(SETTLED * self.lag)} rounds"]
+        notes.append(f"{self.rounds} rounds are {lags:.1f} lags of the error memory, which lags {self.lag:.0f} rounds: only the start of "
+                     f"the method is seen. HINT: {', '.join(ways[:-1])}, or {ways[-1]}")
+        return notes
+
+    def __repr__(self) -> str:
+        size = sum(math.prod(shape) for shape in self.shapes.values())
+        facts = [f"{self.parts.get('compressor', self.method)}", f"{self.workers} workers", f"{size} parameters",
+                 f"P = {self._power.text()}" if self._power else "no noise"]
+        if "compressor" not in self.parts:
+            symbols = core.symbols_a_round(self._shapes, pairs(self._plain))
+            facts.append(f"{symbols:g} symbols a round")
+            if self._power and self._power.text()[0].isdigit():
+                facts.append(f"SNR {10 * math.log10(self._power.of(0) / symbols):.1f} dB")
+        if self.lag is not None:
+            facts.append(f"lag {self.lag:.1f} rounds")
+        facts += [f"{self.rounds_done} of {self.rounds} rounds", "all workers at once" if self._work.vectorized else "workers one by one"]
+        return f"Simulator({', '.join(facts)})"
+
+    # ---- the rounds
+
+    def __iter__(self) -> Iterator[Record]:
+        line = ProgressLine(self.method, self._quiet)
+        try:
+            while self.rounds_done < self.rounds:
+                record = self.advance()
+                score = record.get("accuracy", self._evaluations[-1].get("test_accuracy") if self._evaluations else None)
+                line.show(self.rounds_done, self.rounds, f"loss {record['loss']:.4g}" +
+                          (f", accuracy {score:.2f} %" if score is not None and math.isfinite(score) else ""))
+                if self.rounds_done == self.rounds:
+                    self.save()
+                yield record
+        finally:  # also where the caller's loop is left
+            line.clear()
+            self.save()
+
+    def run(self) -> list[Record]:
+        """All rounds that are left; the records of all, also of those before a resumed run was left."""
+        for _ in self:
+            pass
+        return self.records
+
+    def advance(self) -> Record:
+        """One round more. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved."""
+        if self.rounds_done >= self.rounds or self._failed:
+            why = f"has failed ({self._failed})" if self._failed else f"has done its {self.rounds} rounds"
+            raise error(EXIT_USAGE, f"the run {why}. HINT: a Simulator with more rounds; with folder and resume=True it goes on there")
+        with _Waiting() as waiting:
+            start = time.monotonic()
+            try:
+                record = self._round()
+            except (Error, ArithmeticError) as problem:
+                if getattr(problem, "exit_code", 0) == EXIT_NON_FINITE:
+                    self._failed = str(problem)
+                raise
+            finally:
+                self._seconds += time.monotonic() - start
+            if self._folder is not None and (waiting.came or time.monotonic() - self._checkpoint_at > 60):
+                self.save()
+        return record
+
+    def _round(self) -> Record:
+        t = self.rounds_done
+        awake = [i for i, there in enumerate(core.awake_workers(self.seed, t, self.workers, self.participation)) if there]
+        messages, losses = self._work.messages(t, awake)
+        if len(awake) < self.workers:  # the others' rows are not looked at
+            rows = torch.tensor(awake)
+            messages = {name: torch.zeros((self.workers, *m.shape[1:]), dtype=m.dtype).index_copy_(0, rows, m.cpu())
+                        for name, m in messages.items()}
+        power = self._power.of(t) if self._power else None
+        outcome = self._aggregator.round(messages, power=power, diagnose=self._diagnose)
+        if self._asleep == "drop" and len(awake) < self.workers:
+            self._aggregator.forget([i for i in range(self.workers) if i not in set(awake)])
+        rate = self.optimizer.param_groups[0]["lr"]
+        if not outcome.unheard:
+            for name, p in self.model.named_parameters():
+                if name in self.shapes:
+                    p.grad = outcome.estimate[name]
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        if self.scheduler is not None:
+            self.scheduler.step()
+        self._show_statistics()
+        self._add_to_average()
+        self.rounds_done = t + 1
+        record = self._record(outcome, losses, power, float(rate), len(awake))
+        self._spent = [a + b for a, b in zip(self._spent, outcome.energy)]
+        self._since.append(record)
+        last = self.rounds_done == self.rounds
+        if self._tests or self.per_client or self._folder is not None:
+            if self.rounds_done % self._evaluate_every == 0 or last:
+                self._end_epoch(record)
+        self.records.append(record)
+        if self._folder is not None:
+            self._folder.append(run_folder.ROUNDS, record)
+        return record
+
+    def _record(self, outcome: Outcome, losses: torch.Tensor, power: float | None, rate: float, awake: int) -> Record:
+        record = Record(round=self.rounds_done, loss=losses.mean().item(), power=power, energy=outcome.energy,
+                        budget_use=outcome.budget_use, symbols=outcome.symbols, snr_db=None, heard=not outcome.unheard, awake=awake,
+                        memory_ratio=outcome.memory_ratio, delta=outcome.quality, noise_energy=outcome.noise_energy,
+                        sent_ratio=outcome.sent_ratio, waiting_rounds=outcome.waiting_rounds, lag=self.lag, learning_rate=rate)
+        record["lambda"] = outcome.influence
+        if power and outcome.symbols:
+            record["snr_db"] = 10 * math.log10(power / outcome.symbols)
+        return record
+
+    def _show_statistics(self) -> None:
+        """The model has the statistics of worker 0, as the command's."""
+        buffers = dict(self.model.named_buffers())
+        for name, rows in self._work.statistics.items():
+            buffers[name].copy_(rows[0])
+
+    def _state_of_model(self) -> Tensors:
+        """All that makes an output: parameters, and the buffers that training changes."""
+        return {**{name: p.detach() for name, p in self.model.named_parameters()},
+                **{name: b for name, b in self.model.named_buffers() if name in self._work.statistics}}
+
+    def _add_to_average(self) -> None:
+        if self._ema_decay == 0 or not self._tests:
+            return
+        for name, value in self._state_of_model().items():
+            if value.is_floating_point():
+                if name not in self._average:
+                    self._average[name] = torch.zeros_like(value)
+                self._average[name].mul_(self._ema_decay).add_(value, alpha=1 - self._ema_decay)
+        self._remaining *= self._ema_decay
+
+    def average(self) -> Tensors:
+        """The exponential moving average of weights and statistics, by name, without the bias of its start."""
+        return {name: value / (1 - self._remaining) for name, value in self._average.items()}
+
+    # ---- evaluation
+
+    def evaluate(self, data: Any = None, weights: Mapping[str, torch.Tensor] | None = None) -> dict[str, float]:
+        """Mean loss and, of a classifier, accuracy in percent, on ``data`` or on ``test``; of other ``weights`` where they are
+        given, by name. The accuracy is NaN where the targets are no classes."""
+        if data is None and not self._tests:
+            raise error(EXIT_USAGE, "there is nothing to evaluate with. HINT: Simulator(..., test=(inputs, targets)), or "
+                        "evaluate((inputs, targets))")
+        sets = self._tests if data is None else [Examples(data, "data to evaluate with")]
+        counts = [len(one) for one in sets]
+        found = [self._score(one, torch.arange(len(one)), weights) for one in sets]
+        return {name: sum(n * one[name] for n, one in zip(counts, found)) / sum(counts) for name in ("accuracy", "loss")}
+
+    def _score(self, examples: Examples, numbers: torch.Tensor, weights: Mapping[str, torch.Tensor] | None = None
+               ) -> dict[str, float]:
+        was_training = self.model.training
+        self.model.eval()
+        loss, right = 0.0, 0
+        known = True
+        try:
+            with torch.no_grad():
+                for some in numbers.split(AT_ONCE):
+                    inputs, targets = examples.batch(some, self._work.device)
+                    outputs = functional_call(self.model, dict(weights), (inputs,)) if weights else self.model(inputs)
+                    loss += float(self.loss(outputs, targets)) * len(some)
+                    known = known and _are_classes(outputs, targets)
+                    if known:
+                        right += int((outputs.argmax(1) == targets).sum())
+        finally:
+            self.model.train(was_training)
+        count = len(numbers)
+        per_example = math.prod(targets.shape[1:]) if known else 1
+        return {"accuracy": 100.0 * right / (count * per_example) if known else math.nan, "loss": loss / count}
+
+    def _end_epoch(self, record: Record) -> None:
+        """Evaluates, and writes a line as the command does after an epoch."""
+        k, n = self.workers, len(self._since)
+        line: dict[str, Any] = {"epoch": len(self._evaluations) + 1, "round": self.rounds_done, "learning_rate": record["learning_rate"],
+                                "train_loss": sum(one["loss"] for one in self._since) / n, "test_loss": math.nan,
+                                "test_accuracy": math.nan, "ema_accuracy": math.nan, "power": record["power"] or 0.0,
+                                "budget_use": max(one["budget_use"] for one in self._since),
+                                "energy": [sum(one["energy"][i] for one in self._since) / n for i in range(k)],
+                                "symbols": sum(one["symbols"] for one in self._since) / n}
+        for name in MEANS:
+            known = [one[name] for one in self._since if one[name] is not None]
+            if known:
+                line[name] = sum(known) / len(known)
+        if self._tests:
+            raw = self.evaluate()
+            record["accuracy"], record["test_loss"] = raw["accuracy"], raw["loss"]
+            if self._average:
+                record["ema_accuracy"] = self.evaluate(weights=self.average())["accuracy"]
+            line |= {"test_loss": raw["loss"], "test_accuracy": raw["accuracy"], "ema_accuracy": record.get("ema_accuracy", math.nan)}
+        if self.per_client:
+            each = ([self._score(one, torch.arange(len(one))) for one in self._tests] if len(self._tests) > 1 else
+                    [self._score(self._shards.examples, self._shards.shard(i)) for i in range(k)])
+            for name, values in (("accuracy", [one["accuracy"] for one in each]), ("loss", [one["loss"] for one in each]),
+                                 ("energy", list(self._spent))):
+                record[f"client_{name}"] = values
+                for what, value in spread(values, name != "accuracy").items():
+                    record[f"client_{name}_{what}"] = value
+            line |= {name: value for name, value in record.items() if name.startswith("client_")}
+        self._since = []
+        self._evaluations.append(line)
+        if self._folder is not None:
+            self._folder.append(run_folder.METRICS, line)
+        if self._tests and not math.isfinite(line["test_loss"]):
+            raise error(EXIT_NON_FINITE, f"training diverged: the test loss is not finite after round {self.rounds_done}. HINT: lower "
+                        "the learning rate or raise power")
+
+    # ---- what lasts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rounds to come depend on: tensors by name, and under "rest" a text."""
+        tensors: dict[str, torch.Tensor] = {}
+        rest = {"model": run_folder.flat_state("model", self.model.state_dict(), tensors),
+                "optimizer": run_folder.flat_state("optimizer", self.optimizer.state_dict(), tensors),
+                "scheduler": None if self.scheduler is None else
+                run_folder.flat_state("scheduler", self.scheduler.state_dict(), tensors),
+                "rounds_done": self.rounds_done, "remaining": self._remaining, "spent": self._spent, "since": len(self._since),
+                "evaluations": self._evaluations, "setup": self._setup, "seconds": self._seconds}
+        for prefix, part in (("aggregator", self._aggregator.state_dict()), ("average", self._average),
+                             ("statistics", self._work.statistics)):
+            tensors |= {f"{prefix}/{name}": tensor for name, tensor in part.items()}
+        return {**{name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}, "rest": json.dumps(rest)}
+
+    def load_state_dict(self, state: Mapping[str, Any], records: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Restores what ``state_dict`` returned: all that follows is bit for bit what would have followed. ``records``: those
+        until then, which are kept where they are not given."""
+        try:
+            rest = json.loads(state["rest"])
+        except (KeyError, TypeError, ValueError):
+            raise error(EXIT_DATA, "this is no state of a Simulator of this version. HINT: what state_dict() returned") from None
+        if rest["setup"] != self._setup:
+            raise error(EXIT_DATA, f"the saved state is of other settings: {reading.difference(rest['setup'], self._setup)}. HINT: the "
+                        "settings that it was made with")
+        tensors = {name: tensor for name, tensor in state.items() if name != "rest"}
+
+        def below(prefix: str) -> dict[str, torch.Tensor]:
+            return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(prefix + "/")}
+
+        self._aggregator.load_state_dict(below("aggregator"))
+        self.model.load_state_dict(run_folder.whole_state(rest["model"], tensors))
+        self.optimizer.load_state_dict(run_folder.whole_state(rest["optimizer"], tensors))
+        if self.scheduler is not None and rest["scheduler"] is not None:
+            self.scheduler.load_state_dict(run_folder.whole_state(rest["scheduler"], tensors))
+        self._average = {name: tensor.to(self._work.device).clone() for name, tensor in below("average").items()}
+        for name, rows in below("statistics").items():
+            self._work.statistics[name].copy_(rows)
+        self.rounds_done, self._remaining, self._spent = rest["rounds_done"], rest["remaining"], rest["spent"]
+        self._evaluations, self._seconds = rest["evaluations"], rest["seconds"]
+        if records is not None:
+            self.records = [Record(one) for one in records]
+        self.records = self.records[: self.rounds_done]
+        self._since = self.records[len(self.records) - rest["since"] :] if rest["since"] else []
+
+    def _open(self, folder: str | Path | None, resume: bool) -> run_folder.RunFolder | None:
+        if folder is None:
+            if resume:
+                raise error(EXIT_USAGE, "resume=True without a folder. HINT: folder='runs/mine'")
+            return None
+        opened = run_folder.RunFolder(folder, self._configuration(), self.seed, resume)
+        try:
+            if opened.resumes:
+                found = opened.restore()
+                if found is not None:
+                    tensors, texts, rounds = found
+                    self.load_state_dict({**tensors, "rest": texts["rest"]}, rounds)
+                    if self.rounds_done < self.rounds:
+                        opened.cut(texts=texts)
+                    self._saved = self.rounds_done
+                opened.configure(self._configuration())
+        except BaseException:
+            opened.close()
+            raise
+        atexit.register(_save_last, weakref.ref(self))
+        return opened
+
+    def save(self) -> None:
+        """Checkpoint and summary into the folder, where there is one and anything was done since. It is called where iterating
+        ends, however it does."""
+        if self._folder is None or (self._saved == self.rounds_done and not self._failed):
+            return
+        if not self._failed:
+            state = self.state_dict()
+            self._folder.save({name: value for name, value in state.items() if name != "rest"}, {"rest": state["rest"]})
+        self._folder.finish(self.summary())
+        self._saved, self._checkpoint_at = self.rounds_done, time.monotonic()
+        if self._failed or self.rounds_done >= self.rounds:  # nothing more is written
+            self._folder.close()
+            self._folder = None
+
+    def summary(self) -> dict[str, Any]:
+        """What a report is made of, as in summary.json."""
+        status = "failed" if self._failed else "completed" if self.rounds_done >= self.rounds else "interrupted"
+        lines = self._evaluations
+        best = [line["ema_accuracy"] for line in lines if math.isfinite(line["ema_accuracy"] or math.nan)]
+        hashed = hashlib.sha256()
+        for name, p in self.model.named_parameters():
+            if name in self.shapes:
+                hashed.update(p.detach().to("cpu").contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        done = max(1, self.rounds_done)
+        return {"status": status, "reason": self._failed, "method": self.parts.get("compressor", self.method), "task": self._task,
+                "power": self._power.of(max(0, self.rounds_done - 1)) if self._power else None, "seed": self.seed,
+                "epochs": len(lines), "rounds": self.rounds_done,
+                "final_accuracy": lines[-1]["test_accuracy"] if lines else math.nan,
+                "best_ema_accuracy": max(best) if best else math.nan, "final_loss": lines[-1]["test_loss"] if lines else math.nan,
+                "budget_use": max((one["budget_use"] for one in self.records), default=0.0),
+                "symbols_per_round": sum(one["symbols"] for one in self.records) / done,
+                "dense_symbols": float(sum(math.prod(shape) for shape in self.shapes.values())), "memory_lag": self.lag,
+                "seconds": self._seconds, "weights_hash": hashed.hexdigest()[:16],
+                "configuration": {name: str(value) for name, value in self._configuration().items()}}
+
+    @property
+    def _task(self) -> str:
+        return f"{type(self.model).__name__} in Python"
+
+    def _configuration(self) -> dict[str, Any]:
+        """Settings as config.toml and the report have them."""
+        setup = {name: value for name, value in self._setup.items() if name != "tensors"}
+        return {**setup, "task": self._task, "rounds": self.rounds, "learning_rate": float(self.optimizer.param_groups[0]["lr"])}
+
+
+def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
+    if rate is None:
+        if steps != 1:
+            raise error(EXIT_CONFIGURATION, f"local_steps = {steps!r} without a step size. HINT: local_learning_rate=0.05, say")
+        if proximal != 0:
+            raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} would have no effect on a gradient. HINT: local_steps above 1 "
+                        "and local_learning_rate")
+        return None
+    if not (math.isfinite(reading.real_number(proximal)) and proximal >= 0):
+        raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above")
+    return reading.check_positive("local_learning_rate", rate)
+
+
+def _are_classes(outputs: Any, targets: Any) -> bool:
+    return (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor) and not targets.is_floating_point()
+            and outputs.dim() == targets.dim() + 1 and outputs.shape[0] == targets.shape[0])
+
+
+def _save_last(simulator: weakref.ref[Simulator]) -> None:
+    """Where the program ends in the middle of a loop over the rounds."""
+    one = simulator()
+    if one is not None:
+        one.save()
+
+
+class _Waiting:
+    """While it holds, signals that end the program are kept; they act at its end. Elsewhere than in the main thread nothing is
+    changed, for signals are not its matter."""
+
+    def __init__(self) -> None:
+        self.came: int = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Waiting:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.came:  # a second one does not wait
+            signal.signal(number, self._before[number])
+            os.kill(os.getpid(), number)
+        self.came = number
+
+    def __exit__(self, *problem: Any) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.came and problem[0] is None:
+            if self.came == signal.SIGTERM:
+                raise SystemExit(128 + signal.SIGTERM)
+            raise KeyboardInterrupt
