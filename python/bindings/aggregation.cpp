@@ -109,13 +109,13 @@ class BoundAggregator {
   /// The estimate [d] of one tensor of gradients [K, ...] a parameter tensor. Its memory is one that nobody
   /// but this aggregator holds any more, where there is one: a round faults in no pages then.
   at::Tensor round(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
-                   bool diagnose, double scale) {
+                   bool diagnose) {
     const at::NoGradGuard no_grad;
     const auto estimate = rooms_.take(aggregator_.layout().size, type_);
     std::vector<at::Tensor> places;
     for (const auto& layer : aggregator_.layout().layers)
       places.push_back(estimate.narrow(0, layer.offset, layer.size));
-    run(index, power, gradients, places, diagnose, scale, {});
+    run(index, power, gradients, places, diagnose, {});
     return estimate.detach();  // what is done to a result changes nothing about the room
   }
   /// The same into places of the caller's, which may be those of the gradients. `looked` is what look()
@@ -126,7 +126,7 @@ class BoundAggregator {
     const at::NoGradGuard no_grad;
     std::vector<Looked> known;
     if (looked) known.push_back({looked->first, looked->second});
-    run(index, power, gradients, estimate, false, 1.0, known);
+    run(index, power, gradients, estimate, false, known);
   }
   /// Of the first worker here: the first tensor that is not finite, or -1, and the largest magnitude.
   [[nodiscard]] std::pair<std::int64_t, double> look(const std::vector<at::Tensor>& gradients) const {
@@ -167,11 +167,10 @@ class BoundAggregator {
 
  private:
   void run(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
-           const std::vector<at::Tensor>& estimate, bool diagnose, double scale,
-           std::span<const Looked> looked) {
+           const std::vector<at::Tensor>& estimate, bool diagnose, std::span<const Looked> looked) {
     const bool noisy = parts_.channel->noisy();
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(),
-                                std::span(gradients), std::span(estimate), diagnose, scale, looked);
+                                std::span(gradients), std::span(estimate), diagnose, 1.0, looked);
     for (std::size_t l = 0; l < estimate.size(); ++l) {
       auto& largest = report_.largest[l];
       if (!std::isfinite(largest)) largest = largest_magnitude(estimate[l]);
@@ -198,7 +197,7 @@ void bind_aggregation(py::module_& module) {
            py::arg("double_precision") = false, py::arg("seed") = py::none(),
            py::arg("parts") = PythonParts{})
       .def("round", &BoundAggregator::round, py::arg("index"), py::arg("power"), py::arg("gradients"),
-           py::arg("diagnose") = false, py::arg("scale") = 1.0, unlocked)
+           py::arg("diagnose") = false, unlocked)
       .def("round_into", &BoundAggregator::round_into, py::arg("index"), py::arg("power"),
            py::arg("gradients"), py::arg("estimate"), py::arg("looked") = py::none(), unlocked)
       .def("look", &BoundAggregator::look, py::arg("gradients"), unlocked)

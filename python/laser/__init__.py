@@ -30,6 +30,7 @@ _HOMES = {
     "Arrived": "laser.parts",
     "LaserState": "laser.ddp",
     "SharedBudget": "laser.reading",
+    "Stateful": "laser.stateful",
     "laser_hook": "laser.ddp",
     "bf16_wrapper": "laser.ddp",
     "load_run": "laser.runs",

@@ -18,6 +18,7 @@ import torch
 
 from laser import parts
 from laser import reading
+from laser.device_round import DeviceRound, place_of
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -57,7 +58,8 @@ class Aggregator(NotCopied):
 
     ``shapes`` maps the names of the parameter tensors to their shapes; tensors with two dimensions or more are
     matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
-    given. ``double_precision`` computes in float64, which float64 gradients need. A ``compressor``, ``feedback``,
+    given. ``double_precision`` computes in float64, which float64 gradients need. Gradients that share a device other than the
+    CPU are computed there, by laser.device_round, but for the settings that it leaves to the compiled round. A ``compressor``, ``feedback``,
     ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters).
     """
 
@@ -80,8 +82,10 @@ class Aggregator(NotCopied):
         read = {name: whole[name] for name, (_, is_read) in reading.groups().items() if is_read and name not in reading.GIVEN}
         self._setup = {**read, **self.parts, "workers": str(self._workers), "seed": str(seed)}
         self._double = reading.check_flag("double_precision", double_precision)
-        self._core = core.Aggregator([(name, list(shape) or [1]) for name, shape in self._shapes.items()], pairs(settings),
-                                     None, self._double, seed, objects)
+        self._matrices = [(name, list(shape) or [1]) for name, shape in self._shapes.items()]
+        self._core = core.Aggregator(self._matrices, pairs(settings), None, self._double, seed, objects)
+        self._whole, self._objects, self._seed = whole, objects, seed
+        self._elsewhere: DeviceRound | None = None  # in the place of the core while gradients are on another device
         self.rounds = 0
         self._lock = threading.Lock()
 
@@ -102,6 +106,7 @@ class Aggregator(NotCopied):
             what = "is not one of the tensors" if name in given else "has no gradient"
             raise error(EXIT_CONFIGURATION, f"'{name}' {what}. HINT: the tensors are {', '.join(self._shapes)}")
         kind = torch.float64 if self._double else torch.float32
+        device = place_of(list(given.values()), self._whole, self._objects)
         rows = []
         for name, shape in self._shapes.items():
             tensor = given[name]
@@ -111,13 +116,14 @@ class Aggregator(NotCopied):
             if tensor.dtype == torch.float64 and not self._double:
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
                             "Aggregator(..., double_precision=True), or gradients in float32")
-            rows.append(_rows(tensor, self._workers, kind))
+            rows.append(_rows(tensor, self._workers, kind, device))
         if not self._lock.acquire(blocking=False):
             raise error(EXIT_USAGE, "another thread is in a round of this Aggregator. HINT: one after the other")
         try:
-            flat = self._core.round(self.rounds, self._power if power is None else power, rows, diagnose)
+            one = self._round_on(device)
+            flat = one.round(self.rounds, self._power if power is None else power, rows, diagnose)
+            report = one.report()  # raises where a round on a device met a number that is not finite
             self.rounds += 1
-            report = self._core.report()
         finally:
             self._lock.release()
         estimate, at = {}, 0
@@ -135,12 +141,12 @@ class Aggregator(NotCopied):
         rows = [reading.check_whole("workers", worker, 0) for worker in workers]
         if rows and max(rows) >= self._workers:
             raise error(EXIT_CONFIGURATION, f"there is no worker {max(rows)}. HINT: 0 to {self._workers - 1}")
-        state = self._core.state()
+        state = self._lasting()
         own = [tensor for name, tensor in state.items() if name.startswith("memory/") or name == "momentum"]
         if rows and own:
             for tensor in own:
                 tensor[rows] = 0
-            self._core.load_state(state)
+            (self._core if self._elsewhere is None else self._elsewhere).load_state(state)
 
     def __repr__(self) -> str:
         size = sum(math.prod(shape) for shape in self._shapes.values())
@@ -148,9 +154,29 @@ class Aggregator(NotCopied):
         return (f"Aggregator({len(self._shapes)} tensors of {size} numbers, workers = {self._workers}, "
                 f"{', '.join(f'{name} = {value}' for name, value in names.items())}, rounds = {self.rounds})")
 
+    def _round_on(self, device: torch.device | None) -> Any:
+        """The round for gradients on a device (None: the CPU), with what lasts of the one before."""
+        elsewhere = self._elsewhere
+        if (None if elsewhere is None else elsewhere.device) == device:
+            return self._core if elsewhere is None else elsewhere
+        state = self._lasting()
+        if device is None:
+            self._core.load_state(state)
+            self._elsewhere = None
+            return self._core
+        made = DeviceRound(self._matrices, self._whole, self._workers, self._seed, device, self._double)
+        made.load_state(state)
+        self._elsewhere = made
+        return made
+
+    def _lasting(self) -> dict[str, torch.Tensor]:
+        if self._elsewhere is None:
+            return self._core.state()
+        return {name: tensor.cpu() for name, tensor in self._elsewhere.state().items()}
+
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Everything that the rounds to come depend on."""
-        return self._core.state() | {"rounds": torch.tensor(self.rounds, device="cpu"), "setup": _text_tensor(self._setup)}
+        """Everything that the rounds to come depend on, on the CPU."""
+        return self._lasting() | {"rounds": torch.tensor(self.rounds, device="cpu"), "setup": _text_tensor(self._setup)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """Restores what ``state_dict`` returned, also with another power; raises Error where it is of other settings or does not
@@ -160,7 +186,7 @@ class Aggregator(NotCopied):
         if rounds.numel() != 1 or rounds.dtype != torch.int64 or int(rounds) < 0:
             raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds")
         _check_setup(tensors.pop("setup"), self._setup)
-        self._core.load_state(tensors)
+        (self._elsewhere or self._core).load_state(tensors)
         self.rounds = int(rounds)
 
 
@@ -242,9 +268,9 @@ def _check_setup(saved: torch.Tensor, setup: Any) -> None:
                 "made with")
 
 
-def _rows(tensor: torch.Tensor, workers: int, kind: torch.dtype) -> torch.Tensor:
-    """[k, d] with the numbers of each row side by side; no copy where they are."""
-    rows = tensor.detach().to("cpu", kind).resolve_neg().reshape(workers, -1)
+def _rows(tensor: torch.Tensor, workers: int, kind: torch.dtype, device: torch.device | None) -> torch.Tensor:
+    """[k, d] with the numbers of each row side by side, on the round's device (None: the CPU); no copy where they are."""
+    rows = tensor.detach().to(device or "cpu", kind).resolve_neg().reshape(workers, -1)
     return rows if rows.shape[1] == 1 or rows.stride(1) == 1 else rows.contiguous()
 
 

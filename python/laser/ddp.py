@@ -6,26 +6,29 @@
 The budget of a round is shared over all tensors, so the round runs when the last bucket is ready; until then the hook
 only collects. Every exchange is made there, blocking, in one order on all ranks: however DDP cuts or re-cuts its buckets,
 the result is the same. What lasts between rounds (each rank's error memory, the shared factors) is kept by parameter name.
-Gradients of any kind, on any device, are sent from the CPU: as float64 where a parameter has 64 bits, else as float32.
+Gradients on the CPU go through the compiled round and a Gloo group; those on another device stay there, go through
+laser.device_round, and are added up in DDP's own group. They are sent as float64 where a parameter has 64 bits, else as
+float32.
 """
 
 # No "from __future__ import annotations": DDP looks at the annotations of its hooks.
+import gc
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 
-from laser import parts
-from laser import reading
-from laser import shards
+from laser import parts, reading, resharding, shards
+from laser.device_round import DeviceRound, place_of
 from laser.gradients import Gradients, Part, matrix_shape
 from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of
-from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, NotCopied, core, error, pairs
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, core, error, pairs
 from laser.processes import Processes
 from laser.protection import Protection
 
@@ -33,11 +36,12 @@ FORMAT = "laser ddp 2"
 POSITION = ("iteration", "skips", "numbers", "rank", "ranks", "setup", "stream", "runs")  # of a state, beside its tensors
 
 
-class LaserState(NotCopied):
+class LaserState:
     """The state of ``laser_hook`` on one rank.
 
     model: the DDP module, or the module inside; its parameters' names are the keys of everything that lasts. Of the DDP
-        module its process group and the parameters that it ignores are taken too.
+        module its process group and the parameters that it ignores are taken too. None: the state is made before group and
+        model, and bound by ``attach(ddp)`` or at the first bucket of the module that it is registered at.
     process_group: of the data-parallel ranks, each of which is one worker; None: DDP's own, or all where it is not given.
     rank: of the low-rank factors; None: 4.
     power: energy that each worker spends on a round in units of the noise variance, a function of the round's number, or a
@@ -64,7 +68,7 @@ class LaserState(NotCopied):
         compressor, feedback, receiver and channel may be objects of one's own (``laser.Compressor`` and its sisters).
     """
 
-    def __init__(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
+    def __init__(self, model: torch.nn.Module | None = None, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
                  power: float | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | parts.Channel | None = None,
                  seed: int = 1, start_iter: int = 2, min_compression_rate: float | None = None,
                  error_feedback: bool | None = None, warm_start: bool | None = None, on_nonfinite: str = "pass",
@@ -79,9 +83,37 @@ class LaserState(NotCopied):
         stream = None if stream is None else reading.check_whole("stream", stream, 0)
         if error_feedback is not None:
             error_feedback = reading.check_flag("error_feedback", error_feedback)
-        least_rate = 2.0 if min_compression_rate is None else reading.check_positive("min_compression_rate",
-                                                                                     min_compression_rate)
+        if min_compression_rate is not None:
+            min_compression_rate = reading.check_positive("min_compression_rate", min_compression_rate)
         reading.check_read(settings, "LaserState")
+        self._given: dict[str, Any] = {
+            "rank": rank, "power": power, "channel": channel, "seed": seed, "start_iter": start_iter,
+            "min_compression_rate": min_compression_rate, "error_feedback": error_feedback, "warm_start": warm_start,
+            "on_nonfinite": on_nonfinite, "method": method, "transport": transport, "timeout": timeout, "name": name,
+            "stream": stream, **settings}  # what a pickled state is made anew of
+        self.iteration = 0  # backward passes so far
+        self.skips = 0  # of them, those without an estimate: not finite, or heard by nobody
+        self.report: dict = {}  # of the last one: energy [k], symbols, wire_bytes, exact, unheard
+        self._numbers = [0, 0]  # before and after compression
+        self._protection = Protection()
+        self._open: list = []  # buckets of the backward pass under way
+        self._looked_for_ddp = self._told_overflow = False
+        self._bound = False
+        self._waiting: Any = None  # a saved state, for the model to come
+        if model is not None:
+            self._bind(model, process_group)
+        elif process_group is not None:
+            raise error(EXIT_CONFIGURATION, "process_group without a model. HINT: give it to attach(), or DDP's own is taken")
+
+    def _bind(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None) -> None:
+        given = dict(self._given)
+        for name in ("seed", "start_iter", "on_nonfinite", "name"):
+            del given[name]
+        rank, power, channel, transport = (given.pop(name) for name in ("rank", "power", "channel", "transport"))
+        warm_start, error_feedback = given.pop("warm_start"), given.pop("error_feedback")
+        min_compression_rate, method = given.pop("min_compression_rate"), given.pop("method")
+        timeout, stream, settings = given.pop("timeout"), given.pop("stream"), given
+        least_rate = 2.0 if min_compression_rate is None else min_compression_rate
         if channel is not None and not isinstance(channel, str):
             settings["channel"], channel = channel, None
         settings, self._parts = parts.split(settings)
@@ -90,12 +122,7 @@ class LaserState(NotCopied):
         if settings.pop("workers", self.processes.workers) != self.processes.workers:
             raise error(EXIT_CONFIGURATION, f"workers is not the number of ranks, {self.processes.workers}: each is one "
                         "worker. HINT: leave it out")
-        self.iteration = 0  # backward passes so far
-        self.skips = 0  # of them, those without an estimate: not finite, or heard by nobody
-        self.report: dict = {}  # of the last one: energy [k], symbols, wire_bytes, exact, unheard
-        self._numbers = [0, 0]  # before and after compression
-        self._protection = Protection(self._gradients)
-
+        self._protection.bind(self._gradients)
         given = {key: value for key, value in {"rank": rank, "warm_start": warm_start, "transport": transport,
                                                "channel": "noiseless" if channel == "none" else channel,
                                                **settings}.items() if value is not None}
@@ -117,28 +144,59 @@ class LaserState(NotCopied):
             ("min_compression_rate", min_compression_rate is not None and plain["compressor"] != "low_rank"),
             ("error_feedback", error_feedback is True and plain["feedback"] == "none")) if is_idle]
         if self.processes.first_worker == 0:
-            reading.tell_without_effect(given, self._settings, "LaserState", 3, tuple(idle))
+            reading.tell_without_effect(given, self._settings, "LaserState", 4, tuple(idle))
         self._shapes = self._choose_shapes(least_rate)
         check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text(), "stream": stream})
         self._identity = Identity(self, self._seed, stream)
+        self._device = place_of(list(self._gradients.parameters.values()), self._whole(), self._parts)  # None: the CPU
         self._core = self._make_core(self._identity.seed)
-        self._open: list = []  # buckets of the backward pass under way
+        self._gradients.device = self._device or torch.device("cpu")
         self._bounds: list[float] | None = None  # of the last estimates' magnitudes, where they are known
-        self._looked_for_ddp = self._told_overflow = False
         self._power.take_part()
+        self._bound = True
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self.load_state_dict(*waiting)
+
+    def attach(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None) -> None:
+        """Binds a state that was made without a model, on every rank; ``register_comm_hook`` is still to be called, where no
+        framework does it."""
+        if self._bound:
+            raise error(EXIT_USAGE, "this LaserState has a model. HINT: a state of its own for each model")
+        self._bind(model, process_group)
+
+    def __reduce__(self):
+        """A pickled or copied state has no model: what it was made of and what lasts go into the new one, which is bound like
+        any that is made before its model, on the same rank."""
+        return _unpickled, (self._given, self.state_dict() if self._bound else None)
 
     # -- what lasts ---------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict:
         """What this rank needs to go on exactly: "memory/<parameter>" of its own error memory, "shared/<parameter>/..." of
         the factors, and the position. The tensors are copies."""
-        return {**self._core.state(), "iteration": self.iteration, "skips": self.skips, "numbers": list(self._numbers),
+        self._check_bound()
+        lasting = {name: tensor.cpu() for name, tensor in self._core.state().items()}
+        return {**lasting, "iteration": self.iteration, "skips": self.skips, "numbers": list(self._numbers),
                 "rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup(),
                 "stream": self._identity.stream, "runs": list(self._identity.runs)}
 
-    def load_state_dict(self, state: Mapping) -> None:
+    def load_state_dict(self, state: Mapping | Sequence[Mapping], reshard: bool = False) -> None:
         """Restores what ``state_dict`` returned on the same rank of as many, with its random streams. Raises Error (exit
-        code 4) where it is of another rank, model or setting, and then changes nothing. Call it on every rank."""
+        code 4) where it is of another rank, model or setting, and then changes nothing. Call it on every rank. With
+        ``reshard`` `state` is what all ranks returned, in their order, of any number: the sum of their error memories, the
+        mean of their averages and the shared factors are kept. Before there is a model the state waits for it."""
+        if not self._bound:
+            self._waiting = (state, reshard)
+            return
+        if reshard:
+            states = [state] if isinstance(state, Mapping) else list(state)
+            same = len(states) == self.processes.workers
+            state = states[self.processes.first_worker] if same else resharding.of_rank(
+                states, self.processes.first_worker, self.processes.workers)
+        if not isinstance(state, Mapping):
+            raise error(EXIT_DATA, f"the saved state is a {type(state).__name__}. HINT: what state_dict() returned on this rank, or "
+                        "reshard=True with that of all")
         self._restore(state, -1)
 
     def _restore(self, state: Mapping, save: int) -> None:
@@ -154,6 +212,7 @@ class LaserState(NotCopied):
         """Writes this rank's shard of the present iteration (safetensors with checksums, whole or not at all), and removes
         this run's shards before the `keep` last ones (None: none). Other runs' are left alone. Call it on every rank."""
         keep = shards.check_keep(keep)
+        self._check_bound()
         place = self._folder(folder)
         place.path.mkdir(parents=True, exist_ok=True)
         self._identity.check_alone(place)
@@ -165,20 +224,35 @@ class LaserState(NotCopied):
         place.remove_before(self._identity.runs, keep)
         return path
 
-    def load(self, folder: str | Path, iteration: int | None = None) -> int:
+    def load(self, folder: str | Path, iteration: int | None = None, reshard: bool = False) -> int:
         """Restores the iteration of the model's own checkpoint, or without one what all ranks wrote last, and returns its
         number; 0, with nothing done, where nothing was saved. Raises Error (exit code 4) where what was saved is of another
-        number of ranks, another model or setting, or has no such iteration. Call it on every rank."""
+        number of ranks, another model or setting, or has no such iteration. With ``reshard`` what any number of ranks wrote
+        is taken: the sum of their error memories and the shared factors are kept. Call it on every rank."""
         if iteration is not None:
             iteration = reading.check_whole("iteration", iteration, 0)
-        place = self._folder(folder)
-        shard = place.choose(iteration, self.processes.gather_objects)
+        reshard = reading.check_flag("reshard", reshard)
+        self._check_bound()
+        place, moment = self._folder(folder), None
+        if reshard:
+            whole = place.choose_whole(iteration, self.processes.gather_objects)
+            if whole and whole[0].ranks != self.processes.workers:
+                states = [self._read(place.path / shard.file, shard) for shard in whole]
+                self._restore(resharding.of_rank(states, self.processes.first_worker, self.processes.workers), -1)
+                return whole[0].iteration
+            moment = whole[0].moment if whole else None
+        shard = place.choose(iteration, self.processes.gather_objects, moment)
         if shard is None:
             if any(place.path.glob("laser-*")):
                 warnings.warn(f"laser: {place.path} has shards, but none of every rank of a state with this name: training "
                               "begins anew", stacklevel=2)
             return 0
-        path = place.path / shard.file
+        self._restore(self._read(place.path / shard.file, shard), shard.save)
+        return shard.iteration
+
+    @staticmethod
+    def _read(path: Path, shard: shards.Shard) -> dict:
+        """What a rank wrote, as ``state_dict`` has it."""
         tensors, texts = core.read_tensors(str(path))
         try:
             position = {name: json.loads(texts[name]) for name in POSITION}
@@ -188,8 +262,11 @@ class LaserState(NotCopied):
             raise error(EXIT_DATA, f"{path} is not the shard of a LaserState")
         if (position["iteration"], position["runs"][-1][0]) != shard.moment:
             raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says")
-        self._restore(tensors | position, shard.save)
-        return shard.iteration
+        return tensors | position
+
+    def _check_bound(self) -> None:
+        if not self._bound:
+            raise error(EXIT_USAGE, "this LaserState has no model yet. HINT: attach(ddp), or after the first backward pass")
 
     # -- for people ---------------------------------------------------------------------------------------------------
 
@@ -209,9 +286,9 @@ class LaserState(NotCopied):
         before, after = self._numbers
         return (before / after if after else 0.0), before, after
 
-    def protect(self, optimizer: torch.optim.Optimizer) -> None:
+    def protect(self, optimizer: Any) -> None:
         """Makes ``optimizer.step()`` leave this model's weights alone after a skipped round, also where momentum or weight
-        decay would move them without a gradient."""
+        decay would move them without a gradient. Takes an optimizer inside of what a framework puts around it too."""
         self._protection.protect(optimizer)
 
     def attach_scaler(self, scaler: torch.amp.GradScaler) -> None:
@@ -223,6 +300,8 @@ class LaserState(NotCopied):
     def take(self, bucket: dist.GradBucket) -> torch.futures.Future:
         """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
         has read there. What ``laser_hook`` calls."""
+        if not self._bound:
+            self._bind(module_of(bucket), None)
         if bucket.index() == 0:
             self._open = []
         buffer = bucket.buffer()
@@ -237,16 +316,20 @@ class LaserState(NotCopied):
         opened, self._open = self._open, []
         everything = sorted((part for _, _, parts in opened for part in parts), key=lambda part: part.index)
         self._gradients.check_all_there(everything)
-        sent_before = self.processes.sent_bytes
+        sent_before = self._sent_bytes
         self._bounds = None
         self._exchange([part.numbers for part in everything])
-        self.report["wire_bytes"] = self.processes.sent_bytes - sent_before
+        self.report["wire_bytes"] = self._sent_bytes - sent_before
         self.iteration += 1
         for future, buffer, parts in opened:
             for part in parts:
                 part.hand_back()
             self._tell_overflow(parts)
             future.set_result(buffer)
+
+    @property
+    def _sent_bytes(self) -> int:
+        return self.processes.sent_bytes + (self._core.sent_bytes if isinstance(self._core, DeviceRound) else 0)
 
     def _tell_overflow(self, parts: list[Part]) -> None:
         """An estimate that leaves the range of its gradients, which were finite: all ranks have it alike, and go on with it as
@@ -315,7 +398,10 @@ class LaserState(NotCopied):
         if self.processes.workers == 1:
             return
         mean = torch.cat([gradient.reshape(-1) for gradient in numbers])
-        self.processes.sum_flat(mean)
+        if isinstance(self._core, DeviceRound):
+            self._core.sum(mean)
+        else:
+            self.processes.sum_flat(mean)
         mean.div_(self.processes.workers)
         for gradient, (at, size) in zip(numbers, self._gradients.places.values(), strict=True):
             gradient.copy_(mean[at : at + size].view(gradient.shape))
@@ -349,7 +435,16 @@ class LaserState(NotCopied):
                 self._settings |= {"compressor": "identity", "feedback": "none"}
         return list(shapes.items())
 
+    def _whole(self) -> dict[str, str]:
+        """Every setting, with its text."""
+        return core.settings(pairs(self._settings))
+
     def _make_core(self, seed: int) -> Any:
+        double = self._gradients.kind == torch.float64
+        if self._device is not None:
+            alone = self.processes.workers == 1
+            return DeviceRound(self._shapes, self._whole(), self.processes.workers, seed, self._device, double,
+                               None if alone else self.processes.model_group, self.processes.first_worker)
         return core.Aggregator(self._shapes, pairs(self._settings), self.processes, self._gradients.kind == torch.float64,
                                seed, self._parts)
 
@@ -375,11 +470,28 @@ class LaserState(NotCopied):
         for key in "rank", "ranks":
             if state[key] != mine[key]:
                 raise error(EXIT_DATA, f"the saved state is of rank {state['rank']} of {state['ranks']}, this is rank "
-                            f"{mine['rank']} of {mine['ranks']}: error memories can't be moved to another number of ranks")
+                            f"{mine['rank']} of {mine['ranks']}: error memories can't be moved to another number of ranks. HINT: "
+                            "reshard=True, with what all ranks saved, keeps their sum")
         for part, value in self._setup().items():
             theirs = state["setup"].get(part)
             if theirs != value:
                 raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}")
+
+
+def module_of(bucket: dist.GradBucket) -> DistributedDataParallel:
+    """The DDP module that a bucket is of."""
+    mine = {id(p) for p in bucket.parameters()}
+    for one in gc.get_objects():
+        if issubclass(type(one), DistributedDataParallel) and any(id(p) in mine for p in one.parameters()):
+            return one
+    raise error(EXIT_USAGE, "no DistributedDataParallel holds the parameters of this bucket. HINT: state.attach(ddp)")
+
+
+def _unpickled(given: dict, state: dict | None) -> LaserState:
+    made = LaserState(**given)
+    if state is not None:
+        made.load_state_dict(state)
+    return made
 
 
 def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:

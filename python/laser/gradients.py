@@ -25,7 +25,7 @@ class Part:
 
     index: int  # of the parameter
     bucket: torch.Tensor  # real_shape(p), in any order of memory
-    numbers: torch.Tensor  # [1, ...] contiguous, on the CPU, of the round's type: the bucket's own where they are so, else a copy
+    numbers: torch.Tensor  # [1, ...] contiguous, on the round's device, of its type: the bucket's own where they are so, else a copy
 
     def hand_back(self) -> None:
         """Puts the estimate that the round left in ``numbers`` into the bucket."""
@@ -62,6 +62,7 @@ class Gradients:
         self.kind = torch.float64 if wide else torch.float32
         self.places: dict[int, tuple[int, int]] = {}  # of a parameter: its first number and how many
         self.size = 0
+        self.device = torch.device("cpu")  # that the round is computed on
         self._copies: dict[int, torch.Tensor] = {}  # of a parameter whose numbers in a bucket are not as the round takes them
         for p in self.parameters.values():
             numbers = real_numbers(p)
@@ -89,10 +90,10 @@ class Gradients:
         return parts
 
     def _numbers(self, part: torch.Tensor, key: int) -> torch.Tensor:
-        if part.device.type == "cpu" and part.dtype == self.kind and part.is_contiguous():
+        if part.device == self.device and part.dtype == self.kind and part.is_contiguous():
             return part.unsqueeze(0)
         if key not in self._copies:
-            self._copies[key] = torch.empty((1, *part.shape), dtype=self.kind, device="cpu")
+            self._copies[key] = torch.empty((1, *part.shape), dtype=self.kind, device=self.device)
         self._copies[key][0].copy_(part)
         return self._copies[key]
 

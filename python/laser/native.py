@@ -1,16 +1,19 @@
-"""The extension module, loaded only into the torch that it was built with.
+"""The core of the package: the extension module, loaded only into the torch that it was built with, or laser.portable.
 
-Another torch would end in undefined symbols, or in tensors read wrongly; here it ends in one clear sentence.
+Another torch would end in undefined symbols, or in tensors read wrongly; there one sentence says so, and rounds are computed by
+torch's own operations.
 """
+
+import warnings
+from typing import TYPE_CHECKING, Any
 
 try:
     import torch
 except ImportError as problem:
     raise ImportError("laser needs torch. HINT: pip install torch, then install laser-ota again") from problem
-try:
-    from laser import _build
-except ImportError as problem:
-    raise ImportError("laser is not built here. HINT: 'pip install .' in the source tree of laser") from problem
+
+if TYPE_CHECKING:
+    from laser import _core as core
 
 
 def check_torch(running: str, built: str) -> None:
@@ -21,9 +24,26 @@ def check_torch(running: str, built: str) -> None:
                           f"anew, or 'pip install torch=={built}'")
 
 
-check_torch(str(torch.__version__), _build.TORCH)
+def _load() -> tuple[Any, bool]:
+    """The core, and whether it is the compiled one."""
+    try:
+        try:
+            from laser import _build
+        except ImportError as problem:
+            raise ImportError("laser is not built here. HINT: 'pip install .' in the source tree of laser") from problem
+        check_torch(str(torch.__version__), _build.TORCH)
+        from laser import _core
 
-from laser import _core as core  # noqa: E402
+        return _core, True
+    except ImportError as problem:
+        warnings.warn(f"laser: {problem}. Until then rounds are computed by torch's own operations (docs/devices.md); the simulator, "
+                      "the formulas and parts of one's own are not there", stacklevel=3)
+        from laser import portable
+
+        return portable, False
+
+
+core, COMPILED = _load()
 
 Error = core.Error
 

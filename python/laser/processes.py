@@ -38,10 +38,16 @@ class Processes:
         self.ranks: list[int] = sorted(dist.get_process_group_ranks(group))  # in the order of their workers
         _agree_on_names(group)
         self._group = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)
+        self.model_group: dist.ProcessGroup = group  # that of the model's own averages, on its devices
         self.sent_bytes = 0
         self.workers: int = dist.get_world_size(self._group)
         self.first_worker: int = dist.get_rank(self._group)
         self._members = self._meet()
+
+    @property
+    def group(self) -> dist.ProcessGroup:
+        """The Gloo group of these exchanges."""
+        return self._group
 
     def sum(self, tensors: list[torch.Tensor]) -> None:
         """Adds every tensor over the ranks, in place, all in one exchange."""

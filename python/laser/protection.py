@@ -14,16 +14,19 @@ from laser.native import EXIT_CONFIGURATION, error
 
 
 class Protection:
-    """Of one state; gradients say which parameters are its own."""
+    """Of one state; gradients say which parameters are its own, once there is a model."""
 
-    def __init__(self, gradients: Gradients):
-        self._gradients = gradients
+    def __init__(self) -> None:
+        self._gradients: Gradients | None = None
         self._scaler: Any = None
         self._told = False
         self.skipped = False  # whether the last pass left no estimate
         self._passes = 0
         self._last_heard = 0  # the number of the last pass that left one
         self._steps: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # of a protected optimizer: passes before it
+
+    def bind(self, gradients: Gradients) -> None:
+        self._gradients = gradients
 
     @property
     def scaled(self) -> bool:
@@ -53,7 +56,8 @@ class Protection:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def protect(self, optimizer: torch.optim.Optimizer) -> None:
+    def protect(self, optimizer: Any) -> None:
+        optimizer = inner_optimizer(optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise error(EXIT_CONFIGURATION, f"protect is for a torch.optim.Optimizer, not for {type(optimizer).__name__}")
         if optimizer in self._steps:  # twice would count every pass as of the step before
@@ -81,7 +85,7 @@ class Protection:
     def _forget_gradients(self, optimizer: torch.optim.Optimizer) -> None:
         """Where all passes since its last step left no estimate."""
         before, self._steps[optimizer] = self._steps.get(optimizer, 0), self._passes
-        if self._last_heard > before or not self.skipped:
+        if self._last_heard > before or not self.skipped or self._gradients is None:
             return
         for group in optimizer.param_groups:
             for p in group["params"]:
@@ -104,3 +108,15 @@ class Protection:
             warnings.warn("laser: there is a GradScaler, and error memories are kept in units of a loss scale that changes. "
                           "HINT: state.attach_scaler(scaler)", stacklevel=3)
         return 1.0
+
+
+def inner_optimizer(optimizer: Any) -> Any:
+    """The optimizer that makes the step, inside what Lightning, accelerate or ZeroRedundancyOptimizer put around it."""
+    seen = set()
+    while id(optimizer) not in seen:
+        seen.add(id(optimizer))
+        inside = next((one for name in ("optimizer", "optim") if isinstance(one := getattr(optimizer, name, None),
+                                                                            torch.optim.Optimizer)), None)
+        if inside is not None:
+            optimizer = inside
+    return optimizer

@@ -74,7 +74,26 @@ class Folder:
         for shard in mine[: -keep] if keep else []:
             (self.path / shard.file).unlink(missing_ok=True)
 
-    def choose(self, iteration: int | None, gather: Callable[[object], list]) -> Shard | None:
+    def choose_whole(self, iteration: int | None, gather: Callable[[object], list]) -> list[Shard]:
+        """The shards of all ranks that wrote them, of the given iteration or of what was written last; empty where there are
+        none. Raises Error where the ranks of this job do not see the same."""
+        moments: dict[tuple[int, int, str], dict[int, Shard]] = {}
+        for shard in self.shards():  # in the order of writing: the last one counts
+            if iteration in (None, shard.iteration):
+                moments.setdefault((shard.ranks, *shard.moment), {})[shard.rank] = shard
+        whole = [list(map(found.__getitem__, range(ranks))) for (ranks, _, _), found in moments.items()
+                 if set(found) == set(range(ranks))]
+        best = max(whole, key=lambda one: (max(shard.save for shard in one), one[0].iteration, one[0].run), default=[])
+        heard = gather([shard.file for shard in best])
+        if any(one != heard[0] for one in heard):
+            raise error(EXIT_DATA, f"the ranks see different shards in {self.path}. HINT: a folder that all share")
+        if not best and any(gather(bool(moments))):
+            raise error(EXIT_DATA, f"{self.path} has shards{'' if iteration is None else f' of iteration {iteration}'}, but at no moment those "
+                        "of all ranks that wrote. HINT: a folder that all of them wrote into")
+        return best
+
+    def choose(self, iteration: int | None, gather: Callable[[object], list],
+               moment: tuple[int, str] | None = None) -> Shard | None:
         """The shard of this rank to go on from: of the given iteration, or of what was written last by all ranks. None where
         there is nothing at all. `gather` brings together what each rank says. Raises the same Error on every rank."""
         seen = self.shards()
@@ -90,14 +109,14 @@ class Folder:
         saves: dict[tuple[int, str], int] = {}
         for shard in (shard for rank in heard for shard in rank[0] if shard.moment in moments):
             saves[shard.moment] = max(saves.get(shard.moment, 0), shard.save)
-        wanted = [moment for moment in saves if iteration in (None, moment[0])]
+        wanted = [one for one in saves if iteration in (None, one[0]) and moment in (None, one)]
         best = max(wanted, key=lambda moment: (saves[moment], moment), default=None)
         foreign = [shard for rank in heard for shard in rank[1] if iteration in (None, shard.iteration)]
         newest = max(foreign, key=lambda shard: shard.save, default=None)
-        if newest is not None and (best is None or newest.save > saves[best]):
+        if newest is not None and moment is None and (best is None or newest.save > saves[best]):
             raise error(EXIT_DATA, f"what was saved last in {self.path} is of {newest.ranks} ranks (iteration "
                         f"{newest.iteration}), and this job has {self.ranks}: error memories can't be moved to another number "
-                        f"of ranks. HINT: {newest.ranks} processes, or another folder")
+                        f"of ranks. HINT: {newest.ranks} processes, another folder, or load(..., reshard=True), which keeps their sum")
         if best is not None:
             return max((shard for shard in own if shard.moment == best), key=lambda shard: shard.save)
         there = ", ".join(str(moment[0]) for moment in sorted(saves, key=lambda moment: saves[moment])) or "none"

@@ -43,8 +43,14 @@ class Examples(unittest.TestCase):
 
 class Tutorial(unittest.TestCase):
     def test_every_block_of_the_page_runs(self):
-        blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pytorch.md").read_text(), re.S)
-        self.assertGreaterEqual(len(blocks), 4)
+        self.run_page("pytorch.md", 4)
+
+    def test_every_block_of_the_page_of_devices_runs(self):
+        self.run_page("devices.md", 3)
+
+    def run_page(self, page, least):
+        blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.S)
+        self.assertGreaterEqual(len(blocks), least)
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "page.py"
             script.write_text("\n".join(blocks))

@@ -1,0 +1,384 @@
+"""What the package needs of its core, without compiled code: served where none fits the running torch.
+
+Settings, their errors and the files of states are those of the C++ core (tests/python/test_portable.py holds one against
+the other); rounds are laser.device_round's. The simulator, the formulas and parts of one's own are not there, and say so.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+version = "without compiled core"
+
+BUILD_HINT = "HINT: 'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it for this torch"
+
+
+class Error(RuntimeError):
+    """What the user can mend: what, where, and the next step. exit_code is that of the command 'laser'."""
+
+    exit_code = 3
+
+
+def _error(text: str, exit_code: int = 3) -> Error:
+    made = Error(text)
+    made.exit_code = exit_code
+    return made
+
+
+class _Missing(Error, AttributeError):
+    """Of names that only the compiled core has."""
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    made = _Missing(f"'{name}' is a part of the compiled core, which is not there for torch {torch.__version__}. {BUILD_HINT}")
+    made.exit_code = 2
+    raise made
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+COMPRESSORS = ("identity", "low_rank", "random_k", "count_sketch", "sign", "top_k_projection")
+FEEDBACKS = ("none", "local", "decoded", "weighted")
+RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
+CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace")
+ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
+FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo")
+_METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum")
+METHODS = {  # in the order of the fields above
+    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
+    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0"),
+    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0"),
+    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
+    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0"),
+    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
+    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0"),
+    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0"),
+    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0"),
+    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99"),
+    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99"),
+    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99"),
+}
+
+Kind = tuple[Any, ...]
+_FLAG: Kind = ("flag",)
+SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: group, what it may be, its default
+    "method": ("method", ("choice", *METHODS), "laser"),
+    "compressor": ("compressor", ("choice", *COMPRESSORS), "low_rank"),
+    "rank": ("compressor", ("whole", 1, 64), "4"),
+    "transport": ("compressor", ("choice", "alternating", "two_phase", "one_shot"), "alternating"),
+    "warm_start": ("compressor", _FLAG, "true"),
+    "compress": ("compressor", ("choice", "saves", "always"), "saves"),
+    "column_mode": ("compressor", ("choice", "common", "sqrt_kappa"), "common"),
+    "phase_share": ("compressor", ("real", 0.01, 0.99, False), "0.5"),
+    "canonical": ("compressor", _FLAG, "false"),
+    "rank_allocation": ("compressor", ("choice", "sqrt_kappa", "opt"), "sqrt_kappa"),
+    "compression_factor": ("compressor", ("real", 0, 1, True), "0.2"),
+    "decoder": ("compressor", ("choice", "pinv", "lmmse", "amp"), "pinv"),
+    "feedback": ("round", ("choice", *FEEDBACKS), "local"),
+    "receiver": ("round", ("choice", *RECEIVERS), "unbiased"),
+    "receiver_exponent": ("round", ("real", 0, 1, False), "1"),
+    "worker_momentum": ("round", ("real", 0, 0.99999, False), "0"),
+    "memory": ("round", ("choice", "float32", "bfloat16"), "float32"),
+    "channel": ("channel", ("choice", *CHANNELS), "awgn"),
+    "channel_mode": ("channel", ("choice", "fast", "physical"), "fast"),
+    "allocation": ("channel", ("choice", *ALLOCATIONS), "comp_norm"),
+    "fill_budget": ("channel", _FLAG, "false"),
+    "power": ("channel", ("real", 0, math.inf, False), "1"),
+    "least_gain": ("links", ("real", 0, 10, False), "0.3"),
+    "antennas": ("links", ("whole", 1, 4096), "16"),
+    "channel_error": ("links", ("real", 0, 0.99, False), "0"),
+    "path_loss_exponent": ("links", ("real", 0, 8, False), "0"),
+    "shadowing_db": ("links", ("real", 0, 30, False), "0"),
+    "phase_error": ("links", ("real", 0, 10, False), "0"),
+    "timing_error": ("links", ("real", 0, 10, False), "0"),
+    "peak_ratio": ("links", ("real", 0, 1e6, False), "0"),
+    "gains": ("links", ("text",), ""),
+    "fading_draw": ("links", ("choice", "round", "tensor"), "round"),
+    "power_shares": ("links", ("reals",), "[]"),
+    "participation": ("links", ("real", 0, 1, True), "1"),
+    "loss_rate": ("links", ("real", 0, 1, False), "0"),
+    "exchange": ("links", ("choice", "fast", "exact"), "fast"),
+    "workers": ("training", ("whole", 1, 4096), "16"),
+    "seed": ("training", ("whole", 0, 2**63 - 1), "1"),
+}
+_NOT_READ = {  # those of the command that no round reads
+    "channel": "power_policy power_period power_levels", "links": "downlink downlink_power resync_rounds",
+    "training": "task batch_size epochs learning_rate schedule milestones decay_factor warmup_fraction start_divisor end_divisor "
+                "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip message_scale ema_decay spectrum_rank",
+    "shards": "sharding concentration shard_shares validation",
+    "model": "hidden image_size width augment train_images test_images decay_norms precision",
+    "language": "layers heads context vocabulary biases dropout recompute accumulation epoch_rounds evaluation_batches evaluate_split",
+    "machine": "device threads data_dir verify_data",
+}
+_GIVEN = ("method", "power", "workers", "seed")  # read, though no part of the algorithm
+
+
+def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
+    """Every setting that a round reads. Raises Error (exit code 3) with the text of the command."""
+    values = {name: default for name, (_, _, default) in SETTINGS.items()}
+    for name, text in given:
+        if name == "method":
+            values["method"] = _checked(name, text)
+            values |= dict(zip(_METHOD_FIELDS, METHODS[values["method"]]))
+    for name, text in given:
+        if name not in SETTINGS:
+            near = difflib.get_close_matches(name, SETTINGS, 1)
+            told = f"; did you mean '{near[0]}'?" if near else ""
+            raise _error(f"unknown key '{name}'{told}. HINT: 'laser train --help' lists all keys")
+        values[name] = _checked(name, text)
+    _check_together(values)
+    return values
+
+
+def setting_groups() -> list[tuple[str, str, bool]]:
+    """Every setting of the command: name, group, and whether it is a part of the algorithm."""
+    read = [(name, group, name not in _GIVEN) for name, (group, _, _) in SETTINGS.items()]
+    return read + [(name, group, False) for group, names in _NOT_READ.items() for name in names.split()]
+
+
+def without_effect(given: Sequence[tuple[str, str]], /) -> list[str]:
+    """Those of the settings, "name = value", that are not at their defaults and yet without effect."""
+    values = settings(given)
+    names = {name for name, _ in given}
+    return [f"{name} = {values[name]}" for name, (_, _, default) in SETTINGS.items()
+            if name in names and values[name] != default and not _used(name, values)]
+
+
+def _checked(name: str, text: str) -> str:
+    _, (kind, *spec), _ = SETTINGS[name]
+    if kind == "choice":
+        if text not in spec:
+            near = difflib.get_close_matches(text, spec, 1, 0.5)
+            told = f" (did you mean '{near[0]}'?)" if near else ""
+            raise _error(f"{name} = '{text}' is unknown; choose one of {', '.join(spec)}{told}")
+        return text
+    if kind == "flag":
+        if text not in ("true", "false"):
+            raise _error(f"{name} = '{text}' must be true or false")
+        return text
+    if kind == "text":
+        return text
+    if kind == "reals":
+        return "[" + ", ".join(_number_text(_real(name, item.strip())) for item in text.strip("[]").split(",") if item.strip()) + "]"
+    if kind == "whole":
+        low, high = spec
+        digits = text.lstrip("+-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise _error(f"{name} = '{text}' is not a whole number")
+        if not low <= int(text) <= high:
+            raise _error(f"{name} = {text} is out of range: it must be {low} .. {high}")
+        return str(int(text))
+    low, high, above = spec
+    value = _real(name, text)
+    if not low <= value <= high or (above and value == low) or math.isinf(value):
+        most = "" if math.isinf(high) else f", at most {_number_text(high)}"
+        raise _error(f"{name} = {text} is out of range: it must be {'above' if above else 'at least'} {_number_text(low)}{most}")
+    return _number_text(value)
+
+
+def _real(name: str, text: str) -> float:
+    try:
+        value = math.nan if text.strip() != text or "_" in text else float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise _error(f"{name} = '{text}' is not a number")
+    return value
+
+
+def _number_text(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
+
+
+def _check_together(values: Mapping[str, str]) -> None:
+    for share in values["power_shares"].strip("[]").split(","):
+        if share.strip() and not (math.isfinite(float(share)) and float(share) > 0):
+            raise _error(f"power_shares: {share.strip()} is not above 0. HINT: a worker that never sends is participation or "
+                         "loss_rate")
+    if values["loss_rate"] == "1":
+        raise _error("loss_rate = 1 loses every message. HINT: a value below 1")
+    compressor, feedback, receiver = values["compressor"], values["feedback"], values["receiver"]
+    one_shot = compressor == "low_rank" and values["transport"] == "one_shot"
+    linear = compressor not in ("sign", "top_k_projection") and not one_shot
+    if receiver == "matched" and not linear:
+        raise _error(f"receiver = '{receiver}' weighs an estimate, which must be linear in what is received, and compressor = "
+                     f"'{compressor}' is not. HINT: transport=alternating or two_phase")
+    if receiver != "unbiased" and compressor == "sign":
+        raise _error(f"receiver = '{receiver}' scales what is received, and the estimate of compressor = '{compressor}' does not "
+                     "follow its scale. HINT: receiver=unbiased")
+    if feedback == "weighted" and receiver in ("mmse", "mmse_genie"):
+        raise _error(f"feedback = '{feedback}' keeps what the receiver's weight left out, and receiver = '{receiver}' has no weight "
+                     "that workers know. HINT: receiver=matched")
+    if values["memory"] != "float32" and not (feedback == "local" and compressor == "low_rank"):
+        raise _error(f"memory = '{values['memory']}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32")
+    if values["channel"] != "noiseless" and float(values["power"]) <= 0:
+        raise _error(f"power = {values['power']} must be above 0 on the channel '{values['channel']}'. HINT: for exact communication "
+                     "set channel=noiseless")
+
+
+def _used(name: str, v: Mapping[str, str]) -> bool:
+    """Whether a setting has an effect beside the others."""
+    low_rank, noisy = v["compressor"] == "low_rank", v["channel"] != "noiseless"
+    one_shot = low_rank and v["transport"] == "one_shot"
+    rules = {
+        "rank": low_rank, "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
+        "column_mode": low_rank and not one_shot, "phase_share": low_rank and v["transport"] == "two_phase",
+        "canonical": one_shot, "rank_allocation": one_shot, "decoder": v["compressor"] == "top_k_projection",
+        "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection"),
+        "receiver_exponent": v["receiver"] == "matched", "memory": low_rank and v["feedback"] == "local",
+        "channel_mode": noisy, "allocation": noisy, "fill_budget": noisy, "power": noisy, "power_shares": noisy,
+        "least_gain": v["channel"] == "csit_trunc", "antennas": v["channel"] == "blind_mimo", "fading_draw": v["channel"] in FADES,
+        "gains": v["channel"] == "trace",
+        **dict.fromkeys(("channel_error", "path_loss_exponent", "shadowing_db"), v["channel"] in ("csit", "csit_trunc", "csir")),
+        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] != "blind_mimo"), "peak_ratio": noisy,
+    }
+    return rules.get(name, True)
+
+
+def part_rows() -> list[tuple[str, str, str, str]]:
+    """(role, name, "", "") of every method and part; sentences and sources are the compiled core's."""
+    tables = {"method": METHODS, "compressor": COMPRESSORS, "feedback": FEEDBACKS, "receiver": RECEIVERS, "channel": CHANNELS,
+              "allocation": ALLOCATIONS}
+    return [(role, name, "", "") for role, names in tables.items() for name in names]
+
+
+def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bool:
+    """Whether a tensor has more than `at_least` times as many numbers as its factors."""
+    if len(shape) < 2:
+        return False
+    rows, size = shape[0], math.prod(shape)
+    columns = size // rows
+    return size > at_least * (min(rank, rows, columns) * (rows + columns))
+
+
+# -- the round --------------------------------------------------------------------------------------------------------
+
+
+class Aggregator:
+    """The compiled core's Aggregator, by laser.device_round on the CPU."""
+
+    def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Sequence[tuple[str, str]], processes: Any = None,
+                 double_precision: bool = False, seed: int | None = None, parts: Mapping[str, Any] | None = None):
+        from laser.device_round import DeviceRound, refusal
+
+        whole = globals()["settings"](settings)
+        refused = refusal(whole, parts or {})
+        if refused:
+            raise _error(f"{refused}, and there is no compiled core for torch {torch.__version__}. {BUILD_HINT}")
+        workers = int(whole["workers"]) if processes is None else processes.workers
+        alone = processes is None or workers == 1
+        self._round = DeviceRound(shapes, whole, workers, int(whole["seed"]) if seed is None else seed, "cpu", double_precision,
+                                  None if alone else processes.group, 0 if alone else processes.first_worker)
+        self._processes = processes
+        self._report: dict[str, Any] = {}
+
+    def round(self, index: int, power: float, gradients: Sequence[torch.Tensor], diagnose: bool = False) -> torch.Tensor:
+        sent = self._round.sent_bytes
+        estimate = self._round.round(index, power, gradients, diagnose)
+        self._told(sent)
+        return estimate
+
+    def round_into(self, index: int, power: float, gradients: Sequence[torch.Tensor], estimate: Sequence[torch.Tensor],
+                   looked: tuple[int, float] | None = None) -> None:
+        sent = self._round.sent_bytes
+        self._round.round_into(index, power, gradients, estimate, looked)
+        self._told(sent)
+
+    def look(self, gradients: Sequence[torch.Tensor]) -> tuple[int, float]:
+        return self._round.look(gradients)
+
+    def _told(self, sent_before: int) -> None:
+        if self._processes is not None:
+            self._processes.sent_bytes += self._round.sent_bytes - sent_before
+        self._report = self._round.report()
+
+    def report(self) -> dict[str, Any]:
+        return dict(self._report)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return self._round.state()
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        self._round.load_state(state)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+_TYPES = {"F32": torch.float32, "F64": torch.float64, "BF16": torch.bfloat16, "I64": torch.int64}
+_ORDER = ("I64", "F64", "F32", "BF16")  # as the core lays them down
+_NO_HASH = "0" * 64
+
+
+def write_tensors(path: str, tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str], /) -> None:
+    """A safetensors file with checksums, whole or not at all, as the compiled core writes it."""
+    named = {kind: name for name, kind in _TYPES.items()}
+    rows = sorted(tensors.items(), key=lambda item: (_ORDER.index(named[item[1].dtype]), item[0]))
+    data = [value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() for _, value in rows]
+    digest = hashlib.sha256()
+    header: dict[str, Any] = {"__metadata__": dict(sorted({**texts, "header_sha256": _NO_HASH, "sha256": ""}.items()))}
+    at = 0
+    for (name, value), part in zip(rows, data):
+        digest.update(part)
+        header[name] = {"dtype": named[value.dtype], "shape": list(value.shape), "data_offsets": [at, at + len(part)]}
+        at += len(part)
+    header["__metadata__"]["sha256"] = digest.hexdigest()
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    text = text.replace(_entry(_NO_HASH), _entry(hashlib.sha256(text).hexdigest()), 1)
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(os.path.abspath(path)), prefix=".laser-", delete=False) as file:
+        try:
+            for part in (len(text).to_bytes(8, "little"), text, *data):
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def read_tensors(path: str, /) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and texts of such a file. Raises Error (exit code 4) where it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            whole = file.read()
+    except OSError as problem:
+        raise _error(f"{path}: can't be read ({problem.strerror})", 4) from problem
+    length = int.from_bytes(whole[:8], "little")
+    if len(whole) < 8 or length > len(whole) - 8:
+        raise _error(f"{path}: not a valid safetensors file: it is shorter than its header says", 4)
+    text, data = whole[8 : 8 + length], whole[8 + length :]
+    try:
+        header = json.loads(text)
+        texts = {str(name): str(value) for name, value in header.pop("__metadata__", {}).items()}
+        rows = {str(name): (_TYPES[row["dtype"]], [int(n) for n in row["shape"]], [int(n) for n in row["data_offsets"]])
+                for name, row in header.items()}
+        plain = text.replace(_entry(texts["header_sha256"]), _entry(_NO_HASH), 1)
+        if hashlib.sha256(plain).hexdigest() != texts["header_sha256"] or hashlib.sha256(data).hexdigest() != texts["sha256"]:
+            raise _error(f"{path}: is damaged: its sha256 differs. HINT: use an earlier or another copy", 4)
+        tensors = {}
+        for name, (kind, shape, (first, last)) in rows.items():
+            if not 0 <= first <= last <= len(data) or last - first != math.prod(shape) * kind.itemsize:
+                raise ValueError(name)
+            tensors[name] = torch.frombuffer(bytearray(data[first:last]), dtype=kind).view(shape) if last > first else torch.empty(
+                shape, dtype=kind)
+    except Error:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise _error(f"{path}: not a valid safetensors file ({type(problem).__name__})", 4) from problem
+    return tensors, texts
+
+
+def _entry(digest: str) -> bytes:
+    return f'"header_sha256":"{digest}"'.encode()
