@@ -57,12 +57,16 @@ for name, each in records.items():
     print(f"{name:15} {each[-1].accuracy:5.1f} %, averaged weights {each[-1].ema_accuracy:5.1f} %, {each[-1].symbols} symbols in the last round")
 
 # %% [markdown]
-# Read the figure horizontally: how much more power does Z-SGD need to reach LASER's accuracy? And look at the symbols: LASER's
-# round is also tens of times shorter. A symbol of LASER therefore has *more* energy than one of Z-SGD at the same P, which is why
-# its SNR is better:
+# How much more power does Z-SGD need for LASER's accuracy? It is at LASER's with more than four times as much. And look at the symbols:
+# LASER's round is also tens of times shorter, so that it was done with the whole run before Z-SGD was done with ten rounds. Its factors
+# alternate, many symbols in one round and few in the next. A symbol of LASER therefore has *more* energy than one of Z-SGD at the same P:
 
 # %%
-axes = laser.plot({"laser, P = 10": records["laser, P = 10"], "zsgd, P = 10": records["zsgd, P = 10"]}, "snr_db")
+for name in ("laser, P = 10", "zsgd, P = 10"):
+    even, odd = (record.snr_db for record in records[name][:2])
+    print(f"{name:15} SNR of a symbol: {even:.1f} dB in even rounds, {odd:.1f} dB in odd ones")
+axes = laser.plot(records, over="symbols_so_far")
+axes.set(xscale="log", ylim=(80, 94))
 plt.show()
 
 # %% [markdown]
