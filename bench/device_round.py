@@ -20,7 +20,7 @@ CASES: dict[str, dict] = {"laser": {"rank": 4}, "laser, two_phase": {"rank": 4, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--tensors", type=int, default=4, help="matrices of 512 x 4608")
+    parser.add_argument("--tensors", type=int, default=1, help="matrices of 512 x 4608")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)

@@ -192,7 +192,7 @@ class Devices(unittest.TestCase):
             settings = {name: value for name, value in settings.items() if name not in ("power", "workers")}
             double = settings.pop("double", False)
             here = device_round(device="meta", double=double, **settings)
-            for number in range(2):
+            for number in range(2 if "method" in settings else 1):
                 empty = torch.empty(4, SIZE, dtype=torch.float64 if double else torch.float32, device="meta")
                 estimate = here.round(number, 50.0, empty, True)
                 self.assertEqual((estimate.device.type, tuple(estimate.shape)), ("meta", (SIZE,)))
