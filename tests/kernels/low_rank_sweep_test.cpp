@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "every_target.hpp"
 #include "laser/core/aligned.hpp"
 #include "sweep_case.hpp"
 
@@ -37,6 +38,34 @@ TEST(low_rank_sweep, agrees_with_the_reference_in_every_shape) {
       expect_agreement<double, double>(rows, columns, 4, 4, wanted, 1, 1e-12);
     }
   }
+}
+
+/// Without norms, at common ranks, everything is done in one walk; with them in loops one after the other.
+template <class M, class G>
+void expect_same_bits(std::size_t rows, std::size_t columns, std::size_t rank, Wanted wanted) {
+  Case<M, G> once(rows, columns, rank, rank, wanted, 1), loops(rows, columns, rank, rank, wanted, 1);
+  once.matrix.squares = false;
+  low_rank_sweep(std::span(&once.matrix, 1));
+  low_rank_sweep(std::span(&loops.matrix, 1));
+  const auto where = ::testing::Message() << rows << " x " << columns << ", rank " << rank;
+  EXPECT_EQ(once.memory, loops.memory) << where;
+  EXPECT_EQ(once.left, loops.left) << where;
+  EXPECT_EQ(once.right, loops.right) << where;
+}
+
+TEST(low_rank_sweep, in_one_walk_gives_the_bits_of_loops_one_after_the_other) {
+  for_every_target([] {
+    constexpr std::size_t kSome[][2] = {{1, 37}, {37, 1}, {5, 255}, {7, 257}, {21, 600}};
+    for (const auto& [rows, columns] : kSome) {
+      for (const std::size_t rank : {1, 2, 4}) {
+        for (const auto wanted : {Wanted::kLeft, Wanted::kRight}) {
+          expect_same_bits<float, float>(rows, columns, rank, wanted);
+          expect_same_bits<double, double>(rows, columns, rank, wanted);
+          expect_same_bits<float, Bfloat16>(rows, columns, rank, wanted);
+        }
+      }
+    }
+  });
 }
 
 TEST(low_rank_sweep, agrees_with_the_reference_at_every_rank) {

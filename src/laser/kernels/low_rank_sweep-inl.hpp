@@ -61,6 +61,15 @@ HWY_INLINE V held(V v) {
   return v;
 }
 
+/// Fetches a line into the second-level cache: a strip and the next do not fit in the first.
+HWY_INLINE void fetch_ahead(const char* at) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+  __builtin_prefetch(at, 0, 2);
+#else
+  hwy::Prefetch(at);
+#endif
+}
+
 /// Calls step(d, c, v) for kVectors vectors at a time from column 0 on, then for the rest one by one; v is
 /// the number of vectors as a constant.
 template <class W, std::size_t kVectors, class Step>
@@ -195,7 +204,7 @@ HWY_NOINLINE void subtract_outer_and_add(Tile<W> tile, Rows<const W> left, Rows<
         const auto g = load(d, gradient[r] + c + v * lanes);
         block.x[r][v] = hn::MulAdd(hn::Set(d, scale), g, block.x[r][v]);
       }
-      hwy::Prefetch(tile.next_memory + r * tile.next_stride + c * sizeof(W));
+      fetch_ahead(tile.next_memory + r * tile.next_stride + c * sizeof(W));
     }
     block.write(d, tile.rows, c);
   });
@@ -243,7 +252,7 @@ HWY_NOINLINE void add_left_product(Tile<W> tile, Rows<const W> left, Rows<W> out
     Block<kRank, kVectors, decltype(d)> sum;
     sum.read(d, out, c);
     for (std::size_t r = 0; r < kRows; ++r) {
-      if constexpr (fetch) hwy::Prefetch(tile.next_gradient + r * tile.next_stride + c * sizeof(W));
+      if constexpr (fetch) fetch_ahead(tile.next_gradient + r * tile.next_stride + c * sizeof(W));
       for (std::size_t v = 0; v < kVectors; ++v) {
         const auto x = held(load(d, tile.rows[r] + c + v * hn::Lanes(d)));
         for (std::size_t j = 0; j < kRank; ++j) {
@@ -278,7 +287,7 @@ HWY_NOINLINE void add_right_product(Tile<W> tile, Rows<const W> right, Rows<Lane
     }
     if constexpr (fetch) {
       for (std::size_t r = 0; r < kRows; ++r) {
-        hwy::Prefetch(tile.next_gradient + r * tile.next_stride + c * sizeof(W));
+        fetch_ahead(tile.next_gradient + r * tile.next_stride + c * sizeof(W));
       }
     }
   }
@@ -317,6 +326,112 @@ HWY_NOINLINE double tile_squares(Tile<W> tile) {
   const double total = static_cast<double>(sum_lanes(d, sum[0])) + squares_from(whole);
   const bool in_range = std::is_same_v<W, double> || (total > 1e-20 && total < 1e37);
   return in_range ? total : squares_from(0);
+}
+
+/// A strip of whole rows in which M <- M - pending + scale * gradient and a product of M are one walk: what
+/// is done to a number, and in which order sums are made, is what the loops above do.
+template <class W, class G>
+struct Strip {
+  W* memory;
+  const G* gradient;
+  std::size_t rows, columns;
+  Rows<const W> left, right;  // pending, from the strip's first row on
+  W scale;
+  std::size_t ahead;  // numbers from the strip to what is fetched while it is worked on
+
+  template <std::size_t kVectors, class D>
+  HWY_INLINE void fetch(D d, std::size_t number) const {
+    constexpr std::size_t kLine = 64;
+    const auto* next_memory = reinterpret_cast<const char*>(memory + ahead + number);
+    const auto* next_gradient = reinterpret_cast<const char*>(gradient + ahead + number);
+    for (std::size_t at = 0; at < kVectors * hn::Lanes(d) * sizeof(W); at += kLine)
+      fetch_ahead(next_memory + at);
+    for (std::size_t at = 0; at < kVectors * hn::Lanes(d) * sizeof(G); at += kLine)
+      fetch_ahead(next_gradient + at);
+  }
+};
+
+/// out[j][c] += sum_r basis[j][r] M[r][c] besides. A block of columns goes down the strip with its sums in
+/// registers.
+template <std::size_t kRank, class W, class G>
+HWY_NOINLINE void sweep_down(const Strip<W, G>& strip, Rows<const W> basis, Rows<W> out) {
+  for_columns<W, 3>(strip.columns, [&](auto d, std::size_t c, auto vectors) HWY_ATTR {
+    constexpr std::size_t kVectors = decltype(vectors)::value;
+    const std::size_t lanes = hn::Lanes(d);
+    Block<kRank, kVectors, decltype(d)> sum;
+    sum.read(d, out, c);
+    for (std::size_t r = 0; r < strip.rows; ++r) {
+      W* const memory = strip.memory + r * strip.columns + c;
+      const G* const gradient = strip.gradient + r * strip.columns + c;
+      hn::Vec<decltype(d)> x[kVectors];
+      for (std::size_t v = 0; v < kVectors; ++v) x[v] = load(d, memory + v * lanes);
+      for (std::size_t j = 0; j < kRank; ++j) {
+        const auto left = hn::Set(d, strip.left[j][r]);
+        for (std::size_t v = 0; v < kVectors; ++v)
+          x[v] = hn::NegMulAdd(left, load(d, strip.right[j] + c + v * lanes), x[v]);
+      }
+      const auto scale = hn::Set(d, strip.scale);
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        x[v] = hn::MulAdd(scale, load(d, gradient + v * lanes), x[v]);
+        hn::StoreU(x[v], d, memory + v * lanes);
+      }
+      for (std::size_t j = 0; j < kRank; ++j) {
+        const auto weight = hn::Set(d, basis[j][r]);
+        for (std::size_t v = 0; v < kVectors; ++v) sum.x[j][v] = hn::MulAdd(weight, x[v], sum.x[j][v]);
+      }
+      if (lanes > 1) strip.template fetch<kVectors>(d, c * strip.rows + r * kVectors * lanes);
+    }
+    sum.write(d, out, c);
+  });
+}
+
+/// sums[j][r] = M[r] . basis[j] besides, lane by lane: rows of the strip go along together.
+template <std::size_t kRank, std::size_t kRows, class W, class G>
+HWY_NOINLINE void sweep_along(const Strip<W, G>& strip, Rows<const W> basis, Rows<LaneSums<W>> sums) {
+  const hn::ScalableTag<W> d;
+  const std::size_t lanes = hn::Lanes(d), whole = strip.columns / lanes * lanes;
+  hn::Vec<hn::ScalableTag<W>> sum[kRank][kRows];
+  for (auto& row : sum) std::fill_n(row, kRows, hn::Zero(d));
+  const auto scale = hn::Set(d, strip.scale);
+  HWY_ALIGN LaneSums<W> left[kRank][kRows];
+  for (std::size_t j = 0; j < kRank; ++j) {
+    for (std::size_t r = 0; r < kRows; ++r) hn::Store(hn::Set(d, strip.left[j][r]), d, left[j][r]);
+  }
+  const auto updated = [&](auto tag, std::size_t r, std::size_t c) HWY_ATTR {
+    auto x = load(tag, strip.memory + r * strip.columns + c);
+    for (std::size_t j = 0; j < kRank; ++j)
+      x = hn::NegMulAdd(hn::Load(tag, left[j][r]), load(tag, strip.right[j] + c), x);
+    x = hn::MulAdd(hn::Set(tag, strip.scale), load(tag, strip.gradient + r * strip.columns + c), x);
+    hn::StoreU(x, tag, strip.memory + r * strip.columns + c);
+    return x;
+  };
+  for (std::size_t c = 0; c < whole; c += lanes) {
+    hn::Vec<hn::ScalableTag<W>> x[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) x[r] = load(d, strip.memory + r * strip.columns + c);
+    for (std::size_t j = 0; j < kRank; ++j) {
+      const auto factor = held(load(d, strip.right[j] + c));
+      for (std::size_t r = 0; r < kRows; ++r) x[r] = hn::NegMulAdd(hn::Load(d, left[j][r]), factor, x[r]);
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      x[r] = hn::MulAdd(scale, load(d, strip.gradient + r * strip.columns + c), x[r]);
+      hn::StoreU(x[r], d, strip.memory + r * strip.columns + c);
+    }
+    for (std::size_t j = 0; j < kRank; ++j) {
+      const auto factor = held(load(d, basis[j] + c));
+      for (std::size_t r = 0; r < kRows; ++r) sum[j][r] = hn::MulAdd(x[r], factor, sum[j][r]);
+    }
+    strip.template fetch<kRows>(d, c * kRows);
+  }
+  for (std::size_t j = 0; j < kRank; ++j) {
+    for (std::size_t r = 0; r < kRows; ++r) hn::Store(sum[j][r], d, sums[j][r]);
+  }
+  const hn::CappedTag<W, 1> one;
+  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t c = whole; c < strip.columns; ++c) {
+      const W x = hn::GetLane(updated(one, r, c));
+      for (std::size_t j = 0; j < kRank; ++j) sums[j][r][0] += x * basis[j][c];
+    }
+  }
 }
 
 /// out[r][c] = sum_j left[j][r] right[j][c] + (keep ? out[r][c] : 0).

@@ -22,8 +22,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 
-constexpr std::size_t kTile = 512;       // columns: a strip and its factors fit in 32 KiB
-constexpr std::size_t kStrip = 4;        // rows
+constexpr std::size_t kTile = 512;           // columns: a strip and its factors fit in 32 KiB
+constexpr std::size_t kStrip = 4;            // rows
+constexpr std::size_t kStripNumbers = 6144;  // of a strip that is swept in one walk
 constexpr std::size_t kAhead = 1 << 15;  // numbers: what is fetched earlier than that falls out of the cache
 
 /// Calls use(r, kPart) for parts of kPart <= kBlock rows of a strip of kRows.
@@ -45,6 +46,18 @@ class PieceSweep {
         ahead_(kStrip * m_.columns <= kAhead ? kStrip * m_.columns : 4 * kTile) {}
 
   double run(std::size_t first, std::size_t last) {
+    if constexpr (kInPlace) {
+      bool done = false;  // in one walk, at the ranks that are common
+      for_common_rank([&](auto rank) HWY_ATTR {
+        done = true;
+        if (dots_) {
+          sweep_rows_along<decltype(rank)::value>(first, last);
+        } else {
+          sweep_rows_down<decltype(rank)::value>(first, last);
+        }
+      });
+      if (done) return squares_;
+    }
     std::size_t row = first;
     for (; row + kStrip <= last; row += kStrip) sweep_strip<kStrip>(row);
     for (; row < last; ++row) sweep_strip<1>(row);
@@ -53,6 +66,46 @@ class PieceSweep {
 
  private:
   static constexpr bool kInPlace = std::is_same_v<M, W>;
+
+  /// Calls use(kRank) where the sweep is of the kind that a round of alternating factors makes.
+  template <class Use>
+  HWY_INLINE void for_common_rank(const Use& use) {
+    const bool down = m_.left_basis != nullptr && m_.right_factor != nullptr;
+    if (m_.memory == nullptr || m_.gradient == nullptr || m_.squares || m_.compose || down == dots_) return;
+    if (m_.rank != m_.pending.rank) return;
+    if (m_.rank == 4) use(std::integral_constant<std::size_t, 4>());
+    if (m_.rank == 2) use(std::integral_constant<std::size_t, 2>());
+    if (m_.rank == 1) use(std::integral_constant<std::size_t, 1>());
+  }
+
+  HWY_INLINE Strip<W, G> strip_at(std::size_t row, std::size_t rows, std::size_t ahead) const {
+    const auto& p = m_.pending;
+    return {m_.memory + row * m_.columns, m_.gradient + row * m_.columns, rows,     m_.columns,
+            {p.left + row, m_.rows},      {p.right, m_.columns},          m_.scale, ahead};
+  }
+
+  template <std::size_t kRank>
+  void sweep_rows_down(std::size_t first, std::size_t last) {
+    const std::size_t most = std::clamp<std::size_t>(kStripNumbers / m_.columns, kStrip, 16);
+    for (std::size_t row = first; row < last; row += most) {
+      const std::size_t rows = std::min(most, last - row);
+      sweep_down<kRank>(strip_at(row, rows, rows * m_.columns), Rows<const W>{m_.left_basis + row, m_.rows},
+                        Rows<W>{right_, m_.columns});
+    }
+  }
+
+  template <std::size_t kRank>
+  void sweep_rows_along(std::size_t first, std::size_t last) {
+    std::size_t row = first;
+    for (; row + kBlock <= last; row += kBlock) sweep_along_at<kRank, kBlock>(row);
+    for (; row < last; ++row) sweep_along_at<kRank, 1>(row);
+  }
+  template <std::size_t kRank, std::size_t kRows>
+  HWY_INLINE void sweep_along_at(std::size_t row) {
+    sweep_along<kRank, kRows>(strip_at(row, kRows, kStripNumbers), Rows<const W>{m_.right_basis, m_.columns},
+                              Rows<LaneSums<W>>{sums_, kStrip});
+    finish_left_factor<kRows>(row);
+  }
 
   template <std::size_t kRows>
   void sweep_strip(std::size_t row) {
