@@ -28,6 +28,7 @@ Python3_add_library(laser_python MODULE WITH_SOABI ${binding_sources})
 set_target_properties(laser_python PROPERTIES OUTPUT_NAME _core INSTALL_RPATH "$ORIGIN/../torch/lib"
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/python)
 target_compile_options(laser_python PRIVATE ${LASER_QUICK})
+set_target_properties(laser_python PROPERTIES UNITY_BUILD ${LASER_UNITY} UNITY_BUILD_BATCH_SIZE 4)
 target_link_libraries(laser_python PRIVATE laser_train laser_laws laser_theory ${TORCH_PYTHON_LIBRARY})
 configure_file(python/bindings/_build.py.in ${CMAKE_BINARY_DIR}/python/_build.py @ONLY)
 # Of the component python alone: pip asks for it, a plain `cmake --install` leaves it out.

@@ -24,7 +24,7 @@ struct Contender {
   const char* learning_rate;
 };
 constexpr std::array kContenders{Contender{"laser", "LASER", 1, "0.005"},
-                                 Contender{"zsgd", "raw gradients", 1, "0.0025"},
+                                 Contender{"zsgd", "raw gradients", 1, "0.0005"},
                                  Contender{"zsgd", "raw gradients", 16, "0.0025"}};
 constexpr std::size_t kBarWidth = 36;
 

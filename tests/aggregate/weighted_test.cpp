@@ -17,7 +17,7 @@ using contract::small_layout;
 
 constexpr std::int64_t kWorkers = 3;
 
-Algorithm method(const std::string& name) {
+Algorithm algorithm_of(const std::string& name) {
   auto algorithm = method(name);
   algorithm.compressor.rank = 2;
   return algorithm;
@@ -45,7 +45,7 @@ TEST(MatchedWeight, IsOneOverOnePlusNoiseOverSignal) {
 // Rule B: every worker's memory is (1 - w) M with one w a tensor, which is 1 / (1 + d_l max N^2 / (k p_l sum
 // N^2)).
 TEST(Weighted, UncompressedMemoryIsWhatTheWeightLeftOut) {
-  auto algorithm = method("zsgd_matched");
+  auto algorithm = algorithm_of("zsgd_matched");
   algorithm.allocation = "uniform";
   Solo solo(kWorkers);
   Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
@@ -76,7 +76,7 @@ class NoNoise final : public NoiseSource {
 TEST(Weighted, WhatIsAppliedAndWhatIsKeptAddUpToTheMessage) {
   for (const char* name : {"laser_matched", "zsgd_matched"}) {
     for (const char* transport : {"alternating", "two_phase"}) {
-      auto algorithm = method(name);
+      auto algorithm = algorithm_of(name);
       algorithm.compressor.transport = transport;
       Solo solo(kWorkers);
       Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble, std::make_unique<NoNoise>());
@@ -101,7 +101,7 @@ TEST(Weighted, WithoutNoiseIsTheMethodWithoutWeight) {
   for (const auto& [weighted, plain] : pairs) {
     at::Tensor estimates[2];
     for (int i = 0; i < 2; ++i) {
-      auto algorithm = method(i == 0 ? weighted : plain);
+      auto algorithm = algorithm_of(i == 0 ? weighted : plain);
       algorithm.channel = "noiseless";
       Solo solo(kWorkers);
       Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
@@ -112,7 +112,7 @@ TEST(Weighted, WithoutNoiseIsTheMethodWithoutWeight) {
 }
 
 TEST(WorkerMomentum, SendsTheAverageOfTheGradients) {
-  auto algorithm = method("zsgd_momentum");
+  auto algorithm = algorithm_of("zsgd_momentum");
   algorithm.channel = "noiseless";
   algorithm.worker_momentum = 0.75;
   Solo solo(kWorkers);
@@ -127,7 +127,7 @@ TEST(WorkerMomentum, SendsTheAverageOfTheGradients) {
 // The exponent tempers the weight: (1 + lambda)^-a, from nothing at all to the matched weight.
 TEST(Weighted, ExponentTempersTheWeight) {
   const auto estimate_with = [](double exponent) {
-    auto algorithm = method("zsgd_adaptive");
+    auto algorithm = algorithm_of("zsgd_adaptive");
     algorithm.worker_momentum = 0;
     algorithm.receiver_exponent = exponent;
     Solo solo(kWorkers);
@@ -142,7 +142,7 @@ TEST(Weighted, ExponentTempersTheWeight) {
     EXPECT_LT(weight, 0.9) << "noise matters here";
     EXPECT_LT(relative_difference(part(tempered), part(plain) * std::pow(weight, 0.4)), 1e-12) << layer.name;
   }
-  EXPECT_EQ(method("zsgd_adaptive").receiver_exponent, 0.4);
+  EXPECT_EQ(algorithm_of("zsgd_adaptive").receiver_exponent, 0.4);
 }
 
 TEST(Presence, CountsAreExactAndEveryWorkerIsAsLikely) {
@@ -191,7 +191,7 @@ Outcome second_round(const Algorithm& algorithm, std::uint64_t seed = 1) {
 TEST(Absence, ASleepingWorkerKeepsItsMemoryAndALostMessageIsKeptWhole) {
   const auto tensor = small_layout().layers[0];
   for (const char* name : {"laser", "randomk", "laser_matched", "zsgd_matched"}) {
-    auto algorithm = method(name);
+    auto algorithm = algorithm_of(name);
     algorithm.participation = 0.67;  // two of three
     const auto asleep = second_round(algorithm);
     int sleeping = 0;
@@ -227,7 +227,7 @@ TEST(Absence, WithoutAnActiveWorkerTheUpdateIsSkippedAndMemoryKeepsEverything) {
   for (const char* name :
        {"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "laser_matched", "laser_momentum"}) {
     for (const char* draw : {"round", "tensor"}) {
-      auto algorithm = method(name);
+      auto algorithm = algorithm_of(name);
       algorithm.channel = "csit_trunc";
       algorithm.fading_draw = draw;
       algorithm.fading.least_gain = 10;  // never reached: exp(-100)
@@ -257,10 +257,10 @@ TEST(Configuration, WhatDoesNotGoTogetherIsToldWithTheWayOut) {
     }
     return "no error";
   };
-  auto one_shot = method("laser_matched");
+  auto one_shot = algorithm_of("laser_matched");
   one_shot.compressor.transport = "one_shot";
   EXPECT_NE(error_of(one_shot).find("HINT: transport=alternating"), std::string::npos);
-  auto mmse = method("laser_matched");
+  auto mmse = algorithm_of("laser_matched");
   mmse.receiver = "mmse";
   EXPECT_NE(error_of(mmse).find("HINT: receiver=matched"), std::string::npos);
 }

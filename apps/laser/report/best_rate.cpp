@@ -28,11 +28,11 @@ Place place_of(const RowOrCurve& line) {
   return place;
 }
 
-double number(const std::string& rate) { return std::strtod(rate.c_str(), nullptr); }
+double rate_number(const std::string& rate) { return std::strtod(rate.c_str(), nullptr); }
 
 /// The rate of a place's best mean, marked where it is the end of the grid of several.
 std::string rate_text(const std::string& best, const std::set<double>& tried) {
-  const bool end = number(best) == *tried.begin() || number(best) == *tried.rbegin();
+  const bool end = rate_number(best) == *tried.begin() || rate_number(best) == *tried.rbegin();
   return tried.size() > 1 && end ? best + " (end)" : best;
 }
 
@@ -56,7 +56,7 @@ std::optional<Table> keep_best_rates(Report& report) {
     }
     const auto rate = row.axes.find(kRate);
     if (rate != row.axes.end())
-      tried[static_cast<std::size_t>(chosen - best.begin())].insert(number(rate->second));
+      tried[static_cast<std::size_t>(chosen - best.begin())].insert(rate_number(rate->second));
   }
   std::erase_if(report.curves, [&](const Curve& curve) {
     return std::none_of(best.begin(), best.end(), [&](const Row& row) {

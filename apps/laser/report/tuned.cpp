@@ -19,6 +19,8 @@
 namespace laser {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 /// The number that a run ended with.
 double value_of(const Run& run, const TunedQuantity& quantity) {
   if (run.summary.status == "failed") return quantity.worst;
@@ -144,7 +146,6 @@ Table over_powers(const TunedReport& report, std::string title, std::string capt
 }
 
 nlohmann::ordered_json ends(double low, double high) {
-  using Json = nlohmann::ordered_json;
   return {low == 0 ? Json(nullptr) : Json(low), std::isinf(high) ? Json(nullptr) : Json(high)};
 }
 
@@ -237,7 +238,6 @@ std::vector<Table> tuned_tables(const TunedReport& report) {
 }
 
 std::string to_json(const TunedReport& report) {
-  using Json = nlohmann::ordered_json;
   Json json = {{"schema", 1},
                {"task", report.task},
                {"quantity", report.quantity.title},

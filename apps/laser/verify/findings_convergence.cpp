@@ -107,10 +107,10 @@ Finding product_of_averages(std::uint64_t seed) {
       "each worker alone would get across, relative to that mean. One-shot is exact only for identical M_i; "
       "alternating is linear and always exact.";
   finding.columns = {"heterogeneity h", "one-shot", "one-shot canonical", "alternating"};
-  constexpr std::int64_t kRows = 24, kColumns = 40, kWorkers = 4;
+  constexpr std::int64_t kRows = 24, kColumns = 40, kSenders = 4;
   const auto common = decaying_matrix(kRows, kColumns, 0.7, derived_seed(seed, 621)).view({1, -1});
   std::vector<at::Tensor> own;
-  for (std::uint32_t i = 0; i < kWorkers; ++i)
+  for (std::uint32_t i = 0; i < kSenders; ++i)
     own.push_back(decaying_matrix(kRows, kColumns, 0.7, derived_seed(seed, 622 + i)).view({-1}));
   for (const double heterogeneity : {0.0, 0.1, 0.3, 1.0, 3.0}) {
     auto gradients = common + at::stack(own) * heterogeneity;
@@ -121,26 +121,26 @@ Finding product_of_averages(std::uint64_t seed) {
       scheme.algorithm.feedback = "none";
       scheme.algorithm.compressor.transport = variant == 2 ? "alternating" : "one_shot";
       scheme.algorithm.compressor.canonical = variant == 1;
-      scheme.workers = kWorkers;
+      scheme.workers = kSenders;
       scheme.gradients = [gradients](std::int64_t) { return gradients; };
       const auto together = noiseless_estimate(scheme, seed);
       auto mean = at::zeros_like(together);
-      for (std::int64_t i = 0; i < kWorkers; ++i) {
+      for (std::int64_t i = 0; i < kSenders; ++i) {
         Scheme alone = scheme;
         alone.workers = 1;
         alone.gradients = [gradients, i](std::int64_t) { return gradients.narrow(0, i, 1); };
-        mean += noiseless_estimate(alone, seed) / static_cast<double>(kWorkers);
+        mean += noiseless_estimate(alone, seed) / static_cast<double>(kSenders);
       }
       row.push_back((together - mean).norm().item<double>() / mean.norm().item<double>());
     }
     const auto subject = fmt::format("4 workers, h = {:g}", heterogeneity);
-    constexpr double kRounding = 1e-10;
+    constexpr double kTolerance = 1e-10;
     const bool identical = heterogeneity == 0;
     finding.checks.push_back(exact_check(subject, "one-shot, relative bias", "spec 8.2",
                                          identical ? Claim::kAtMost : Claim::kAtLeast, row[1],
-                                         identical ? kRounding : 1e-4));
+                                         identical ? kTolerance : 1e-4));
     finding.checks.push_back(
-        exact_check(subject, "alternating, relative bias", "spec 2.4 C", Claim::kAtMost, row[3], kRounding));
+        exact_check(subject, "alternating, relative bias", "spec 2.4 C", Claim::kAtMost, row[3], kTolerance));
     finding.rows.push_back(row);
   }
   return finding;

@@ -12,7 +12,7 @@ namespace laser::verify {
 namespace {
 
 constexpr Case kCases[] = {Case::kQuasiConvex, Case::kConvex, Case::kNonConvex};
-constexpr std::uint32_t kFirstSeed = 900000;  // of this part among the derived seeds
+constexpr std::uint32_t kLemmaSeed = 900000;  // of this part among the derived seeds
 constexpr std::int64_t kLateRound = 100;      // of the repeated rounds; the other is 0
 
 bool has_channel(const LemmaSetting& setting) { return setting.problem.influence > 0; }
@@ -212,7 +212,7 @@ LemmaChecks::LemmaChecks(std::uint64_t seed, LemmaSize size) : seed_(seed), size
 
 std::vector<Task> LemmaChecks::tasks() {
   std::vector<Task> tasks;
-  std::uint32_t index = kFirstSeed;
+  std::uint32_t index = kLemmaSeed;
   for (auto& runs : runs_) {
     constexpr std::int64_t kRunsATask = 16;
     for (std::int64_t first = 0; first < size_.runs; first += kRunsATask) {

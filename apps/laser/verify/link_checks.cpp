@@ -16,9 +16,9 @@
 namespace laser::verify {
 namespace {
 
-constexpr std::int64_t kWorkers = 4, kSymbols = 24;
+constexpr std::int64_t kLinkWorkers = 4, kSymbols = 24;
 constexpr double kEnergy = 30;
-constexpr double kRounding = 1e-12;
+constexpr double kRoundingError = 1e-12;
 // |h| of h ~ CN(0, 1).
 const double kRayleighMean = std::sqrt(std::numbers::pi) / 2;
 constexpr double kRayleighVariance = 1 - std::numbers::pi / 4;
@@ -43,10 +43,10 @@ Expected additive(Reals weights, double sigma) {
   return {std::move(weights), static_cast<double>(kSymbols) * sigma * sigma};
 }
 
-Reals mean_weights() { return Reals(kWorkers, 1.0 / kWorkers); }
+Reals mean_weights() { return Reals(kLinkWorkers, 1.0 / kLinkWorkers); }
 
 std::vector<LinkSubject> link_subjects() {
-  const Reals equal(kWorkers, kEnergy);
+  const Reals equal(kLinkWorkers, kEnergy);
   const Reals unequal{0.25 * kEnergy, 0.5 * kEnergy, kEnergy, 2 * kEnergy};
   std::vector<LinkSubject> list;
   list.push_back({"awgn, unequal budgets",
@@ -72,7 +72,7 @@ std::vector<LinkSubject> link_subjects() {
                   equal,
                   [](const Link& link, const Reals& norms, const Reals& energies, double) {
                     const auto noise = theory::noise_std_csit_truncated(norms, link.gain, energies, 0.7);
-                    Reals weights(kWorkers, 0.0);
+                    Reals weights(kLinkWorkers, 0.0);
                     for (const auto i : noise.active)
                       weights[i] = 1 / static_cast<double>(noise.active.size());
                     return additive(weights, noise.standard_deviation);
@@ -140,8 +140,8 @@ Check check_of(const std::string& subject, const std::string& quantity, const st
 
 std::vector<Check> measure_link(const LinkSubject& subject, std::int64_t draws, std::uint64_t seed) {
   auto symbols =
-      AddressedNoise().normal({kWorkers, 1, kSymbols}, at::kDouble, {seed, Purpose::kTest, 0, 9, 0});
-  for (std::int64_t i = 0; i < kWorkers; ++i) symbols[i].mul_(0.5 + 0.5 * static_cast<double>(i));
+      AddressedNoise().normal({kLinkWorkers, 1, kSymbols}, at::kDouble, {seed, Purpose::kTest, 0, 9, 0});
+  for (std::int64_t i = 0; i < kLinkWorkers; ++i) symbols[i].mul_(0.5 + 0.5 * static_cast<double>(i));
   const auto norms = group_norms(symbols);
   const double sum_norm = symbols.sum(0).norm().item<double>();
   const auto channel = make_channel(subject.channel, subject.fading);
@@ -150,15 +150,16 @@ std::vector<Check> measure_link(const LinkSubject& subject, std::int64_t draws, 
   Reals ratios, biases;
   for (std::int64_t i = 0; i < draws; ++i) {
     const auto round = static_cast<std::uint32_t>(i);
-    const auto link = channel->draw({seed, Purpose::kFading, round, 0, 0}, std::vector<char>(kWorkers, 1));
+    const auto link =
+        channel->draw({seed, Purpose::kFading, round, 0, 0}, std::vector<char>(kLinkWorkers, 1));
     if (!link.heard()) continue;
     const auto expected = subject.expected(link, norms, subject.energies, sum_norm);
     const std::vector<Superposition> scales{channel->superpose(link, norms, subject.energies)};
     AddressedNoise noise;
     auto air = superpose_symbols(symbols, scales, norms, 0, ChannelMode::kPhysical);
     receive_symbols(air.sum, scales, ChannelMode::kPhysical, noise, {seed, Purpose::kNoise, round, 0, 0});
-    const auto weights = at::tensor(expected.weights, at::kDouble).view({1, kWorkers});
-    const auto error = air.sum[0] - at::mm(weights, symbols.view({kWorkers, kSymbols}))[0];
+    const auto weights = at::tensor(expected.weights, at::kDouble).view({1, kLinkWorkers});
+    const auto error = air.sum[0] - at::mm(weights, symbols.view({kLinkWorkers, kSymbols}))[0];
     ratios.push_back(error.dot(error).item<double>() / expected.error);
     biases.push_back(error.dot(direction).item<double>() / std::sqrt(expected.error));
   }
@@ -171,20 +172,20 @@ std::vector<Check> measure_link(const LinkSubject& subject, std::int64_t draws, 
 /// What every worker of the paper's channel spends (spec 1.2), to rounding.
 std::vector<Check> spent_energies(std::uint64_t seed) {
   auto symbols =
-      AddressedNoise().normal({kWorkers, 1, kSymbols}, at::kDouble, {seed, Purpose::kTest, 0, 9, 0});
-  for (std::int64_t i = 0; i < kWorkers; ++i) symbols[i].mul_(0.5 + 0.5 * static_cast<double>(i));
+      AddressedNoise().normal({kLinkWorkers, 1, kSymbols}, at::kDouble, {seed, Purpose::kTest, 0, 9, 0});
+  for (std::int64_t i = 0; i < kLinkWorkers; ++i) symbols[i].mul_(0.5 + 0.5 * static_cast<double>(i));
   const auto norms = group_norms(symbols);
   const auto channel = make_channel("awgn");
-  const auto link = channel->draw({}, std::vector<char>(kWorkers, 1));
-  const Reals energies(kWorkers, kEnergy);
+  const auto link = channel->draw({}, std::vector<char>(kLinkWorkers, 1));
+  const Reals energies(kLinkWorkers, kEnergy);
   const std::vector<Superposition> scales{channel->superpose(link, norms, energies)};
   const auto air = superpose_symbols(symbols, scales, norms, 0, ChannelMode::kPhysical);
   const auto expected = theory::spent_energy(norms, kEnergy);
   std::vector<Check> checks;
-  for (std::size_t i = 0; i < kWorkers; ++i) {
+  for (std::size_t i = 0; i < kLinkWorkers; ++i) {
     checks.push_back(check_of("awgn", fmt::format("energy of worker {}", i), "spec 1.2", {air.energy[i], 0},
                               expected[i], 0));
-    checks.back().tolerance = kRounding * kEnergy;
+    checks.back().tolerance = kRoundingError * kEnergy;
   }
   return checks;
 }
@@ -212,7 +213,7 @@ std::vector<Check> plug_in_receiver(std::uint64_t seed) {
   auto check = check_of("Z-SGD, MMSE receiver without a genie", "weight", "spec 1.4",
                         {shrunk.dot(unbiased).item<double>() / energy, 0},
                         theory::plug_in_weight(energy, kSide * kSide, theory::noise_std(norm, kPower)), 1);
-  check.tolerance = kRounding;
+  check.tolerance = kRoundingError;
   return {check};
 }
 

@@ -10,7 +10,7 @@
 namespace laser::verify {
 namespace {
 
-constexpr std::uint32_t kNoiseStream = 5, kSignStream = 6;  // layers of Purpose::kTest
+constexpr std::uint32_t kGradientStream = 5, kSignStream = 6;  // layers of Purpose::kTest
 
 /// The gradients of all workers at a point.
 class Gradients {
@@ -36,7 +36,7 @@ class Gradients {
     }
     const std::int64_t rows = subject_.noise == GradientNoise::kRotated ? 1 : k_;
     const auto draws =
-        noise_.normal({rows * size_}, at::kDouble, {seed_, Purpose::kTest, round, kNoiseStream, 0});
+        noise_.normal({rows * size_}, at::kDouble, {seed_, Purpose::kTest, round, kGradientStream, 0});
     const double* z = draws.const_data_ptr<double>();
     const double variance = subject_.round.gradient_variance / static_cast<double>(size_);
     for (std::int64_t i = 0; i < rows; ++i) {

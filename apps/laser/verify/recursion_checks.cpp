@@ -12,7 +12,7 @@ namespace laser::verify {
 namespace {
 
 constexpr std::int64_t kRunsATask = 8;
-constexpr std::uint32_t kFirstSeed = 2000;  // of this part among the derived seeds
+constexpr std::uint32_t kRecursionSeed = 2000;  // of this part among the derived seeds
 constexpr std::size_t kCurvePoints = 16;
 
 using Total = double theory::MomentTotals::*;
@@ -118,7 +118,7 @@ std::vector<Task> RecursionChecks::tasks_of(Entry& entry, std::uint32_t index) c
     const auto last = std::min(count, first + kRunsATask);
     const auto run = [this, &entry, first, last, index] {
       for (auto i = first; i < last; ++i) {
-        const auto seed = derived_seed(seed_, kFirstSeed + 1000 * index + static_cast<std::uint32_t>(i));
+        const auto seed = derived_seed(seed_, kRecursionSeed + 1000 * index + static_cast<std::uint32_t>(i));
         entry.runs[static_cast<std::size_t>(i)] = simulate(entry.truth, seed);
       }
     };

@@ -9,12 +9,12 @@ namespace laser::verify {
 namespace {
 
 constexpr std::int64_t kRows = 16, kColumns = 24, kRank = 4;
-constexpr double kFactor = 0.25;            // of Random-K
-constexpr double kStep = 0.1;               // gamma; curvatures lie between 0.5 and 1
-constexpr double kGradientNoiseFactor = 2;  // M
-constexpr double kGradientVariance = 1;     // sigma^2
-constexpr double kInfluence = 1;            // lambda: 1 + lambda is twice what it is without the channel
-constexpr double kSpread = 1.25;            // of rotated workers
+constexpr double kFactor = 0.25;    // of Random-K
+constexpr double kStep = 0.1;       // gamma; curvatures lie between 0.5 and 1
+constexpr double kNoiseFactor = 2;  // M
+constexpr double kVariance = 1;     // sigma^2
+constexpr double kInfluence = 1;    // lambda: 1 + lambda is twice what it is without the channel
+constexpr double kSpread = 1.25;    // of rotated workers
 constexpr double kStartEnergy = 1;  // k times that of x_0, some four times that of the stationary state
 
 theory::Quadratic quadratic(bool equal_curvatures) {
@@ -48,8 +48,8 @@ QuadraticSubject base(const std::string& name, const std::string& recipe, std::i
   subject.round.feedback = subject.algorithm.feedback == "local";
   subject.round.step = kStep;
   subject.round.workers = workers;
-  subject.round.gradient_noise_factor = kGradientNoiseFactor;
-  subject.round.gradient_variance = kGradientVariance;
+  subject.round.gradient_noise_factor = kNoiseFactor;
+  subject.round.gradient_variance = kVariance;
   subject.round.power = 1;
   subject.rounds = rounds;
   return subject;

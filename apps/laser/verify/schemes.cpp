@@ -51,20 +51,20 @@ void add_uncompressed(SubjectList& list) {
 
 /// A noisy mini-batch gradient g = grad f + xi over the channel: E ||y - grad f||^2 / ||grad f||^2.
 void add_noisy_gradient(SubjectList& list) {
-  constexpr double kVariance = 0.5;  // E ||xi||^2 for ||grad f|| = 1
+  constexpr double kAdded = 0.5;  // E ||xi||^2 for ||grad f|| = 1
   auto subject = list.one_matrix("Z-SGD, noisy gradient", scheme_algorithm("identity"));
   const auto gradient = subject.scheme.gradients(0);
   const auto seed = list.next_seed();
   subject.scheme.gradients = [gradient, seed](std::int64_t round) {
     const StreamKey key{seed, Purpose::kTest, static_cast<std::uint32_t>(round), 2, 0};
-    const double scale = std::sqrt(kVariance / static_cast<double>(gradient.numel()));
+    const double scale = std::sqrt(kAdded / static_cast<double>(gradient.numel()));
     return AddressedNoise().normal(gradient.sizes(), at::kDouble, key).mul_(scale).add_(gradient);
   };
   subject.scheme.signal = [gradient](const at::Tensor&) { return gradient[0]; };
   subject.source = "spec 6, Definition 1";
   subject.influence = [](double power) {
     theory::Problem problem;
-    problem.gradient_variance = kVariance;
+    problem.gradient_variance = kAdded;
     problem.influence = theory::influence_uncompressed(kSchemeRows, kSchemeColumns, power);
     const auto noise = theory::uncompressed_noise(problem);
     return noise.factor + noise.variance;
@@ -151,9 +151,9 @@ void add_one_shot(SubjectList& list, std::int64_t rows, std::int64_t columns, st
 }
 
 void add_random_k(SubjectList& list) {
-  constexpr double kFactor = 0.2;
+  constexpr double kKept = 0.2;
   auto subject = list.one_matrix("Random-K, cf = 0.2", scheme_algorithm("random_k"));
-  subject.scheme.algorithm.compressor.compression_factor = kFactor;
+  subject.scheme.algorithm.compressor.compression_factor = kKept;
   const auto message = subject.scheme.gradients(0)[0];
   // Noise leaves no received coordinate at zero: the others were not sent.
   subject.scheme.signal = [message](const at::Tensor& estimate) {
@@ -161,7 +161,7 @@ void add_random_k(SubjectList& list) {
   };
   subject.source = "spec 6";
   subject.influence = [](double power) {
-    return theory::influence_random_k(kept_coordinates(kSchemeRows * kSchemeColumns, kFactor), power);
+    return theory::influence_random_k(kept_coordinates(kSchemeRows * kSchemeColumns, kKept), power);
   };
   subject.powers = kSweep;
   list.add(subject);

@@ -9,7 +9,7 @@
 namespace laser::verify {
 namespace {
 
-constexpr std::int64_t kWorkers = 4;
+constexpr std::int64_t kSchemeWorkers = 4;
 constexpr double kSinglePower = 300;  // where one power is enough; SNR 0.3125 for the 24 x 40 matrix
 
 }  // namespace
@@ -95,34 +95,36 @@ void add_workers(SubjectList& list) {
   constexpr std::int64_t kSize = kSchemeRows * kSchemeColumns;
   const auto one = decaying_matrix(kSchemeRows, kSchemeColumns, kDecay, list.next_seed()).view({1, -1});
   auto equal = list.workers("Z-SGD, 4 workers, equal", scheme_algorithm("identity"), layout,
-                            one.expand({kWorkers, -1}).contiguous());
+                            one.expand({kSchemeWorkers, -1}).contiguous());
   equal.source = "spec 6";
-  equal.influence = [](double power) { return theory::influence_workers_equal(kSize, power, kWorkers); };
+  equal.influence = [](double power) {
+    return theory::influence_workers_equal(kSize, power, kSchemeWorkers);
+  };
   list.add(equal);
 
   // Disjoint coordinates, equal norms.
-  auto apart = at::zeros({kWorkers, kSize}, at::kDouble);
-  constexpr std::int64_t kPart = kSize / kWorkers;
-  for (std::int64_t i = 0; i < kWorkers; ++i)
+  auto apart = at::zeros({kSchemeWorkers, kSize}, at::kDouble);
+  constexpr std::int64_t kPart = kSize / kSchemeWorkers;
+  for (std::int64_t i = 0; i < kSchemeWorkers; ++i)
     apart[i].narrow(0, i * kPart, kPart).copy_(decaying_matrix(1, kPart, 1, list.next_seed()).view({-1}));
   auto orthogonal = list.workers("Z-SGD, 4 workers, orthogonal", scheme_algorithm("identity"), layout, apart);
   orthogonal.source = "spec 6";
   orthogonal.influence = [](double power) {
-    return theory::influence_workers_orthogonal(kSize, power, kWorkers);
+    return theory::influence_workers_orthogonal(kSize, power, kSchemeWorkers);
   };
   list.add(orthogonal);
 
   std::vector<at::Tensor> rows;
-  for (std::int64_t i = 0; i < kWorkers; ++i)
+  for (std::int64_t i = 0; i < kSchemeWorkers; ++i)
     rows.push_back(decaying_matrix(kSchemeRows, kSchemeColumns, kDecay, list.next_seed()) *
                    static_cast<double>(1 + i));
-  const auto different = at::stack(rows).view({kWorkers, -1});
+  const auto different = at::stack(rows).view({kSchemeWorkers, -1});
   auto alternating =
       list.workers("LASER alternating, 4 workers", scheme_algorithm("low_rank"), layout, different);
   alternating.scheme.round_step = 2;
   // ||Q_i|| = ||P P^T M_i||: what worker i alone would have decoded in this basis.
   std::vector<double> norms;
-  for (std::int64_t i = 0; i < kWorkers; ++i) {
+  for (std::int64_t i = 0; i < kSchemeWorkers; ++i) {
     Scheme alone = alternating.scheme;
     alone.workers = 1;
     alone.gradients = always(different.narrow(0, i, 1));

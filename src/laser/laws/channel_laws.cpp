@@ -16,7 +16,7 @@ Subject uneven(Subject subject) {
   return subject;
 }
 
-void budgets_hold(const Subject& given, Findings& findings) {
+void channel_budgets_hold(const Subject& given, Findings& findings) {
   const auto channel = parts_of(given).channel;
   for (const char* mode : {"fast", "physical"}) {
     auto subject = uneven(given);
@@ -127,7 +127,8 @@ void draws_are_fresh(const Subject& given, Findings& findings) {
 
 const std::vector<Law>& channel_laws() {
   static const std::vector<Law> laws{
-      {"NoWorkerSendsMoreThanItsOwnBudget", "no worker spends more than its own budget", budgets_hold},
+      {"NoWorkerSendsMoreThanItsOwnBudget", "no worker spends more than its own budget",
+       channel_budgets_hold},
       {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
        under_uneven_links<physical_and_fast_agree>},
       {"ProcessesActAsOne", "workers in several processes give what one process gives",

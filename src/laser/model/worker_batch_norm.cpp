@@ -9,7 +9,7 @@ namespace laser {
 namespace {
 
 constexpr double kMomentum = 0.1;
-constexpr double kEpsilon = 1e-5;
+constexpr double kBatchNormEpsilon = 1e-5;
 
 /// Whether the kernel can take these activations.
 bool has_kernel(const at::Tensor& x) {
@@ -51,15 +51,15 @@ at::Tensor WorkerBatchNorm::forward(const at::Tensor& x, const at::Tensor& resid
     const auto own = part(x, workers, k), before = part(residual, workers, k), after = part(y, workers, k);
     if (has_kernel(x)) {
       LASER_CHECK(fits_kernel(x, residual));
-      batch_norm_forward(shape_of(own, relu), {numbers(weight), numbers(bias), kEpsilon}, numbers(own),
-                         numbers(before), after.mutable_data_ptr<float>(),
+      batch_norm_forward(shape_of(own, relu), {numbers(weight), numbers(bias), kBatchNormEpsilon},
+                         numbers(own), numbers(before), after.mutable_data_ptr<float>(),
                          {row(mean, k), row(inverse_deviation, k)},
                          {row(running_mean, k), row(running_variance, k), kMomentum});
       continue;
     }
     auto running_mean_k = running_mean[k], running_variance_k = running_variance[k];
     const auto [normalized, mean_k, inverse_k] = at::native_batch_norm(
-        own, weight, bias, running_mean_k, running_variance_k, true, kMomentum, kEpsilon);
+        own, weight, bias, running_mean_k, running_variance_k, true, kMomentum, kBatchNormEpsilon);
     after.copy_(normalized);
     if (before.defined()) after.add_(before);
     if (relu) after.relu_();
@@ -73,12 +73,13 @@ at::Tensor WorkerBatchNorm::evaluate(at::Tensor x, const at::Tensor& residual) c
   if (has_kernel(x)) {
     LASER_CHECK(fits_kernel(x, residual));
     auto* const values = x.mutable_data_ptr<float>();
-    batch_norm_evaluate(shape_of(x, relu), {numbers(weight), numbers(bias), kEpsilon}, row(running_mean, 0),
-                        row(running_variance, 0), values, numbers(residual), values);
+    batch_norm_evaluate(shape_of(x, relu), {numbers(weight), numbers(bias), kBatchNormEpsilon},
+                        row(running_mean, 0), row(running_variance, 0), values, numbers(residual), values);
     return x;
   }
   auto mean = running_mean[0], variance = running_variance[0];
-  x = std::get<0>(at::native_batch_norm(x, weight, bias, mean, variance, false, kMomentum, kEpsilon));
+  x = std::get<0>(
+      at::native_batch_norm(x, weight, bias, mean, variance, false, kMomentum, kBatchNormEpsilon));
   if (residual.defined()) x.add_(residual);
   if (relu) x.relu_();
   return x;
@@ -101,7 +102,7 @@ void WorkerBatchNorm::backward(const at::Tensor& y, const at::Tensor& mean,
     if (relu) above.copy_(at::threshold_backward(above, after, 0));
     const auto [by_x, by_weight, by_bias] =
         at::native_batch_norm_backward(above, own, weight, running_mean[k], running_variance[k], mean[k],
-                                       inverse_deviation[k], true, kEpsilon, {true, true, true});
+                                       inverse_deviation[k], true, kBatchNormEpsilon, {true, true, true});
     own.copy_(by_x);
     weight_gradient[k].copy_(by_weight);
     bias_gradient[k].copy_(by_bias);

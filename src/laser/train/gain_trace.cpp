@@ -87,10 +87,10 @@ GainTrace read_npy(const std::string& path, Bytes bytes) {
   if (length > text.size() - start) refuse(path, "the header is cut off. HINT: write the file again");
   const auto header = text.substr(start, length);
   const auto type = behind(header, "'descr'").substr(0, 5);
-  static constexpr std::array<std::pair<std::string_view, std::size_t>, 4> kTypes{
+  static constexpr std::array<std::pair<std::string_view, std::size_t>, 4> kNumpyTypes{
       {{"'<f4'", 4}, {"'<f8'", 8}, {"'<c8'", 8}, {"'<c16", 16}}};
-  const auto* known = std::ranges::find(kTypes, type, [](const auto& entry) { return entry.first; });
-  if (known == kTypes.end())
+  const auto* known = std::ranges::find(kNumpyTypes, type, [](const auto& entry) { return entry.first; });
+  if (known == kNumpyTypes.end())
     refuse(path,
            "the gains are no float32, float64, complex64 or complex128 of this machine's byte order. HINT: "
            "gains.astype('complex64')");

@@ -10,7 +10,7 @@
 namespace laser {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNoBound = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void describe_links(OptionList& list, Experiment& e) {
   list.group("links", [&e] { return e.downlink.mode != "exact"; });
   list.add_choice("downlink", e.downlink.mode, {"exact", "common", "separate"},
                   "the broadcast: exact, noisy and the same for all, or with each worker's own noise");
-  list.add_real("downlink_power", e.downlink.power, 0, kInfinity, false,
+  list.add_real("downlink_power", e.downlink.power, 0, kNoBound, false,
                 "energy of a broadcast, noise variance 1", "of the server's steps");
   list.also_read([](const std::string& text) { return link::plain_power("downlink_power", text); });
   list.group("links", [&e] { return e.downlink.mode == "separate"; });
