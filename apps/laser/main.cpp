@@ -29,7 +29,9 @@ int run(int argc, char** argv) {
       "Linear compression in wireless distributed optimization (arXiv 2310.13033)."};
   app.set_version_flag("--version", "laser " + laser::laser_version());
   app.require_subcommand(1);
-  app.footer("Start with 'laser demo' (seconds) or 'laser reproduce table4' (minutes); 'laser train --help' has all options of a run.");
+  app.footer(
+      "Start with 'laser demo' (seconds) or 'laser reproduce table4' (minutes); 'laser train --help' has all "
+      "options of a run.");
   laser::add_demo(app, line);
   laser::add_train(app, line);
   laser::add_sweep(app, line);

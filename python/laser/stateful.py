@@ -17,7 +17,7 @@ import torch
 
 from laser.ddp import LaserState
 from laser.native import EXIT_DATA, error
-from laser.settings import check_whole
+from laser.reading import check_whole
 
 
 class Stateful:

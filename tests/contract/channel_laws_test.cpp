@@ -2,6 +2,8 @@
 // of memory.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "law_cases.hpp"
 
 namespace laser::contract {

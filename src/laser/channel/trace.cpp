@@ -7,6 +7,7 @@
 // every round, in both cases. A gain of 0 (at all antennas) is a link that is down: that worker is silent.
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 #include "laser/channel/models.hpp"
 #include "laser/core/error.hpp"

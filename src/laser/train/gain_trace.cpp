@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <complex>
 #include <cstring>
 #include <filesystem>
 #include <optional>
