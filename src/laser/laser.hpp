@@ -15,6 +15,7 @@
 #include "laser/core/options.hpp"
 #include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
+#include "laser/core/worker_table.hpp"
 #include "laser/feedback/feedback.hpp"
 #include "laser/laws/laws.hpp"
 #include "laser/power/allocation.hpp"

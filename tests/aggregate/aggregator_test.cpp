@@ -15,7 +15,7 @@ using contract::random_gradients;
 using contract::relative_difference;
 using contract::small_layout;
 
-Algorithm method(const std::string& name) {
+Algorithm algorithm_of(const std::string& name) {
   auto algorithm = method(name);
   algorithm.compressor.rank = 2;
   return algorithm;
@@ -43,17 +43,17 @@ TEST(Recipes, AreTheSevenMethodsOfTheSpecificationAndThenOurOwn) {
 
 TEST(Round, NoiselessSgdIsTheMean) {
   const auto gradients = random_gradients(5, small_layout().size, 0);
-  EXPECT_LT(relative_difference(one_round(method("sgd"), gradients, INFINITY), gradients.mean(0)), 1e-14);
+  EXPECT_LT(relative_difference(one_round(algorithm_of("sgd"), gradients, INFINITY), gradients.mean(0)), 1e-14);
 }
 
 TEST(Round, SignumIsAMajorityVoteOfUnitEntries) {
   const auto gradients = random_gradients(5, small_layout().size, 0);
-  const auto estimate = one_round(method("signum"), gradients, 1e12);
+  const auto estimate = one_round(algorithm_of("signum"), gradients, 1e12);
   EXPECT_TRUE(at::equal(estimate, at::sign(at::sign(gradients).mean(0))));
 }
 
 TEST(Round, FullRankLaserWithoutNoiseIsTheMeanAfterTwoRounds) {
-  auto algorithm = method("laser");
+  auto algorithm = algorithm_of("laser");
   algorithm.channel = "noiseless";
   algorithm.compressor.rank = 64;
   algorithm.compressor.compress = "always";
@@ -78,7 +78,7 @@ TEST(Round, TakesGradientsWhereTheyLieAndLeavesTheEstimateThere) {
     for (const char* name :
          {"laser", "zsgd", "signum", "randomk", "sketch", "laser_momentum", "laser_matched"}) {
       for (const char* feedback : {"none", "local"}) {
-        auto algorithm = method(name);
+        auto algorithm = algorithm_of(name);
         if (algorithm.feedback != "weighted") algorithm.feedback = feedback;
         algorithm.participation = workers > 1 ? 0.7 : 1;
         Solo solo(workers);
@@ -107,7 +107,9 @@ TEST(Round, TakesGradientsWhereTheyLieAndLeavesTheEstimateThere) {
           }
           EXPECT_EQ(own.energy, report.energy) << name;
           EXPECT_EQ(own.lambda.has_value(), report.lambda.has_value());
-          if (report.lambda) EXPECT_NEAR(*own.lambda / *report.lambda, 1, 1e-12);
+          if (report.lambda) {
+            EXPECT_NEAR(*own.lambda / *report.lambda, 1, 1e-12);
+          }
         }
       }
     }
@@ -117,7 +119,7 @@ TEST(Round, TakesGradientsWhereTheyLieAndLeavesTheEstimateThere) {
 TEST(Round, APartThatDoesNotFitIsRefusedByItsName) {
   const auto layout = small_layout();
   Solo solo(2);
-  Aggregator aggregator(layout, method("laser"), 1, solo, at::kDouble);
+  Aggregator aggregator(layout, algorithm_of("laser"), 1, solo, at::kDouble);
   std::vector<at::Tensor> parts, places;
   for (const auto& layer : layout.layers) {
     parts.push_back(at::zeros({2, layer.size}, at::kDouble));
@@ -151,7 +153,7 @@ TEST(Round, APartThatDoesNotFitIsRefusedByItsName) {
 TEST(Feedback, KeepsNothingTheOwnOrTheDecodedRemainder) {
   const auto gradients = random_gradients(2, small_layout().size, 0);
   for (const char* feedback : {"none", "local", "decoded"}) {
-    auto algorithm = method("laser");
+    auto algorithm = algorithm_of("laser");
     algorithm.feedback = feedback;
     Solo solo(2);
     Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
@@ -175,8 +177,8 @@ TEST(Feedback, KeepsNothingTheOwnOrTheDecodedRemainder) {
 
 TEST(Feedback, TheScaleOfTheMessageDoesNotMatterForConstantSteps) {
   const auto gradients = random_gradients(3, small_layout().size, 0);
-  const auto plain = one_round(method("laser"), gradients, 30.0);
-  const auto scaled = one_round(method("laser"), gradients, 30.0, 1, 0.01);
+  const auto plain = one_round(algorithm_of("laser"), gradients, 30.0);
+  const auto scaled = one_round(algorithm_of("laser"), gradients, 30.0, 1, 0.01);
   EXPECT_LT(relative_difference(scaled, plain), 1e-12);
 }
 
@@ -190,7 +192,7 @@ TEST(Receiver, GenieShrinkageLowersTheMeanSquareErrorAsInTheFormula) {
   double error[2] = {0, 0};
   constexpr int kRounds = 400;
   for (int which = 0; which < 2; ++which) {
-    auto algorithm = method("zsgd");
+    auto algorithm = algorithm_of("zsgd");
     algorithm.receiver = which == 0 ? "unbiased" : "mmse_genie";
     Solo solo(1);
     Aggregator aggregator(layout, algorithm, 1, solo, at::kDouble);
@@ -211,7 +213,7 @@ TEST(Diagnosis, LambdaOfASingleMatrixIsTheFormula) {
   Layout layout;
   layout.add("weight", {7, 12});
   Solo solo(1);
-  auto algorithm = method("laser");
+  auto algorithm = algorithm_of("laser");
   algorithm.feedback = "none";
   Aggregator aggregator(layout, algorithm, 1, solo, at::kDouble);
   const auto gradient = random_gradients(1, 84, 0);
@@ -228,7 +230,7 @@ TEST(Diagnosis, LambdaOfASingleMatrixIsTheFormula) {
 }
 
 TEST(Configuration, ARankThatFitsNoLayerIsRefused) {
-  auto algorithm = method("laser");
+  auto algorithm = algorithm_of("laser");
   algorithm.compressor.rank = 60;
   Solo solo(1);
   try {
@@ -242,7 +244,7 @@ TEST(Configuration, ARankThatFitsNoLayerIsRefused) {
 
 TEST(State, OfAnotherShapeIsRefused) {
   Solo solo(2);
-  Aggregator aggregator(small_layout(), method("laser"), 1, solo);
+  Aggregator aggregator(small_layout(), algorithm_of("laser"), 1, solo);
   auto state = aggregator.state();
   state["shared/wide/left"] = at::zeros({2, 3});
   EXPECT_THROW(aggregator.load_state(state), Error);

@@ -18,6 +18,9 @@
 namespace laser {
 namespace {
 
+/// Streams of noise that a pass has, one for each block of a message.
+constexpr std::uint32_t kBlocksAPass = 16;
+
 /// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
 void check_layout(const Layout& layout, at::ScalarType type) {
   if (type != at::kFloat && type != at::kDouble) {
@@ -217,18 +220,22 @@ void Aggregator::form_messages(Round& round, double scale) {
   round.report.largest.assign(count, std::numeric_limits<double>::infinity());
   round.residuals.assign(count, 0.0);
   round.shared.resize(count);
-  std::vector<double> rows(workers * count, 0.0);
+  WorkerTable norms(workers, count);
   for (std::size_t l = 0; l < count; ++l) {
     round.exchanges[l].products = std::move(sweeps[l].products);
-    for (std::size_t i = 0; i < sweeps[l].norms.size(); ++i) rows[i * count + l] = sweeps[l].norms[i];
+    if (!sweeps[l].norms.empty()) norms.put(l, {sweeps[l].norms, 1});
     round.exchanges[l].norms = std::move(sweeps[l].norms);
   }
-  round.raw_norms = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(count));
-  for (std::size_t l = 0; l < count; ++l) {
-    std::vector<double> column;
-    for (std::size_t j = l; j < round.raw_norms.size(); j += count) column.push_back(round.raw_norms[j]);
-    check_finite(column, 1, l, round.index, lasting_ ? "message" : "gradient");
-  }
+  round.raw_norms = gather(norms);
+  for (std::size_t l = 0; l < count; ++l)
+    check_finite(round.raw_norms.part(l, 1), l, round.index, lasting_ ? "message" : "gradient");
+}
+
+/// [k, columns] the rows of all workers, from those of the local ones.
+WorkerTable Aggregator::gather(const WorkerTable& local) const {
+  if (local.columns() == 0) return local;
+  return {collective_.gather_rows(local.numbers(), static_cast<std::int64_t>(local.columns())),
+          local.columns()};
 }
 
 std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass) {
@@ -241,25 +248,22 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     const auto l = transmission.tensor;
     transmission.message = tensors_[l].compressor->encode(round.exchanges[l], pass);
     const auto& blocks = transmission.message.blocks;
+    LASER_CHECK(blocks.size() <= kBlocksAPass);
     for (const auto& block : blocks) {
       transmission.groups += block.size(1);
       transmission.symbols += block.size(1) * block.size(2);
     }
     if (!transmission.message.norms.empty()) {
       LASER_CHECK(transmission.groups == 1);
-      transmission.local_norms = transmission.message.norms;
+      transmission.local_norms = {transmission.message.norms, 1};
       return;
     }
-    const auto workers = static_cast<std::size_t>(blocks[0].size(0));
-    const auto all = static_cast<std::size_t>(transmission.groups);
-    transmission.local_norms.resize(workers * all);
+    transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
+                                static_cast<std::size_t>(transmission.groups)};
     std::size_t first = 0;
     for (const auto& block : blocks) {
-      const auto norms = group_norms(block);
       const auto groups = static_cast<std::size_t>(block.size(1));
-      for (std::size_t j = 0; j < norms.size(); ++j) {
-        transmission.local_norms[j / groups * all + first + j % groups] = norms[j];
-      }
+      transmission.local_norms.put(first, {group_norms(block), groups});
       first += groups;
     }
   });
@@ -271,34 +275,20 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
 /// Brings together the norms of all transmissions' groups in one call.
 void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
   std::size_t columns = 0;
-  for (const auto& transmission : transmissions) columns += static_cast<std::size_t>(transmission.groups);
+  for (const auto& transmission : transmissions) columns += transmission.local_norms.columns();
   if (columns == 0) return;
-  const auto spread = [&](const std::vector<double>& from, std::vector<double>& to, std::size_t row,
-                          std::size_t width, std::size_t at, bool in) {
-    for (std::size_t c = 0; c < width; ++c) {
-      const double value = from[in ? row * width + c : row * columns + at + c];
-      to[in ? row * columns + at + c : row * width + c] = value;
-    }
-  };
-  const std::size_t locals =
-      transmissions[0].local_norms.size() / static_cast<std::size_t>(transmissions[0].groups);
-  const auto workers = static_cast<std::size_t>(collective_.workers());
-  std::vector<double> rows(locals * columns);
+  WorkerTable local(transmissions[0].local_norms.workers(), columns);
   std::size_t at = 0;
   for (const auto& transmission : transmissions) {
-    const auto width = static_cast<std::size_t>(transmission.groups);
-    for (std::size_t i = 0; i < locals; ++i) spread(transmission.local_norms, rows, i, width, at, true);
-    at += width;
+    local.put(at, transmission.local_norms);
+    at += transmission.local_norms.columns();
   }
-  rows = collective_.gather_rows(std::move(rows), static_cast<std::int64_t>(columns));
+  const auto all = gather(local);
   at = 0;
   for (auto& transmission : transmissions) {
-    const auto width = static_cast<std::size_t>(transmission.groups);
-    transmission.norms.resize(workers * width);
-    for (std::size_t i = 0; i < workers; ++i) spread(rows, transmission.norms, i, width, at, false);
-    at += width;
-    check_finite(transmission.norms, width, transmission.tensor, round.index,
-                 lasting_ ? "message" : "gradient");
+    transmission.norms = all.part(at, transmission.local_norms.columns());
+    at += transmission.norms.columns();
+    check_finite(transmission.norms, transmission.tensor, round.index, lasting_ ? "message" : "gradient");
   }
 }
 
@@ -354,7 +344,6 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
 
 /// What the local workers put on the air together; nothing where the channel lets nothing through.
 void Aggregator::transmit(const Round& round, Transmission& transmission) {
-  const auto groups = static_cast<std::size_t>(transmission.groups);
   const bool unheard = std::any_of(transmission.scales.begin(), transmission.scales.end(),
                                    [](const auto& s) { return !s.received; });
   const bool powered = std::any_of(transmission.group_energies.begin(), transmission.group_energies.end(),
@@ -366,7 +355,8 @@ void Aggregator::transmit(const Round& round, Transmission& transmission) {
   for (const auto& block : transmission.message.blocks) {
     const auto count = static_cast<std::size_t>(block.size(1));
     const auto scales = std::span(transmission.scales).subspan(first, count);
-    const auto norms = columns_of(known, groups, first, count);
+    const auto part = known.part(first, count);
+    const auto& norms = part.numbers();
     // Of what is sent as it is, the sum is the estimate: it is formed where that belongs.
     const auto& exchange = round.exchanges[transmission.tensor];
     at::Tensor place;
@@ -391,7 +381,7 @@ void Aggregator::receive(const Round& round, Transmission& transmission, int pas
     const auto scales = std::span(transmission.scales).subspan(first, count);
     Reception reception{sum, {}};
     for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
-    const auto unit = static_cast<std::uint32_t>(pass) * 16 + static_cast<std::uint32_t>(b);
+    const auto unit = static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(b);
     receive_symbols(sum, scales, mode_, *noise_,
                     round.exchanges[transmission.tensor].key(Purpose::kNoise, unit));
     if (round.diagnosed)
@@ -408,7 +398,8 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
   const auto l = transmission.tensor;
   const auto traits = parts_.receiver->traits();
   if (traits.weighs) {
-    round.weights[l] = parts_.receiver->weight(transmission.noisy, transmission.norms, round.link(l).active);
+    round.weights[l] =
+        parts_.receiver->weight(transmission.noisy, transmission.norms.numbers(), round.link(l).active);
   }
   if (!traits.scales) return {};
   NamedTensors shared;

@@ -18,6 +18,7 @@
 #include "laser/channel/superposition.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/core/layout.hpp"
+#include "laser/core/worker_table.hpp"
 #include "laser/power/allocation.hpp"
 
 namespace laser {
@@ -113,15 +114,12 @@ class Aggregator {
     bool gathered = false;               // the blocks hold the symbols of all k workers, not of the K here
     std::int64_t groups = 0;             // over all blocks
     std::int64_t symbols = 0;            // over all blocks
-    std::vector<double> norms;           // [k, groups]
-    std::vector<double> local_norms;     // [K, groups]
+    WorkerTable norms;                   // [k, groups]
+    WorkerTable local_norms;             // [K, groups]
     std::vector<double> group_energies;  // [groups] p_b
-    [[nodiscard]] double norm(std::size_t worker, std::size_t group) const {
-      return norms[worker * static_cast<std::size_t>(groups) + group];
-    }
-    std::vector<Superposition> scales;  // [groups]
-    std::vector<OnAir> air;             // one a block
-    std::vector<at::Tensor> exact;      // one a block: without noise, where wanted
+    std::vector<Superposition> scales;   // [groups]
+    std::vector<OnAir> air;              // one a block
+    std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
     std::vector<Reception> noisy, clean;
   };
   struct Round;  // the state of a round under way
@@ -176,8 +174,8 @@ class Aggregator {
   [[nodiscard]] double own_residual(const Round& round, std::size_t tensor) const;
   void count_energy(Round& round, double budget);
   void settle();
-  void check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
-                    std::int64_t round, const char* what) const;
+  [[nodiscard]] WorkerTable gather(const WorkerTable& local) const;
+  void check_finite(const WorkerTable& norms, std::size_t tensor, std::int64_t round, const char* what) const;
   /// Whether the workers have an error memory of the tensor.
   [[nodiscard]] bool remembers(const TensorState& tensor) const {
     const auto feedback = parts_.feedback->traits();

@@ -161,34 +161,33 @@ double Aggregator::check_gradients(const Round& round) const {
   std::vector<Looked> found(round.looked.begin(), round.looked.end());
   if (found.empty()) found = look_through(round.gradients, local);
   LASER_CHECK(found.size() == local.size());
-  std::vector<double> rows;  // [K, 2] the first tensor that is not finite, or -1; the largest magnitude
+  WorkerTable own(local.size(), 2);  // the first tensor that is not finite, or -1; the largest magnitude
   for (std::size_t i = 0; i < local.size(); ++i) {
-    rows.push_back(local[i] != 0 ? static_cast<double>(found[i].bad) : -1);
-    rows.push_back(local[i] != 0 ? found[i].largest : 0.0);
+    own(i, 0) = local[i] != 0 ? static_cast<double>(found[i].bad) : -1;
+    own(i, 1) = local[i] != 0 ? found[i].largest : 0.0;
   }
-  rows = collective_.gather_rows(std::move(rows), 2);
-  std::vector<double> finite(rows.size() / 2, 1.0);
+  const auto all = gather(own);
   double largest = 0, bad = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < finite.size(); ++i) {
-    largest = std::max(largest, rows[2 * i + 1]);
-    if (rows[2 * i] >= 0) bad = std::min(bad, rows[2 * i]);
+  for (std::size_t i = 0; i < all.workers(); ++i) {
+    largest = std::max(largest, all(i, 1));
+    if (all(i, 0) >= 0) bad = std::min(bad, all(i, 0));
   }
   if (std::isinf(bad)) return largest;
-  for (std::size_t i = 0; i < finite.size(); ++i) {
-    if (rows[2 * i] == bad) finite[i] = std::nan("");
-  }
-  check_finite(finite, 1, static_cast<std::size_t>(bad), round.index, "gradient");
+  WorkerTable finite(all.workers(), 1);
+  for (std::size_t i = 0; i < all.workers(); ++i) finite(i, 0) = all(i, 0) == bad ? std::nan("") : 1.0;
+  check_finite(finite, static_cast<std::size_t>(bad), round.index, "gradient");
   return largest;
 }
 
-void Aggregator::check_finite(const std::vector<double>& norms, std::size_t columns, std::size_t tensor,
-                              std::int64_t round, const char* what) const {
-  for (std::size_t j = 0; j < norms.size(); ++j) {
-    if (!std::isfinite(norms[j])) {
+void Aggregator::check_finite(const WorkerTable& norms, std::size_t tensor, std::int64_t round,
+                              const char* what) const {
+  for (std::size_t i = 0; i < norms.workers(); ++i) {
+    for (const double norm : norms.row(i)) {
+      if (std::isfinite(norm)) continue;
       fail(ExitCode::kNonFinite,
            "the {} of tensor '{}' at worker {} is not finite in round {}. HINT: lower learning_rate, "
            "raise power, or try feedback=none",
-           what, layout_.layers[tensor].name, j / columns, round);
+           what, layout_.layers[tensor].name, i, round);
     }
   }
 }

@@ -16,31 +16,29 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
       transmission.group_energies.assign(static_cast<std::size_t>(transmission.groups), 0.0);
     return superpose(round, transmissions);
   }
-  std::vector<double> raw(workers * blocks), contents;  // [k, blocks]
+  WorkerTable raw(workers, blocks);
   std::vector<std::int64_t> symbols(blocks, 0);
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto& transmission = transmissions[b];
     symbols[b] = transmission.symbols;
-    for (std::size_t i = 0; i < workers; ++i) {
-      raw[i * blocks + b] = round.raw_norms[i * tensors_.size() + transmission.tensor];
-    }
+    raw.put(b, round.raw_norms.part(transmission.tensor, 1));
   }
   const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
+  WorkerTable contents(locals, blocks);
   for (std::size_t i = 0; i < locals; ++i) {
-    for (const auto& transmission : transmissions) {
-      const auto& content = transmission.message.content_norm;
-      contents.push_back(content.empty() ? norm_of_groups(transmission.local_norms, i, transmission.groups)
-                                         : content[i]);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const auto& content = transmissions[b].message.content_norm;
+      contents(i, b) = content.empty() ? norm_of(transmissions[b].local_norms.row(i)) : content[i];
     }
   }
-  const auto sent = collective_.gather_rows(std::move(contents), static_cast<std::int64_t>(blocks));
+  const auto sent = gather(contents);
   const std::vector<double> budgets(workers, budget);
-  const auto energies = block_energies(allocation_, budgets, {raw, sent, symbols});
+  const WorkerTable energies(block_energies(allocation_, budgets, {raw.numbers(), sent.numbers(), symbols}),
+                             blocks);
   for (std::size_t b = 0; b < blocks; ++b) {
     auto& transmission = transmissions[b];
-    std::vector<double> own(workers);  // [k] what each worker would give the tensor
-    for (std::size_t i = 0; i < workers; ++i) own[i] = energies[i * blocks + b];
     const auto& layer = layout_.layers[transmission.tensor];
+    const auto own = energies.column(b);  // [k] what each worker would give the tensor
     transmission.group_energies =
         split_over_groups(transmission.message.split, layer, own, transmission.norms);
   }
@@ -58,14 +56,13 @@ void Aggregator::superpose(const Round& round, std::vector<Transmission>& transm
   const auto workers = static_cast<std::size_t>(collective_.workers());
   const double most = type_ == at::kDouble ? std::numeric_limits<double>::max()
                                            : static_cast<double>(std::numeric_limits<float>::max());
-  std::vector<double> norms(workers), energies(workers);
+  std::vector<double> energies(workers);
   for (auto& transmission : transmissions) {
     transmission.scales.clear();
     for (std::size_t g = 0; g < transmission.group_energies.size(); ++g) {
-      for (std::size_t i = 0; i < workers; ++i) {
-        norms[i] = transmission.norm(i, g);
+      const auto norms = transmission.norms.column(g);
+      for (std::size_t i = 0; i < workers; ++i)
         energies[i] = power_shares_[i] * transmission.group_energies[g];
-      }
       transmission.scales.push_back(scales_of(round, transmission.tensor, norms, energies));
       const double noise = transmission.scales.back().noise_std;
       if (!(noise < most / 8)) {  // 32 random bits give no normal beyond 7
@@ -102,7 +99,7 @@ void Aggregator::count_unheard(Round& round, const Transmission& transmission) c
   const auto first = static_cast<std::size_t>(collective_.first_worker());
   for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
     for (std::size_t i = 0; i < round.report.energy.size(); ++i) {
-      const double norm = transmission.scales[g].amplitude[first + i] * transmission.norm(first + i, g);
+      const double norm = transmission.scales[g].amplitude[first + i] * transmission.norms(first + i, g);
       round.report.energy[i] += norm * norm;
     }
   }
@@ -116,7 +113,7 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Transmiss
   for (const auto& transmission : transmissions) {
     for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
       for (std::size_t i = 0; i < spent.size(); ++i) {
-        const double norm = transmission.scales[g].amplitude[i] * transmission.norm(i, g);
+        const double norm = transmission.scales[g].amplitude[i] * transmission.norms(i, g);
         spent[i] += norm * norm;
       }
     }

@@ -153,10 +153,7 @@ void Aggregator::diagnose(Round& round, double scale) {
     if (!is_compressed(tensor) || round.silent[l] != 0) continue;
     const auto kept = memory(l);  // e_i
     come_in += scale * scale * energy_of(slice(gradients, l));
-    const auto count = tensors_.size();
-    for (std::size_t j = l; j < round.raw_norms.size(); j += count) {
-      message += round.raw_norms[j] * round.raw_norms[j];
-    }
+    for (const double norm : round.raw_norms.column(l)) message += norm * norm;
     for (std::size_t i = 0; i < own_memory.size(); ++i) {
       if (kept.defined()) own_memory[i] += energy_of(kept[static_cast<std::int64_t>(i)]);
     }

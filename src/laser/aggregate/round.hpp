@@ -20,8 +20,8 @@ struct Aggregator::Round {
   std::vector<double> weights;        // of each tensor: the receiver's, 1 where it has none
   std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
   std::vector<NamedTensors>
-      shared;  // of each tensor: the shared state from here on; as it was where it has none
-  std::vector<double> raw_norms;     // [k, tensors] of the messages M_i
+      shared;             // of each tensor: the shared state from here on; as it was where it has none
+  WorkerTable raw_norms;  // [k, tensors] of the messages M_i
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
   at::Tensor whole_estimate;         // [d] the same, where it lies in one piece; undefined elsewhere
   at::Tensor clean;                  // [d] the estimate without noise, where diagnosed

@@ -25,35 +25,23 @@ std::vector<double> split_factor_pair(const Layer& layer, double energy, std::sp
 }  // namespace
 
 std::vector<double> split_over_groups(Message::Split split, const Layer& layer,
-                                      std::span<const double> energies, std::span<const double> norms) {
-  const auto workers = energies.size(), groups = norms.size() / workers;
+                                      std::span<const double> energies, const WorkerTable& norms) {
+  const auto workers = norms.workers(), groups = norms.columns();
   const auto allocation =
       split == Message::Split::kFactorPairOptimal ? RankAllocation::optimal : RankAllocation::sqrt_kappa;
   std::vector<double> mean(groups, 0.0);
   for (std::size_t i = 0; i < workers; ++i) {
-    const auto own = norms.subspan(i * groups, groups);
     const auto parts = split == Message::Split::kByNorm
-                           ? split_over_columns(energies[i], own)
-                           : split_factor_pair(layer, energies[i], own, allocation);
+                           ? split_over_columns(energies[i], norms.row(i))
+                           : split_factor_pair(layer, energies[i], norms.row(i), allocation);
     for (std::size_t g = 0; g < groups; ++g) mean[g] += parts[g] / static_cast<double>(workers);
   }
   return mean;
 }
 
-double norm_of_groups(std::span<const double> norms, std::size_t worker, std::int64_t groups) {
-  const auto own = norms.subspan(worker * static_cast<std::size_t>(groups), static_cast<std::size_t>(groups));
+double norm_of(std::span<const double> norms) {
   double result = 0;
-  for (const double norm : own) result = std::hypot(result, norm);
-  return result;
-}
-
-std::vector<double> columns_of(std::span<const double> norms, std::size_t groups, std::size_t first,
-                               std::size_t count) {
-  std::vector<double> result;
-  for (std::size_t row = 0; row < norms.size() / groups; ++row) {
-    const auto part = norms.subspan(row * groups + first, count);
-    result.insert(result.end(), part.begin(), part.end());
-  }
+  for (const double norm : norms) result = std::hypot(result, norm);
   return result;
 }
 
