@@ -26,7 +26,7 @@ struct Contender {
 constexpr std::array kContenders{Contender{"laser", "LASER", 1, "0.005"},
                                  Contender{"zsgd", "raw gradients", 1, "0.0005"},
                                  Contender{"zsgd", "raw gradients", 16, "0.0025"}};
-constexpr std::size_t kBarWidth = 36;
+constexpr std::size_t kBarWidth = 24;
 
 std::vector<Job> contending_jobs() {
   const auto base = read_settings((resource_root() / "configs" / "headline-mlp.toml").string());
@@ -70,7 +70,7 @@ std::string picture(const std::vector<Run>& runs) {
                             : fmt::format("{:g} P", kContenders[i].power / kContenders[0].power),
                         runs[i].summary.symbols_per_round, value, std::string(bar, '#'));
   }
-  return text + fmt::format("\nFor {:.1f} % {}, and {:.0f} times the symbols.\n", accuracy(runs[0]),
+  return text + fmt::format("\nFor {:.1f} % {},\nand {:.0f} times the symbols.\n", accuracy(runs[0]),
                             verdict(accuracy(runs[0]), accuracy(runs[1]), accuracy(runs[2])),
                             runs[1].summary.symbols_per_round / first.symbols_per_round);
 }

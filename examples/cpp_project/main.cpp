@@ -6,6 +6,7 @@
 #include "laser/laser.hpp"
 
 int main() {
+  at::manual_seed(1);
   laser::Layout layout;
   layout.add("weight", {64, 96});
   laser::Solo workers(8);  // all in this process

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <optional>
 
 #include "bindings.hpp"
@@ -86,11 +87,16 @@ class Rooms {
   /// has moved it elsewhere.
   static bool is_free(const Room& room) {
     return room.numbers.defined() && room.numbers.storage().use_count() == 1 &&
-           room.numbers.const_data_ptr() == room.place &&
-           room.numbers.is_inference() == c10::InferenceMode::is_enabled();
+           room.numbers.const_data_ptr() == room.place;
   }
   std::array<Room, 2> rooms_;
   std::size_t next_ = 0;
+};
+
+/// Neither gradients of gradients nor inference mode, which is a thread's own: a round works in several.
+struct PlainNumbers {
+  c10::InferenceMode off{false};
+  at::NoGradGuard no_grad;
 };
 
 /// An aggregator with the processes that it works in.
@@ -110,7 +116,7 @@ class BoundAggregator {
   /// but this aggregator holds any more, where there is one: a round faults in no pages then.
   at::Tensor round(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
                    bool diagnose) {
-    const at::NoGradGuard no_grad;
+    const PlainNumbers plain;
     const auto estimate = rooms_.take(aggregator_.layout().size, type_);
     std::vector<at::Tensor> places;
     for (const auto& layer : aggregator_.layout().layers)
@@ -123,14 +129,14 @@ class BoundAggregator {
   void round_into(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
                   const std::vector<at::Tensor>& estimate,
                   const std::optional<std::pair<std::int64_t, double>>& looked) {
-    const at::NoGradGuard no_grad;
+    const PlainNumbers plain;
     std::vector<Looked> known;
     if (looked) known.push_back({looked->first, looked->second});
     run(index, power, gradients, estimate, false, known);
   }
   /// Of the first worker here: the first tensor that is not finite, or -1, and the largest magnitude.
   [[nodiscard]] std::pair<std::int64_t, double> look(const std::vector<at::Tensor>& gradients) const {
-    const at::NoGradGuard no_grad;
+    const PlainNumbers plain;
     const auto found = aggregator_.look(gradients)[0];
     return {found.bad, found.largest};
   }
@@ -155,13 +161,13 @@ class BoundAggregator {
   }
 
   NamedTensors state() {
-    const at::NoGradGuard no_grad;
+    const PlainNumbers plain;
     NamedTensors copy;  // the rounds to come change the tensors themselves
     for (const auto& [name, tensor] : aggregator_.state()) copy[name] = tensor.clone();
     return copy;
   }
   void load_state(const NamedTensors& state) {
-    const at::NoGradGuard no_grad;
+    const PlainNumbers plain;
     aggregator_.load_state(state);
   }
 
@@ -191,8 +197,13 @@ class BoundAggregator {
 void bind_aggregation(py::module_& module) {
   const auto unlocked = py::call_guard<py::gil_scoped_release>();
   py::class_<BoundAggregator>(module, "Aggregator")
-      .def(py::init<const Shapes&, const Settings&, const std::optional<py::object>&, bool,
-                    std::optional<std::uint64_t>, const PythonParts&>(),
+      .def(py::init([](const Shapes& shapes, const Settings& settings,
+                       const std::optional<py::object>& processes, bool double_precision,
+                       std::optional<std::uint64_t> seed, const PythonParts& objects) {
+             const PlainNumbers plain;
+             return std::make_unique<BoundAggregator>(shapes, settings, processes, double_precision, seed,
+                                                      objects);
+           }),
            py::arg("shapes"), py::arg("settings"), py::arg("processes") = py::none(),
            py::arg("double_precision") = false, py::arg("seed") = py::none(),
            py::arg("parts") = PythonParts{})

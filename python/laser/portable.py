@@ -113,7 +113,7 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "seed": ("training", ("whole", 0, 2**63 - 1), "1"),
 }
 _NOT_READ = {  # those of the command that no round reads
-    "channel": "power_policy power_period power_levels", "links": "downlink downlink_power resync_rounds",
+    "channel": "power_policy power_period power_levels snr_db", "links": "downlink downlink_power resync_rounds",
     "training": "task batch_size epochs learning_rate schedule milestones decay_factor warmup_fraction start_divisor end_divisor "
                 "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip message_scale ema_decay spectrum_rank",
     "shards": "sharding concentration shard_shares validation",

@@ -86,7 +86,7 @@ class Configuring(Folder):
                               capture_output=True, text=True, timeout=300, check=False, env=environment)
         said = " ".join(done.stderr.split())
         self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(said, r"missing, or too old: CURL, hwy\. HINT: .*apt-get install libcurl4-openssl-dev libhwy-dev")
+        self.assertRegex(said, r"missing, or too old: hwy, CURL\. HINT: .*apt-get install libhwy-dev libcurl4-openssl-dev")
 
 
 class FindingTorch(Folder):

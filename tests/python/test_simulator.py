@@ -360,7 +360,7 @@ class Folders(unittest.TestCase):
         done = subprocess.run([command, "report", str(self.folder), "--out", str(self.folder / "report")], capture_output=True,
                               text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("laser", done.stdout)
+        self.assertIn("laser", done.stdout.lower())
 
     def test_ctrl_c_loses_nothing(self):
         script = Path(self.place.name) / "script.py"
