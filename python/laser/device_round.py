@@ -657,7 +657,9 @@ class DeviceRound:
                 own_memory = own_memory + arrived * kept.square().sum((1, 2))
             if self._feedback != "local":
                 residual = residual + arrived * (state.messages[l] - own).to(self.wide).square().sum()
-        came = gradients.to(self.wide).square().sum(1)
+        awake = power_of.awake(self.seed, state.index, self.workers, float(self.settings["participation"]))  # of the host
+        here = self._on_device(awake[self.first_worker : self.first_worker + self.local])
+        came = torch.where(here, gradients.to(self.wide).square().sum(1), zero)  # what those who sleep have has not come in
         ratio = torch.where(came > 0, (own_memory / torch.where(came > 0, came, torch.ones_like(came))).sqrt(),
                             torch.zeros_like(came))
         if self._feedback == "local":
@@ -667,7 +669,7 @@ class DeviceRound:
             row = row.to(self.kind)
             self._all_reduce(row)
             row = row.to(self.wide)
-        self._diagnosis = {"memory_ratio": row[0] / self.workers, "residual": row[1], "message": message, "signal": signal,
+        self._diagnosis = {"memory_ratio": row[0] / int(awake.sum()), "residual": row[1], "message": message, "signal": signal,
                            "noise": noise}
 
     # -- for the host -------------------------------------------------------------------------------------------------
@@ -699,7 +701,9 @@ class DeviceRound:
         if not fine:
             self._raise_non_finite(state)
         budgets = [state.power * share for share in self._shares]
-        if self._channel == "sum_power":
+        if not self._noisy:
+            use = 0.0
+        elif self._channel == "sum_power":
             use = sum(energy) / sum(budgets) if sum(budgets) else 0.0
         else:
             use = max((spent / budget for spent, budget in zip(energy, budgets) if budget > 0 and math.isfinite(budget)), default=0.0)
@@ -714,7 +718,7 @@ class DeviceRound:
                 result["delta"] = 1 - found["residual"] / found["message"]
             if found["signal"] > 0:
                 result["lambda"] = found["noise"] / found["signal"]
-            result["noise_energy"] = found["noise"]
+                result["noise_energy"] = found["noise"]
         return result
 
     def _raise_non_finite(self, state: _Round) -> None:

@@ -43,7 +43,8 @@ TEST(Recipes, AreTheSevenMethodsOfTheSpecificationAndThenOurOwn) {
 
 TEST(Round, NoiselessSgdIsTheMean) {
   const auto gradients = random_gradients(5, small_layout().size, 0);
-  EXPECT_LT(relative_difference(one_round(algorithm_of("sgd"), gradients, INFINITY), gradients.mean(0)), 1e-14);
+  EXPECT_LT(relative_difference(one_round(algorithm_of("sgd"), gradients, INFINITY), gradients.mean(0)),
+            1e-14);
 }
 
 TEST(Round, SignumIsAMajorityVoteOfUnitEntries) {
