@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -96,8 +95,7 @@ void run_bench(BenchArguments arguments) {
   at::set_num_threads(static_cast<int>(arguments.threads > 0 ? arguments.threads : cores));
   auto& options = arguments.options;
   options.threads = at::get_num_threads();
-  const char* chosen = std::getenv("LASER_PYTHON");
-  options.python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
+  options.python = figures_python();
   options.hook_script = (resource_root() / "python" / "laser" / "powersgd_peer.py").string();
   const bool keeps = !arguments.out.empty() || !options.quick;
   std::optional<FreshFolder> fresh;

@@ -39,9 +39,7 @@ std::vector<Job> contending_jobs() {
                                              {"learning_rate", contender.learning_rate}}) {
       settings.emplace_back(key, value);
     }
-    auto job = make_jobs(settings, std::vector<Axis>{}).at(0);
-    job.name.insert(0, fmt::format("{}_power-{:g}_", contender.method, contender.power));
-    return job;
+    return make_job(settings, fmt::format("{}_power-{:g}", contender.method, contender.power));
   });
 }
 

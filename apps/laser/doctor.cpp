@@ -1,7 +1,6 @@
 // laser doctor: what is installed, versions, devices, SIMD level, where the data are.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -11,6 +10,7 @@
 #include "laser/core/resources.hpp"
 #include "laser/data/mnist.hpp"
 #include "laser/kernels/normal.hpp"
+#include "laser/report/figures.hpp"
 #include "laser/train/task.hpp"
 #include "laser/train/versions.hpp"
 #include "machine.hpp"
@@ -38,7 +38,6 @@ void add_doctor(CLI::App& app, CommandLine&) {
   auto* command =
       app.add_subcommand("doctor", "What is installed, versions, devices, and where the data are");
   command->callback([] {
-    const char* python = std::getenv("LASER_PYTHON");
     print("laser", laser_version());
     print("torch", torch_version());
     print("compiler", compiler_version());
@@ -46,7 +45,7 @@ void add_doctor(CLI::App& app, CommandLine&) {
     print("cores", std::to_string(usable_cores()));
     print("memory", memory_text());
     print("devices", device_text());
-    print("figures", figures_text(python != nullptr && *python != '\0' ? python : "python3"));
+    print("figures", figures_text(figures_python()));
     print("files", resource_root().string());
     print("data", data_state());
   });

@@ -1,6 +1,5 @@
 #include "gain_study.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <set>
@@ -71,10 +70,9 @@ std::vector<Job> final_jobs(const TuningPlan& plan, std::span<const Choice> choi
         if (rate.power) settings.emplace_back("power", number_text(*rate.power));
         settings.emplace_back("learning_rate", rate.rate);
         settings.emplace_back("seed", std::to_string(seed));
-        auto job = make_jobs(settings, std::vector<Axis>{}).at(0);
         const auto power = rate.power ? fmt::format("_power-{}", number_text(*rate.power)) : "";
-        job.name.insert(0,
-                        fmt::format("{}{}_learning_rate-{}_seed-{}_", rate.method, power, rate.rate, seed));
+        auto job = make_job(
+            settings, fmt::format("{}{}_learning_rate-{}_seed-{}", rate.method, power, rate.rate, seed));
         if (names.insert(job.name).second) jobs.push_back(std::move(job));
       }
     }
@@ -94,10 +92,8 @@ void write_gain_report(const GainReport& report, const std::string& folder, bool
   for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
   for (const auto& note : report.notes) shown += "\n" + wrap("note: " + note, "  ") + "\n";
   write_file_atomically(folder + "/gain.md", markdown);
-  const char* python = std::getenv("LASER_PYTHON");
   const auto script = (resource_root() / "python" / "laser" / "gain_figures.py").string();
-  const auto drawing = draw_figures({{"gain", ""}, {"gain_values", ""}},
-                                    python != nullptr && *python != '\0' ? python : "python3", script,
+  const auto drawing = draw_figures({{"gain", ""}, {"gain_values", ""}}, figures_python(), script,
                                     folder + "/gain.json", folder);
   if (json) {
     std::cout << text;

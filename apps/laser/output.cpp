@@ -8,7 +8,6 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +20,7 @@
 #include "laser/core/resources.hpp"
 #include "laser/core/system_call.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/report/figures.hpp"
 #include "laser/report/write_report.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -135,8 +135,7 @@ namespace {
 /// Writes the report and returns the terminal's text.
 std::string written_report(const std::vector<std::string>& folders, const std::string& out) {
   ReportOptions options;
-  const char* python = std::getenv("LASER_PYTHON");
-  options.python = python != nullptr && *python != '\0' ? python : "python3";
+  options.python = figures_python();
   options.figures_script = (resource_root() / "python" / "laser" / "figures.py").string();
   return write_report(read_runs(folders), out, options);
 }

@@ -1,6 +1,5 @@
 #include "referee.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -37,11 +36,9 @@ void write_referee_report(const TunedReport& report, const std::string& folder, 
   }
   for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
   write_file_atomically(folder + "/tuned.md", markdown);
-  const char* python = std::getenv("LASER_PYTHON");
   const auto script = (resource_root() / "python" / "laser" / "tuned_figures.py").string();
   const std::vector<Figure> figures{{"tuned_accuracy", ""}, {"tuned_pareto", ""}};
-  const auto drawing =
-      draw_figures(figures, python != nullptr && *python != '\0' ? python : "python3", script, path, folder);
+  const auto drawing = draw_figures(figures, figures_python(), script, path, folder);
   if (json) {
     std::cout << summary;
     return;

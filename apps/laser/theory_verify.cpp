@@ -1,6 +1,5 @@
 // laser theory verify: the formulas against simulations of the real code. Everything is measured in verify/;
 // here are the arguments, the files and the terminal.
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
+#include "laser/report/figures.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -51,11 +51,10 @@ std::string text_of(const std::string& path) {
 std::string write_files(const verify::Verification& verification, const std::string& out) {
   const auto json = out + "/verify.json";
   write_file_atomically(json, to_json(verification));
-  const char* chosen = std::getenv("LASER_PYTHON");
-  const std::string python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
   const auto figures = verification_figures();
-  const auto drawing = draw_figures(
-      figures, python, (resource_root() / "python" / "laser" / "theory_figures.py").string(), json, out);
+  const auto drawing =
+      draw_figures(figures, figures_python(),
+                   (resource_root() / "python" / "laser" / "theory_figures.py").string(), json, out);
   std::vector<InlineFigure> inlined;
   std::string written = "verify.json verify.html";
   if (drawing.drawn) {

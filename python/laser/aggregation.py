@@ -146,7 +146,7 @@ class Aggregator(NotCopied):
         if rows and own:
             for tensor in own:
                 tensor[rows] = 0
-            (self._core if self._elsewhere is None else self._elsewhere).load_state(state)
+            self._now.load_state(state)
 
     def __repr__(self) -> str:
         size = sum(math.prod(shape) for shape in self._shapes.values())
@@ -156,9 +156,8 @@ class Aggregator(NotCopied):
 
     def _round_on(self, device: torch.device | None) -> Any:
         """The round for gradients on a device (None: the CPU), with what lasts of the one before."""
-        elsewhere = self._elsewhere
-        if (None if elsewhere is None else elsewhere.device) == device:
-            return self._core if elsewhere is None else elsewhere
+        if (None if self._elsewhere is None else self._elsewhere.device) == device:
+            return self._now
         state = self._lasting()
         if device is None:
             self._core.load_state(state)
@@ -168,6 +167,11 @@ class Aggregator(NotCopied):
         made.load_state(state)
         self._elsewhere = made
         return made
+
+    @property
+    def _now(self) -> Any:
+        """The round that has what lasts."""
+        return self._core if self._elsewhere is None else self._elsewhere
 
     def _lasting(self) -> dict[str, torch.Tensor]:
         if self._elsewhere is None:
@@ -186,7 +190,7 @@ class Aggregator(NotCopied):
         if rounds.numel() != 1 or rounds.dtype != torch.int64 or int(rounds) < 0:
             raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds")
         _check_setup(tensors.pop("setup"), self._setup)
-        (self._elsewhere or self._core).load_state(tensors)
+        self._now.load_state(tensors)
         self.rounds = int(rounds)
 
 

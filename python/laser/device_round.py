@@ -118,6 +118,7 @@ class _Round:
     silent: list[torch.Tensor]  # of each tensor: bool, nothing arrived though there was something to send
     weights: list[torch.Tensor | None]
     norms: list[tuple[torch.Tensor, list[int]]]  # [k, columns] that were exchanged, and whose they are
+    awake: torch.Tensor  # [k] bool, of the host: who computes a gradient
     silent_known: set[int] = dataclasses.field(default_factory=set)  # of the draws alone
     symbols: int = 0
     peaks: torch.Tensor | None = None  # of each tensor: the largest magnitude of its estimate
@@ -175,8 +176,7 @@ class DeviceRound:
         self._memory_kind = torch.bfloat16 if settings["memory"] == "bfloat16" else self.kind
         self._phase_share = float(settings["phase_share"])
         self._fill = settings["fill_budget"] == "true" and self._noisy
-        self._per_tensor = settings["fading_draw"] == "tensor" and self._channel in ("csit", "csit_trunc", "csir", "stat",
-                                                                                     "blind_mimo")
+        self._per_tensor = settings["fading_draw"] == "tensor" and self._channel in power_of.FADES
         shares = [float(item) for item in settings["power_shares"].strip("[]").split(",") if item.strip()] or [1.0]
         each = [shares[i % len(shares)] for i in range(workers)]
         mean = sum(each) / workers
@@ -259,7 +259,7 @@ class DeviceRound:
         never = torch.zeros((), dtype=torch.bool, device=self.device)
         state = _Round(index, power, diagnose, links, sent, [], ~never, None,
                        torch.zeros(self.workers, dtype=self.wide, device=self.device), [None] * count, [None] * count,
-                       [tensor.shared for tensor in self._tensors], [never] * count, [None] * count, [])
+                       [tensor.shared for tensor in self._tensors], [never] * count, [None] * count, [], awake)
         state.silent_known = {l for l in range(count) if not state.link(l).heard or (self._noisy and power <= 0)}
         rounding = self._rounding_words(index)
         for l, tensor in enumerate(self._tensors):
@@ -430,15 +430,19 @@ class DeviceRound:
     def _symbol_weights(self, state: _Round, norms: torch.Tensor, geometry: _Geometry) -> torch.Tensor:
         """[K, 1] or [K, S] what this process's workers multiply their symbols with before the sum."""
         mine = slice(self.first_worker, self.first_worker + self.local)
-        if self._channel == "saturating":  # sqrt(p_i) / N_i without the group's energy, which all have in common
-            active = self._on_device(state.links[0].active[mine]).unsqueeze(1)
-            loud = self._power_shares[mine].sqrt() / torch.where(norms > 0, norms, torch.ones_like(norms))
-            loud = torch.where(active & (norms > 0), loud, torch.zeros_like(loud))
-            return loud.to(self.kind)[:, geometry.group_of_symbol]
+        if self._channel == "saturating":
+            return self._loudness(state, norms, mine).to(self.kind)[:, geometry.group_of_symbol]
         each = [power_of.weights(self._channel, link, self._antennas) for link in state.links]
         weight = torch.stack([one for one in each if one is not None], 1)[mine]  # [K, 1] or [K, T]
         weight = self._on_device(weight).to(self.kind)
         return weight if len(state.links) == 1 else weight[:, geometry.tensor_of_symbol]
+
+    def _loudness(self, state: _Round, norms: torch.Tensor, workers: slice) -> torch.Tensor:
+        """sqrt(p_i) / N_i of some workers at full power without the group's energy, which all have in common, from their norms;
+        0 where one is silent."""
+        active = self._on_device(state.links[0].active[workers]).unsqueeze(1)
+        loud = self._power_shares[workers].sqrt() / torch.where(norms > 0, norms, torch.ones_like(norms))
+        return torch.where(active & (norms > 0), loud, torch.zeros_like(loud))
 
     def _group_links(self, links: list[power_of.Link], geometry: _Geometry) -> power_of.GroupLinks:
         gain = self._on_device(torch.stack([link.gain for link in links], 1)).to(self.wide)
@@ -498,9 +502,7 @@ class DeviceRound:
                  scales: power_of.Scales, energies: torch.Tensor) -> None:
         """Noise, what the server makes of what it heard, and who was not heard."""
         if self._channel == "saturating":
-            link = self._on_device(state.links[0].active).unsqueeze(1)
-            loud = self._power_shares.sqrt() / torch.where(norms > 0, norms, torch.ones_like(norms))
-            loud = torch.where(link & (norms > 0), loud, torch.zeros_like(loud)).sum(0)
+            loud = self._loudness(state, norms, slice(None)).sum(0)
             factor = torch.where(loud > 0, 1 / loud, torch.zeros_like(loud))
             total = total * factor.to(self.kind)[geometry.group_of_symbol]
         clean = total
@@ -657,8 +659,7 @@ class DeviceRound:
                 own_memory = own_memory + arrived * kept.square().sum((1, 2))
             if self._feedback != "local":
                 residual = residual + arrived * (state.messages[l] - own).to(self.wide).square().sum()
-        awake = power_of.awake(self.seed, state.index, self.workers, float(self.settings["participation"]))  # of the host
-        here = self._on_device(awake[self.first_worker : self.first_worker + self.local])
+        here = self._on_device(state.awake[self.first_worker : self.first_worker + self.local])
         came = torch.where(here, gradients.to(self.wide).square().sum(1), zero)  # what those who sleep have has not come in
         ratio = torch.where(came > 0, (own_memory / torch.where(came > 0, came, torch.ones_like(came))).sqrt(),
                             torch.zeros_like(came))
@@ -669,7 +670,7 @@ class DeviceRound:
             row = row.to(self.kind)
             self._all_reduce(row)
             row = row.to(self.wide)
-        self._diagnosis = {"memory_ratio": row[0] / int(awake.sum()), "residual": row[1], "message": message, "signal": signal,
+        self._diagnosis = {"memory_ratio": row[0] / int(state.awake.sum()), "residual": row[1], "message": message, "signal": signal,
                            "noise": noise}
 
     # -- for the host -------------------------------------------------------------------------------------------------

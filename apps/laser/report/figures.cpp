@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "laser/report/python_process.hpp"
@@ -24,6 +25,11 @@ std::vector<Figure> known_figures(const std::string& quantity) {
       {"gradient_spectra",
        "Share of the squared norm of each tensor's average gradient in its largest singular values after "
        "each epoch; open markers are the paper's values of three tensors of its larger model."}};
+}
+
+std::string figures_python() {
+  const char* chosen = std::getenv("LASER_PYTHON");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "python3";
 }
 
 DrawingResult draw_figures(const std::vector<Figure>& figures, const std::string& python,

@@ -21,6 +21,9 @@ struct DrawingResult {
   std::string reason;  // why not, and how to get the figures; empty when drawn
 };
 
+/// The Python that draws: $LASER_PYTHON, or python3 where it is not set.
+std::string figures_python();
+
 /// Runs `python script summary_json folder` (no shell) and waits. Removes the figures of an earlier report
 /// first, so that what is there belongs to this one.
 DrawingResult draw_figures(const std::vector<Figure>& figures, const std::string& python,

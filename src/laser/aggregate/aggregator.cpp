@@ -249,22 +249,23 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     transmission.message = tensors_[l].compressor->encode(round.exchanges[l], pass);
     const auto& blocks = transmission.message.blocks;
     LASER_CHECK(blocks.size() <= kBlocksAPass);
+    std::int64_t groups = 0;
     for (const auto& block : blocks) {
-      transmission.groups += block.size(1);
+      groups += block.size(1);
       transmission.symbols += block.size(1) * block.size(2);
     }
     if (!transmission.message.norms.empty()) {
-      LASER_CHECK(transmission.groups == 1);
+      LASER_CHECK(groups == 1);
       transmission.local_norms = {transmission.message.norms, 1};
       return;
     }
     transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
-                                static_cast<std::size_t>(transmission.groups)};
+                                static_cast<std::size_t>(groups)};
     std::size_t first = 0;
     for (const auto& block : blocks) {
-      const auto groups = static_cast<std::size_t>(block.size(1));
-      transmission.local_norms.put(first, {group_norms(block), groups});
-      first += groups;
+      const auto own = static_cast<std::size_t>(block.size(1));
+      transmission.local_norms.put(first, {group_norms(block), own});
+      first += own;
     }
   });
   gather_norms(transmissions, round);

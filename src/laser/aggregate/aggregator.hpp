@@ -89,6 +89,9 @@ class Aggregator {
   /// "pending/<tensor>/left" and "right" besides; with momentum at the workers "momentum" [K, d]. Taking it
   /// changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
+  /// Empties the memories of the local workers that are not awake, `awake` [K], as where a client that leaves
+  /// keeps nothing.
+  void forget_asleep(std::span<const char> awake);
   /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
   [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
   /// Restores what `state` returned. Throws Error (data) if a name, type or shape, the number of workers
@@ -112,7 +115,6 @@ class Aggregator {
     std::size_t tensor = 0;
     Message message;
     bool gathered = false;               // the blocks hold the symbols of all k workers, not of the K here
-    std::int64_t groups = 0;             // over all blocks
     std::int64_t symbols = 0;            // over all blocks
     WorkerTable norms;                   // [k, groups]
     WorkerTable local_norms;             // [K, groups]

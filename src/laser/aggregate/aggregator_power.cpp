@@ -13,7 +13,7 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
   const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
   if (!parts_.channel->noisy()) {
     for (auto& transmission : transmissions)
-      transmission.group_energies.assign(static_cast<std::size_t>(transmission.groups), 0.0);
+      transmission.group_energies.assign(transmission.norms.columns(), 0.0);
     return superpose(round, transmissions);
   }
   WorkerTable raw(workers, blocks);

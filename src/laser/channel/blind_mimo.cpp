@@ -27,14 +27,11 @@ class BlindMimo final : public Channel {
     for (std::int64_t a = 0; a < antennas_; ++a) {
       StreamKey own = key;
       own.unit = static_cast<std::uint32_t>(a);
-      std::complex<double> pilot = 0;
       for (std::size_t i = 0; i < workers; ++i) {
         const double size = std::sqrt(-std::log(random_uniform(own, 2 * i)));
         gains[i] = std::polar(size, 2 * std::numbers::pi * random_uniform(own, 2 * i + 1));
-        if (link.active[i] != 0) pilot += gains[i];
       }
-      pilots += std::norm(pilot);
-      for (std::size_t i = 0; i < workers; ++i) link.gain[i] += std::real(std::conj(pilot) * gains[i]);
+      pilots += combine_antenna(gains, link);
     }
     link.air_noise = std::sqrt(pilots);
     return link;

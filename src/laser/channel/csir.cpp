@@ -16,10 +16,7 @@ class Csir final : public Channel {
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
              Superposition& result) const override {
-    const double scale = scale_alike(link, norms, energies, false, result);
-    double sum = 0;
-    for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
-    result.receive_scale = 1.0 / (scale * sum);
+    scale_by_gains(link, norms, energies, result);
   }
 
   FadingOptions options_;

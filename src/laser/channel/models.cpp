@@ -76,6 +76,23 @@ double scale_alike(const Link& link, std::span<const double> norms, std::span<co
   return scale;
 }
 
+void scale_by_gains(const Link& link, std::span<const double> norms, std::span<const double> energies,
+                    Superposition& result) {
+  const double scale = scale_alike(link, norms, energies, false, result);
+  double sum = 0;
+  for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
+  result.receive_scale = 1.0 / (scale * sum);
+}
+
+double combine_antenna(std::span<const std::complex<double>> gains, Link& link) {
+  std::complex<double> pilot = 0;
+  for (std::size_t i = 0; i < gains.size(); ++i) {
+    if (link.active[i] != 0) pilot += gains[i];
+  }
+  for (std::size_t i = 0; i < gains.size(); ++i) link.gain[i] += std::real(std::conj(pilot) * gains[i]);
+  return std::norm(pilot);
+}
+
 double active_workers(const Link& link) {
   return static_cast<double>(
       std::count_if(link.active.begin(), link.active.end(), [](char a) { return a != 0; }));

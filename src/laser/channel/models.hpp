@@ -1,6 +1,7 @@
 // The makers of all channels and what several of them share. Private to channel/; one file implements each.
 #pragma once
 
+#include <complex>
 #include <memory>
 #include <span>
 
@@ -43,6 +44,15 @@ std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const 
 /// largest with which each stays within its energy, b = min_i sqrt(p_i) / N_i (times h_i). Returns b.
 double scale_alike(const Link& link, std::span<const double> norms, std::span<const double> energies,
                    bool inverted, Superposition& result);
+
+/// As scale_alike() with one amplitude for all, decoded by the sum of the gains: weights g_i / sum g, which
+/// add up to 1 (spec 1.3).
+void scale_by_gains(const Link& link, std::span<const double> norms, std::span<const double> energies,
+                    Superposition& result);
+
+/// One antenna of a receiver that knows only s = sum_i h_i of the workers that are active, from a common
+/// pilot: adds Re(conj(s) h_i) to each gain. Returns |s|^2, the variance of the noise that comes with it.
+double combine_antenna(std::span<const std::complex<double>> gains, Link& link);
 
 /// Number of active workers, |A|.
 double active_workers(const Link& link);

@@ -35,15 +35,10 @@ class Trace final : public Channel {
     }
     if (trace_->antennas == 0) return link;
     double pilots = 0;  // sum_a |s_a|^2
+    std::vector<std::complex<double>> gains(workers);
     for (std::size_t a = 0; a < antennas; ++a) {
-      std::complex<double> pilot = 0;
-      for (std::size_t i = 0; i < workers; ++i) {
-        if (link.active[i] != 0) pilot += row[i * antennas + a];
-      }
-      pilots += std::norm(pilot);
-      for (std::size_t i = 0; i < workers; ++i) {
-        link.gain[i] += std::real(std::conj(pilot) * row[i * antennas + a]);
-      }
+      for (std::size_t i = 0; i < workers; ++i) gains[i] = row[i * antennas + a];
+      pilots += combine_antenna(gains, link);
     }
     link.air_noise = std::sqrt(pilots);
     if (pilots == 0) link.active.assign(workers, 0);  // they cancel each other: there is no pilot to go by
@@ -71,10 +66,7 @@ class Trace final : public Channel {
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
              Superposition& result) const override {
-    const double scale = scale_alike(link, norms, energies, false, result);
-    double sum = 0;
-    for (std::size_t i = 0; i < norms.size(); ++i) sum += link.active[i] != 0 ? link.gain[i] : 0.0;
-    result.receive_scale = 1.0 / (scale * sum);
+    scale_by_gains(link, norms, energies, result);
   }
 
   std::shared_ptr<const GainTrace> trace_;

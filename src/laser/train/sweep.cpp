@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "laser/core/error.hpp"
 #include "laser/core/machine_limits.hpp"
@@ -273,6 +274,12 @@ std::vector<Job> make_jobs(const Settings& base, const std::vector<std::vector<A
     jobs.push_back(std::move(job));
   }
   return jobs;
+}
+
+Job make_job(const Settings& settings, const std::string& prefix) {
+  auto experiment = resolve(settings);
+  auto name = prefix + "_" + experiment_hash(experiment).substr(0, 8);
+  return {std::move(name), std::move(experiment)};
 }
 
 SweepResult run_sweep(const std::vector<Job>& jobs, const SweepOptions& options) {

@@ -30,6 +30,9 @@ struct Job {
 /// before anything runs.
 std::vector<Job> make_jobs(const Settings& base, const std::vector<Axis>& axes);
 
+/// One run; its name is `prefix`, "_" and eight digits of the hash. Throws Error (configuration).
+Job make_job(const Settings& settings, const std::string& prefix);
+
 /// The combinations of several grids, one grid after the other, none twice.
 std::vector<Job> make_jobs(const Settings& base, const std::vector<std::vector<Axis>>& grids);
 
