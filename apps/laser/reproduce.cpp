@@ -8,6 +8,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
+#include "parts_study.hpp"
 #include "referee.hpp"
 #include "studies.hpp"
 
@@ -74,6 +75,21 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
   line.exit_code = run_gain_study(plan, *scale.gain, options);
 }
 
+/// A study of several parts.
+void run_parts(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+               CommandLine& line) {
+  if (arguments.dry_run) {
+    std::cout << parts_runs(base, scale.parts);
+    return;
+  }
+  PartsStudyOptions options{arguments.options, arguments.seeds, arguments.quiet};
+  std::optional<FreshFolder> fresh;
+  if (options.sweep.folder.empty()) options.sweep.folder = fresh.emplace(arguments.study).path();
+  options.sweep.resume |= options.sweep.extend;
+  options.sweep.command = line.text;
+  line.exit_code = run_parts_study(base, scale.parts, options);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
   if (study.print != nullptr) return study.print(arguments.json);
@@ -82,6 +98,7 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   if (arguments.look && !scale.gain) {
     fail(ExitCode::kUsage, "{} has no --quick. HINT: --seeds 1 makes a study shorter", study.name);
   }
+  if (!scale.parts.empty()) return run_parts(scale, base, arguments, line);
   if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));

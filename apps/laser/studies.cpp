@@ -194,6 +194,37 @@ Study headline() {
            {"gpt2", "headline-gpt2.toml", {}, false, gpt2}}};
 }
 
+/// Federated averaging: local steps, data alike and unlike. "rounds": as many rounds and as much energy for
+/// all, some 190 rounds. "air": who sends fewer symbols has more rounds, each with less energy, until all
+/// have spent the air time and the energy of Z-SGD's (LASER 6.8 and Random-K 5 times as many).
+Study federated() {
+  struct Steps {
+    const char *local, *epochs, *laser, *randomk;  // epochs that make the rounds
+  };
+  std::vector<StudyPart> parts;
+  const Values rates{"0.1", "0.3", "1", "3"};
+  for (const auto& [local, epochs, laser, randomk] :
+       {Steps{"1", "1", "7", "5"}, Steps{"5", "5", "34", "25"}, Steps{"20", "19", "129", "95"}}) {
+    for (const char* sharding : {"iid", "dirichlet"}) {
+      const auto group = fmt::format("steps-{}-{}", local, sharding);
+      const auto add = [&](const char* name, const char* passes, const Values& methods, const char* power) {
+        parts.push_back({fmt::format("{}-{}", group, name),
+                         group,
+                         {{"local_steps", local}, {"sharding", sharding}, {"epochs", passes}},
+                         methods,
+                         {power},
+                         rates});
+      };
+      add("rounds", epochs, {"laser", "zsgd", "randomk", "zsgd_adaptive"}, "10");
+      add("air-laser", laser, {"laser"}, "1.47");
+      add("air-randomk", randomk, {"randomk"}, "2");
+    }
+  }
+  return {"federated",
+          "MNIST: federated averaging at equal energy and at equal air time, data alike and unlike",
+          {{"mlp", "federated.toml", {}, false, {}, parts}}};
+}
+
 }  // namespace
 
 const std::vector<Study>& studies() {
@@ -219,6 +250,7 @@ const std::vector<Study>& studies() {
       beyond(),
       all_channels(),
       heterogeneity(),
+      federated(),
   };
   return table;
 }

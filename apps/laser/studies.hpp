@@ -26,6 +26,15 @@ struct GainPlan {
   std::map<std::string, std::string> quick_rate_of;
 };
 
+/// A comparison of methods with settings of its own, step sizes chosen on held-out data.
+struct StudyPart {
+  std::string name;   // of its folder
+  std::string group;  // parts of one group are in one report
+  Settings settings;  // on top of the scale's
+  std::vector<std::string> methods, powers;
+  std::vector<std::string> rates;  // the grid of step sizes
+};
+
 /// A study at one scale.
 struct StudyScale {
   std::string name;                      // "paper" or "small"
@@ -33,6 +42,7 @@ struct StudyScale {
   std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
   bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
   std::optional<GainPlan> gain = {};     // instead of grids
+  std::vector<StudyPart> parts = {};     // likewise
 };
 
 struct Study {

@@ -85,8 +85,8 @@ double quantile(std::vector<double> values, double share) {
 }
 
 ValueTable channels_table(const ChannelArguments& a) {
-  if (a.workers < 1 || a.workers > 4096)
-    fail(ExitCode::kConfiguration, "--workers is {}: it must be 1 to 4096", a.workers);
+  if (a.workers < 1 || a.workers > 1000000)
+    fail(ExitCode::kConfiguration, "--workers is {}: it must be 1 to 1000000", a.workers);
   if (a.draws < 1 || a.draws > 10'000'000)
     fail(ExitCode::kConfiguration, "--draws is {}: it must be 1 to 10000000", a.draws);
   if (!(a.spread >= 0 && a.spread < 1))

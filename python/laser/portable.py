@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from laser.device_power import FADES
+
 version = "without compiled core"
 
 BUILD_HINT = "HINT: 'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it for this torch"
@@ -53,7 +55,6 @@ FEEDBACKS = ("none", "local", "decoded", "weighted")
 RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
 CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace")
 ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
-FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo")
 _METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum")
 METHODS = {  # in the order of the fields above
     "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
@@ -109,7 +110,7 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "participation": ("links", ("real", 0, 1, True), "1"),
     "loss_rate": ("links", ("real", 0, 1, False), "0"),
     "exchange": ("links", ("choice", "fast", "exact"), "fast"),
-    "workers": ("training", ("whole", 1, 4096), "16"),
+    "workers": ("training", ("whole", 1, 1000000), "16"),
     "seed": ("training", ("whole", 0, 2**63 - 1), "1"),
 }
 _NOT_READ = {  # those of the command that no round reads
@@ -117,6 +118,7 @@ _NOT_READ = {  # those of the command that no round reads
     "training": "task batch_size epochs learning_rate schedule milestones decay_factor warmup_fraction start_divisor end_divisor "
                 "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip message_scale ema_decay spectrum_rank",
     "shards": "sharding concentration shard_shares validation",
+    "local": "local_learning_rate local_steps proximal asleep",
     "model": "hidden image_size width augment train_images test_images decay_norms precision",
     "language": "layers heads context vocabulary biases dropout recompute accumulation epoch_rounds evaluation_batches evaluate_split",
     "machine": "device threads data_dir verify_data",

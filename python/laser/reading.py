@@ -22,6 +22,7 @@ HINTS = {  # by group of the option list, or by setting
     "training": OF_TRAINING,
     "model": "the model is yours",
     "shards": "the data are yours: give each rank its part",
+    "local": "steps between two rounds are yours: send w - w_i, or let laser.Simulator make them",
     "machine": "torch decides where and how it computes, torch.set_num_threads and .to(device)",
     "links": "the step is yours: add the noise of a broadcast to it",
     "power_policy": "power may be a function of the round: power=laser.power.schedule('linear_up', rounds, 1e4).__getitem__",

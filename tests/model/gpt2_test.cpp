@@ -309,6 +309,14 @@ TEST(Gpt2, WorkersAreTheSameForEveryNumberOfThreads) {
         1e-5);
     EXPECT_NEAR(losses[0][i], loss, 1e-5);
   }
+  auto models = parameters.repeat({3, 1});  // each with its own
+  models[1] *= 1.1;
+  model.gradients(models, workers, banks[1], losses[1]);
+  EXPECT_TRUE(banks[0][0].equal(banks[1][0]));
+  EXPECT_TRUE(banks[0][2].equal(banks[1][2]));
+  double loss = 0;
+  EXPECT_LT(distance(banks[1][1], gradient_of(model, models[1].contiguous(), workers[1], &loss)), 1e-5);
+  EXPECT_NEAR(losses[1][1], loss, 1e-5);
 }
 
 TEST(Gpt2, Bfloat16IsNear) {

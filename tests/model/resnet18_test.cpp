@@ -257,6 +257,28 @@ TEST(ResNet18, AWorkerDoesNotDependOnTheOthers) {
   }
 }
 
+TEST(ResNet18, WorkersMayHaveModelsOfTheirOwn) {
+  const ResNet18 model(10, 8);
+  const auto batches = examples(3 * 6);
+  const auto common = step(model, 3, batches);
+  auto models = common.parameters.repeat({3, 1});
+  models[1] *= 1.1;
+  auto buffers = model.initial_buffers().repeat({3, 1}), gradients = at::empty_like(common.gradients);
+  std::vector<double> losses(3);
+  model.gradients(models, batches, buffers, gradients, losses);
+  for (const std::int64_t k : {0, 2}) {
+    EXPECT_LT(distance(gradients[k], common.gradients[k]), 1e-5);
+    EXPECT_LT(distance(buffers[k], common.buffers[k]), 1e-6);
+    EXPECT_NEAR(losses[static_cast<std::size_t>(k)], common.losses[static_cast<std::size_t>(k)], 1e-5);
+  }
+  auto own_buffers = model.initial_buffers().repeat({1, 1}), own = at::empty_like(gradients.narrow(0, 0, 1));
+  std::vector<double> loss(1);
+  model.gradients(models[1].contiguous(), {batches.images.narrow(0, 6, 6), batches.labels.narrow(0, 6, 6)},
+                  own_buffers, own, loss);
+  EXPECT_LT(distance(gradients[1], own[0]), 1e-5);
+  EXPECT_GT(distance(gradients[1], common.gradients[1]), 1e-3);
+}
+
 TEST(ResNet18, SameBitsForEveryNumberOfThreads) {
   const auto batches = examples(6 * 16);
   const ResNet18 model(10, 8);

@@ -7,6 +7,7 @@ laser_test(train/soak_test TORCH LABEL slow LINK laser_train)
 set_tests_properties(train_soak_test PROPERTIES RUN_SERIAL ON)  # it compares times
 laser_test(train/spectrum_test TORCH LINK laser_train)
 laser_test(train/workers_test TORCH LINK laser_train)
+laser_test(train/local_work_test TORCH LINK laser_train)
 laser_test(train/tuning_test TORCH LINK laser_train)
 laser_test(train/optimizer_test TORCH LINK laser_train)
 laser_test(train/wikitext_task_test TORCH LINK laser_train)

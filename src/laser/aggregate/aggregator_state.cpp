@@ -54,6 +54,22 @@ NamedTensors Aggregator::state() {
   return result;
 }
 
+void Aggregator::forget_asleep(std::span<const char> awake) {
+  LASER_CHECK(awake.size() == static_cast<std::size_t>(collective_.local_workers()));
+  settle();
+  for (std::size_t i = 0; i < awake.size(); ++i) {
+    if (awake[i] != 0) continue;
+    const auto row = static_cast<std::int64_t>(i);
+    if (momentum_.defined()) momentum_[row].zero_();
+    for (auto& tensor : tensors_) {
+      if (tensor.memory.defined()) tensor.memory[row].zero_();
+      if (!tensor.pending.defined()) continue;
+      auto& factors = tensor.pending;  // one of them at least is the worker's own
+      (factors.left.dim() == 3 ? factors.left : factors.right)[row].zero_();
+    }
+  }
+}
+
 bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
   return name == "momentum" || name.starts_with("memory/") ||
          (name.starts_with("pending/") && tensor.dim() == 3);

@@ -234,7 +234,9 @@ void Gpt2::gradients(const at::Tensor& parameters, std::span<const TokenBatches>
               gradients.size(0) == static_cast<std::int64_t>(workers.size()));
   std::vector<at::Tensor> results(workers.size());
   for_each_on_one_thread(workers.size(), parameters.is_cpu(), [&](std::size_t i) {
-    results[i] = backward(parameters, workers[i], gradients.select(0, static_cast<std::int64_t>(i)));
+    const auto row = static_cast<std::int64_t>(i);
+    results[i] =
+        backward(parameters.dim() == 2 ? parameters[row] : parameters, workers[i], gradients.select(0, row));
   });
   // Read only now: on a GPU the first read waits for everything.
   for (std::size_t i = 0; i < workers.size(); ++i) losses[i] = results[i].item().toDouble();

@@ -64,7 +64,8 @@ class Gpt2 {
   double gradient(const at::Tensor& parameters, const TokenBatches& batches,
                   const at::Tensor& gradient) const;
 
-  /// The same for every worker: row i of `gradients` [K, d] and losses[i]. On the CPU each worker is computed
+  /// The same for every worker, at `parameters` [d], or [K, d] where each has its own: row i of `gradients`
+  /// [K, d] and losses[i]. On the CPU each worker is computed
   /// by one thread, so the bits do not depend on the number of threads.
   void gradients(const at::Tensor& parameters, std::span<const TokenBatches> workers,
                  const at::Tensor& gradients, std::span<double> losses) const;

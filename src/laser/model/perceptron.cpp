@@ -45,7 +45,9 @@ std::vector<at::Tensor> Perceptron::forward(const at::Tensor& parameters, const 
   std::vector<at::Tensor> layers{inputs};
   const auto count = layout_.layers.size();
   for (std::size_t l = 0; l < count; l += 2) {
-    auto next = at::addmm(part(parameters, l + 1), layers.back(), part(parameters, l).t());
+    const auto weight = part(parameters, l), bias = part(parameters, l + 1);
+    auto next = parameters.dim() == 2 ? at::baddbmm(bias.unsqueeze(1), layers.back(), weight.transpose(1, 2))
+                                      : at::addmm(bias, layers.back(), weight.t());
     layers.push_back(l + 2 < count ? next.relu_() : next);
   }
   return layers;
@@ -55,7 +57,12 @@ void Perceptron::gradients(const at::Tensor& parameters, const LabelledRows& exa
                            std::span<double> losses) const {
   const auto workers = examples.inputs.size(0), count = examples.inputs.size(1);
   LASER_CHECK(gradients.size(0) == workers && losses.size() == static_cast<std::size_t>(workers));
-  const auto layers = forward(parameters, examples.inputs.flatten(0, 1));  // [K n, ...]
+  const bool own = parameters.dim() == 2;  // models
+  LASER_CHECK(!own || parameters.size(0) == workers);
+  auto layers = forward(parameters, own ? examples.inputs : examples.inputs.flatten(0, 1));
+  if (own) {
+    for (auto& layer : layers) layer = layer.flatten(0, 1);
+  }  // [K n, ...]
   const auto logs = at::log_softmax(layers.back(), 1);
   const auto labels = examples.labels.flatten().unsqueeze(1);
   const auto loss = logs.gather(1, labels).view({workers, count}).to(at::kDouble).mean(1).neg();
@@ -71,7 +78,9 @@ void Perceptron::gradients(const at::Tensor& parameters, const LabelledRows& exa
     part(gradients, l).copy_(at::bmm(batch(errors).transpose(1, 2), batch(inputs)));
     part(gradients, l + 1).copy_(batch(errors).sum(1));
     if (l == 0) break;
-    errors = at::mm(errors, part(parameters, l)).mul_(inputs.gt(0));
+    const auto weight = part(parameters, l);
+    errors = own ? at::bmm(batch(errors), weight).flatten(0, 1) : at::mm(errors, weight);
+    errors.mul_(inputs.gt(0));
   }
 }
 

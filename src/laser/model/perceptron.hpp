@@ -28,8 +28,8 @@ class Perceptron {
   [[nodiscard]] const Layout& layout() const { return layout_; }
   /// Uniform on +-1/sqrt(inputs of the layer) for weights and biases, from the seed's streams. [d]
   void initialise(at::Tensor& parameters, std::uint64_t seed) const;
-  /// Mean cross-entropy of every worker's examples [K, n, inputs] at `parameters` [d]: losses [K], and its
-  /// gradients in the rows of `gradients` [K, d].
+  /// Mean cross-entropy of every worker's examples [K, n, inputs] at `parameters` [d], or [K, d] where each
+  /// has its own: losses [K], and its gradients in the rows of `gradients` [K, d].
   void gradients(const at::Tensor& parameters, const LabelledRows& examples, at::Tensor& gradients,
                  std::span<double> losses) const;
   /// Over examples [n, inputs].
@@ -38,7 +38,8 @@ class Perceptron {
  private:
   /// Tensor number `index` of the layout in flat numbers [..., d].
   [[nodiscard]] at::Tensor part(const at::Tensor& flat, std::size_t index) const;
-  /// What goes into every layer, and the scores: [n, inputs], [n, hidden], ..., [n, classes].
+  /// What goes into every layer, and the scores: [n, inputs], [n, hidden], ..., [n, classes]; with K models
+  /// [K, d] a leading K before each.
   [[nodiscard]] std::vector<at::Tensor> forward(const at::Tensor& parameters, const at::Tensor& inputs) const;
 
   Layout layout_;

@@ -278,16 +278,20 @@ void ResNet18::gradients(const at::Tensor& parameters, const LabelledImages& bat
               examples > 0 && losses.size() == static_cast<std::size_t>(workers) && examples % workers == 0 &&
               batches.images.size(0) == examples);
   const auto n = examples / workers;
-  const auto weights = convolution_weights(parameters);
+  const bool own = parameters.dim() == 2;  // models, which convolutions can't have in common
+  const auto common = own ? std::vector<at::Tensor>() : convolution_weights(parameters);
   const bool on_cpu = parameters.is_cpu();
   const auto pixels = batches.images.size(2) * batches.images.size(3);
-  const auto group = on_cpu ? std::clamp<std::int64_t>(kPixelsAtOnce / (n * pixels), 1, workers) : workers;
+  const auto most = own ? 1 : workers;
+  const auto group = on_cpu ? std::clamp<std::int64_t>(kPixelsAtOnce / (n * pixels), 1, most) : most;
   auto results = at::empty({workers}, parameters.options());
   for_each_on_one_thread(static_cast<std::size_t>((workers + group - 1) / group), on_cpu, [&](std::size_t i) {
     const at::NoGradGuard no_grad_here;  // a setting of the thread
     const auto first = static_cast<std::int64_t>(i) * group, count = std::min(group, workers - first);
     const auto labels = batches.labels.narrow(0, first * n, count * n).unsqueeze(1);
-    Pass pass(*this, weights, parameters, buffers.narrow(0, first, count), true);
+    const auto model = own ? parameters[first] : parameters;
+    const auto weights = own ? convolution_weights(model) : common;
+    Pass pass(*this, weights, model, buffers.narrow(0, first, count), true);
     const auto log_probabilities =
         at::log_softmax(pass.logits(batches.images.narrow(0, first * n, count * n)), 1);
     results.narrow(0, first, count)

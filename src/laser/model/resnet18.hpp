@@ -48,12 +48,12 @@ class ResNet18 {
   /// Statistics before the first batch [B] float: means 0, variances 1.
   [[nodiscard]] at::Tensor initial_buffers() const;
 
-  /// Gradients of K workers at `parameters` [d]: `batches` holds n examples of each worker in turn [K n];
-  /// worker k's mean cross-entropy over them is written to losses[k], its gradient to row k of `gradients`
-  /// [K, d]. Row k of `buffers` [K, B] moves by momentum 0.1 towards the statistics of worker k's batch
-  /// (variance unbiased). On the CPU, groups of workers run on one thread each, so the bits do not depend on
-  /// the number of threads; a single group (one worker, or K n <= 16) uses all threads, and its rounding may
-  /// depend on their number.
+  /// Gradients of K workers at `parameters` [d], or [K, d] where each has its own: `batches` holds n examples
+  /// of each worker in turn [K n]; worker k's mean cross-entropy over them is written to losses[k], its
+  /// gradient to row k of `gradients` [K, d]. Row k of `buffers` [K, B] moves by momentum 0.1 towards the
+  /// statistics of worker k's batch (variance unbiased). On the CPU, groups of workers run on one thread
+  /// each, so the bits do not depend on the number of threads; a single group (one worker, or K n <= 16) uses
+  /// all threads, and its rounding may depend on their number.
   void gradients(const at::Tensor& parameters, const LabelledImages& batches, const at::Tensor& buffers,
                  const at::Tensor& gradients, std::span<double> losses) const;
 

@@ -97,9 +97,9 @@ class CifarTask final : public Task {
     const auto which =
         at::tensor(at::ArrayRef<std::int64_t>(rows), at::TensorOptions(at::kLong).device(device_));
     const auto buffers = rows.size() < awake.size() ? buffers_.index_select(0, which) : buffers_;
-    network_.gradients(parameters.to(device_), {examples.images.to(device_), examples.labels.to(device_)},
-                       buffers, (bank_.defined() ? bank_ : gradients).narrow(0, 0, count),
-                       losses.first(rows.size()));
+    network_.gradients(models_of(parameters, rows).to(device_),
+                       {examples.images.to(device_), examples.labels.to(device_)}, buffers,
+                       (bank_.defined() ? bank_ : gradients).narrow(0, 0, count), losses.first(rows.size()));
     if (bank_.defined()) gradients.narrow(0, 0, count).copy_(bank_.narrow(0, 0, count));
     if (rows.size() < awake.size()) buffers_.index_copy_(0, which, buffers);
     spread_rows(gradients, losses, rows);

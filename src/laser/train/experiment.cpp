@@ -145,12 +145,13 @@ void describe(OptionList& list, Experiment& e) {
 
   list.group("training");
   list.add_choice("task", e.task, task_names(), "data set and model");
-  list.add_integer("workers", e.workers, 1, 4096, "", "number of workers k");
+  list.add_integer("workers", e.workers, 1, 1000000, "", "number of workers k");
   list.add_integer("batch_size", e.batch_size, 1, kNoLimit, "examples per worker",
                    "mini-batch of each worker");
   list.add_integer("epochs", e.epochs, 1, 1000000, "", "passes over the data");
   list.add_integer("seed", e.seed, 0, kNoLimit, "", "names all random numbers of the run");
   describe_shards(list, e);
+  describe_local_work(list, e);
   list.group("training");
   list.add_real("learning_rate", e.learning_rate, 0, kInfinity, true, "", "step size");
   list.add_choice("schedule", e.schedule, {"constant", "multistep", "one_cycle"},
@@ -217,7 +218,7 @@ Experiment resolve(const Settings& settings) {
   OptionList list;
   describe(list, experiment);
   for (const auto& [key, value] : settings) {
-    if (key == "method" || key == "task") list.set(key, value);
+    if (key == "method" || key == "task" || key == "local_learning_rate") list.set(key, value);
   }
   apply_task(experiment);
   const auto& recipe = find_recipe(experiment.method);
@@ -225,6 +226,11 @@ Experiment resolve(const Settings& settings) {
   if (recipe.plain_rate > 0) {
     experiment.learning_rate = recipe.plain_rate;
     experiment.optimizer.momentum = 0;
+  }
+  if (experiment.local.enabled()) {  // the server takes the mean of what its workers came to, which is FedAvg
+    experiment.learning_rate = 1;
+    experiment.optimizer = {.momentum = 0};
+    experiment.schedule = "constant";
   }
   for (const auto& [key, value] : settings) list.set(key, value);
   experiment.data_dir = whole_path("data_dir", experiment.data_dir);
@@ -335,7 +341,10 @@ bool is_machine_setting(std::string_view name) {
 std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment) {
   auto copy = experiment;
   // What method and task bring by themselves is no wish of the user's.
-  auto plain = resolve({{"method", experiment.method}, {"task", experiment.task}});
+  Settings brought{{"method", experiment.method}, {"task", experiment.task}};
+  if (experiment.local.enabled())
+    brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
+  auto plain = resolve(brought);
   OptionList list, defaults;
   describe(list, copy);
   describe(defaults, plain);

@@ -13,6 +13,7 @@
 #include "laser/data/sharding.hpp"
 #include "laser/train/downlink.hpp"
 #include "laser/train/language_options.hpp"
+#include "laser/train/local_work.hpp"
 #include "laser/train/optimizer.hpp"
 #include "laser/train/settings.hpp"
 
@@ -36,6 +37,7 @@ struct Experiment {
   std::int64_t seed = 1;
   ShardingOptions shards;
   DownlinkOptions downlink;
+  LocalOptions local;
 
   double learning_rate = 0.01;
   OptimizerOptions optimizer{.weight_decay = 1e-4};

@@ -48,6 +48,7 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
   const double rest = e.algorithm.feedback == "local" ? 0 : k * largest;
   add("diagnosis", (4 * d + rest) * kFloat, "at the end of an epoch; freed memory is kept");
   add("gradients", k * d * kFloat, fmt::format("{} workers", workers));
+  if (e.local.enabled()) add("local models", k * d * kFloat, fmt::format("{} workers", workers));
   constexpr double kLibraries = 25e6;  // measured: 10 to 40 MB
   add("libraries", kLibraries, "of LibTorch, read when they are first used");
   add("model", task.working_bytes(), "activations and logits, estimated");

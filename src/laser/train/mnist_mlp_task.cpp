@@ -42,7 +42,7 @@ class MnistMlpTask final : public Task {
     const auto examples = dense(rounds_.train(), numbers);
     const auto count = examples.inputs.size(0) / workers;
     auto bank = gradients.narrow(0, 0, workers);
-    model_.gradients(parameters,
+    model_.gradients(models_of(parameters, rows),
                      {examples.inputs.view({workers, count, -1}), examples.labels.view({workers, count})},
                      bank, losses.first(rows.size()));
     spread_rows(gradients, losses, rows);

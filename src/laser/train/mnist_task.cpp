@@ -23,7 +23,6 @@ class MnistTask final : public Task {
     return rounds_.sharding().rounds_per_epoch();
   }
   [[nodiscard]] std::map<std::string, std::string> facts() const override { return rounds_.facts(); }
-  [[nodiscard]] bool drifts() const override { return true; }
 
   [[nodiscard]] at::Tensor initial_parameters() const override {
     auto parameters = at::empty({layout().size}, at::kFloat);

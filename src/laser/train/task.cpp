@@ -36,6 +36,12 @@ std::vector<std::int64_t> rows_awake(std::span<const char> awake) {
   return rows;
 }
 
+at::Tensor models_of(const at::Tensor& parameters, std::span<const std::int64_t> rows) {
+  if (parameters.dim() == 1 || static_cast<std::size_t>(parameters.size(0)) == rows.size()) return parameters;
+  return parameters.index_select(0,
+                                 at::tensor(at::ArrayRef<std::int64_t>(rows.data(), rows.size()), at::kLong));
+}
+
 void spread_rows(at::Tensor& bank, std::span<double> losses, std::span<const std::int64_t> rows) {
   for (std::size_t j = rows.size();
        j-- > 0;) {  // the last first: no place is needed any more when it is filled

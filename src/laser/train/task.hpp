@@ -56,13 +56,11 @@ class Task {
   /// Initial parameters [d], a function of the seed.
   [[nodiscard]] virtual at::Tensor initial_parameters() const = 0;
   /// Gradients in round `round` of the local workers that are awake, awake[i] for worker i, at `parameters`
-  /// [d], or with a model of its own for each worker, [K, d], where the task can (`drifts`): worker i's mean
-  /// over its examples is written to row i of `gradients` [K, d], its mean loss to losses[i]. The rows of the
-  /// others may hold anything. Same bits for every number of threads.
+  /// [d], or with a model of its own for each worker, [K, d]: worker i's mean over its examples is written to
+  /// row i of `gradients` [K, d], its mean loss to losses[i]. The rows of the others may hold anything. Same
+  /// bits for every number of threads.
   virtual void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
                          std::span<double> losses, std::span<const char> awake) = 0;
-  /// Whether the workers may have models of their own.
-  [[nodiscard]] virtual bool drifts() const { return false; }
   /// What evaluation needs beside the parameters, [B]: running statistics of worker 0 (spec 5). Undefined for
   /// models without any.
   [[nodiscard]] virtual at::Tensor statistics() const { return {}; }
@@ -89,6 +87,8 @@ class Task {
 
 /// The local workers that are awake, in ascending order.
 std::vector<std::int64_t> rows_awake(std::span<const char> awake);
+/// The models of the workers `rows`: `parameters` [d] where all have one, else their rows of [K, d].
+at::Tensor models_of(const at::Tensor& parameters, std::span<const std::int64_t> rows);
 /// Moves rows 0, 1, ... of `bank` [K, ...] and of `losses` [K], computed for the workers `rows`, to theirs.
 void spread_rows(at::Tensor& bank, std::span<double> losses, std::span<const std::int64_t> rows);
 

@@ -78,7 +78,8 @@ std::optional<double> memory_lag(const Experiment& experiment, const Layout& lay
 Training::Training(const Experiment& experiment, Task& task, Collective* processes, Parts parts)
     : experiment_(experiment),
       task_(task),
-      rounds_per_epoch_(task.rounds_per_epoch()),
+      work_(experiment.local, task),
+      rounds_per_epoch_(work_.rounds_per_epoch()),
       rounds_(rounds_per_epoch_ * experiment.epochs),
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
       alone_(experiment.workers),
@@ -120,13 +121,14 @@ std::optional<EpochRecord> Training::advance() {
   auto models = downlink_.models(parameters_);
   if (models.dim() == 2) models = local_rows(collective_, models);  // they have drifted apart
   const auto awake = aggregator_.awake(round_);                     // only who takes part computes
-  task_.gradients(
-      models, round_, gradients_, losses_,
-      std::span(awake).subspan(static_cast<std::size_t>(collective_.first_worker()), losses_.size()));
+  const auto here =
+      std::span(awake).subspan(static_cast<std::size_t>(collective_.first_worker()), losses_.size());
+  work_.messages(models, round_, gradients_, losses_, here);
   const bool last = (round_ + 1) % rounds_per_epoch_ == 0;
   const double budget = budgets_[static_cast<std::size_t>(round_)], rate = learning_rate(round_);
   const double scale = experiment_.message_scale == "learning_rate" ? rate : 1.0;
   const auto report = aggregator_.round(round_, budget, gradients_, estimate_, diagnosed(), scale);
+  if (experiment_.local.asleep == "drop") aggregator_.forget_asleep(here);
   add(report, awake);
   if (!report.unheard) {
     const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();

@@ -17,6 +17,7 @@
 #include "laser/record/schema.hpp"
 #include "laser/train/downlink.hpp"
 #include "laser/train/experiment.hpp"
+#include "laser/train/local_work.hpp"
 #include "laser/train/optimizer.hpp"
 #include "laser/train/task.hpp"
 
@@ -95,6 +96,7 @@ class Training {
 
   Experiment experiment_;
   Task& task_;
+  LocalWork work_;
   std::int64_t rounds_per_epoch_;
   std::int64_t rounds_;
   std::vector<double> budgets_;  // P_t of every round; infinite without noise

@@ -100,7 +100,7 @@ class WikiTextTask final : public Task {
                             static_cast<std::uint32_t>(worker)};
     }
     const auto count = static_cast<std::int64_t>(rows.size());
-    network_.gradients(parameters.to(device_), workers,
+    network_.gradients(models_of(parameters, rows).to(device_), workers,
                        (bank_.defined() ? bank_ : gradients).narrow(0, 0, count), losses.first(rows.size()));
     if (bank_.defined()) gradients.narrow(0, 0, count).copy_(bank_.narrow(0, 0, count));
     spread_rows(gradients, losses, rows);

@@ -42,8 +42,33 @@ void describe_shards(OptionList& list, Experiment& e) {
                 "held out of training; accuracies are then theirs, not the test set's");
 }
 
+void describe_local_work(OptionList& list, Experiment& e) {
+  auto& local = e.local;
+  list.group("local", [&local] { return local.enabled(); });
+  list.add_real("local_learning_rate", local.learning_rate, 0, kNoBound, false, "",
+                "of steps that workers make on their own and send the outcome of; 0: they send gradients");
+  list.add_integer("local_steps", local.steps, 1, 1000000, "", "of a worker between two rounds");
+  list.group("local", [&local] { return local.enabled() && local.proximal > 0; });
+  list.add_real("proximal", local.proximal, 0, kNoBound, false, "",
+                "mu of FedProx: mu/2 ||w_i - w||^2 in the loss of a worker");
+  list.group("local", [&e] { return e.algorithm.participation < 1 && e.local.asleep != "keep"; });
+  list.add_choice("asleep", local.asleep, {"keep", "drop"},
+                  "what workers that are not awake do with their error memory");
+}
+
 void validate_workers(const Experiment& e) {
   (void)shares_of(e.algorithm.power_shares, e.workers);
+  const auto& local = e.local;
+  if (!local.enabled() && local.steps > 1) {
+    fail(ExitCode::kConfiguration,
+         "local_steps = {} without a step size. HINT: local_learning_rate=0.05, say", local.steps);
+  }
+  if (!local.enabled() && local.proximal > 0) {
+    fail(ExitCode::kConfiguration,
+         "proximal = {} would have no effect on a gradient. HINT: local_steps above 1 and "
+         "local_learning_rate",
+         local.proximal);
+  }
   if (e.downlink.mode != "exact" && e.downlink.power <= 0) {
     fail(ExitCode::kConfiguration,
          "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",
@@ -56,12 +81,6 @@ void validate_workers(const Experiment& e) {
         "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding and shard_shares "
         "out",
         e.task);
-  }
-  if (e.downlink.mode == "separate" && e.task != "mnist") {
-    fail(ExitCode::kConfiguration,
-         "downlink = 'separate' needs a model for each worker, which task = '{}' does not offer. HINT: "
-         "task=mnist or downlink=common",
-         e.task);
   }
 }
 
