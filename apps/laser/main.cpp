@@ -1,4 +1,5 @@
 // The command `laser`. Errors are caught here and nowhere else.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/memory.hpp"
+#include "laser/core/options.hpp"
 #include "laser/core/standard_streams.hpp"
 #include "laser/core/unexpected.hpp"
 #include "laser/train/versions.hpp"
@@ -20,6 +22,40 @@
 #include "theory.hpp"
 
 namespace {
+
+/// All options that the command at hand needs and was not given, "--a, --b"; one at a time would be a puzzle.
+std::string missing_options(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::string names;
+  for (const auto* option : command->get_options()) {
+    if (option->get_required() && option->count() == 0)
+      names += (names.empty() ? "" : ", ") + option->get_name();
+  }
+  return names;
+}
+
+/// What to say where a word stands in the place of a command and is none; empty where that is not so.
+std::string meant_command(const CLI::App& app, int argc, const char* const* argv) {
+  const CLI::App* command = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    std::vector<std::string> names;
+    const CLI::App* found = nullptr;
+    for (const auto* sub : command->get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(sub->get_name());
+      if (sub->get_name() == argv[i]) found = sub;
+    }
+    if (names.empty()) return "";
+    if (found == nullptr) {
+      const auto near = laser::nearest_name(argv[i], names);
+      return fmt::format("laser: there is no command '{}'{}", argv[i],
+                         near.empty() ? fmt::format("; there is {}", fmt::join(names, ", "))
+                                      : fmt::format("; did you mean '{}'?", near));
+    }
+    command = found;
+  }
+  return "";
+}
 
 int run(int argc, char** argv) {
   laser::CommandLine line;
@@ -54,7 +90,14 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return 0;
+    const auto missing = missing_options(app);
+    if (const auto meant = meant_command(app, argc, argv); !meant.empty()) {
+      std::cerr << meant << '\n';
+    } else if (!missing.empty() && error.get_name() == "RequiredError") {
+      std::cerr << "laser: missing: " << missing << '\n';
+    } else if (app.exit(error) == 0) {
+      return 0;
+    }
     for (const auto& hint : laser::settings_given_as_flags(argc, argv)) std::cerr << hint << '\n';
     return static_cast<int>(laser::ExitCode::kUsage);
   }

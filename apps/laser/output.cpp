@@ -45,8 +45,9 @@ bool is_setting_name(const std::string& name) {
 }  // namespace
 
 bool is_assignment(const std::string& item) {
-  const auto name = item.substr(0, item.find('='));
+  auto name = item.substr(0, item.find('='));
   if (name.size() == item.size()) return false;
+  name.erase(name.find_last_not_of(' ') + 1);  // 'method = laser' is meant as it is written in a file
   // An empty name is left to whoever reads the setting, who says what is wrong with it.
   const bool plain = std::all_of(
       name.begin(), name.end(), [](unsigned char c) { return c == '_' || c == '-' || std::isalnum(c) != 0; });
@@ -62,7 +63,8 @@ std::vector<std::string> settings_given_as_flags(int argc, const char* const* ar
     const auto equals = std::min(word.find('='), word.size());
     auto name = word.substr(2, equals - 2);
     std::replace(name.begin(), name.end(), '-', '_');
-    if (!is_setting_name(name)) continue;
+    if (!is_setting_name(name)) name = known_elsewhere_as(name);
+    if (name.empty()) continue;
     const bool apart =
         equals == word.size() && i + 1 < argc && !std::string_view(argv[i + 1]).starts_with("--");
     const std::string value = equals < word.size() ? word.substr(equals + 1) : apart ? argv[i + 1] : "VALUE";
@@ -76,6 +78,8 @@ Settings read_arguments(const std::vector<std::string>& items) {
   Settings settings;
   bool has_file = false;
   for (const auto& item : items) {
+    if (item == "=")
+      fail(ExitCode::kUsage, "a setting is one word. HINT: without blanks, key=value, or in quotes");
     if (is_assignment(item)) continue;
     if (has_file)
       fail(ExitCode::kUsage, "'{}': one configuration file is enough; settings are key=value", item);

@@ -202,7 +202,7 @@ Study federated() {
     const char *local, *epochs, *laser, *randomk;  // epochs that make the rounds
   };
   std::vector<StudyPart> parts;
-  const Values rates{"0.1", "0.3", "1", "3"};
+  const Values rates{"0.03", "0.1", "0.3", "1", "3", "10"};
   for (const auto& [local, epochs, laser, randomk] :
        {Steps{"1", "1", "7", "5"}, Steps{"5", "5", "34", "25"}, Steps{"20", "19", "129", "95"}}) {
     for (const char* sharding : {"iid", "dirichlet"}) {

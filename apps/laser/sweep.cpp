@@ -5,6 +5,7 @@
 
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "commands.hpp"
 #include "laser/core/error.hpp"
@@ -58,6 +59,12 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
   if (const auto unread = unread_by_all(base, axes, jobs); !unread.empty())
     std::cerr << fmt::format("laser: note: read by no run of this sweep: {}\n", fmt::join(unread, ", "));
   arguments.options.command = line.text;
+  std::optional<FreshFolder> fresh;
+  if (arguments.options.folder.empty()) {
+    if (arguments.options.resume || arguments.options.extend)
+      fail(ExitCode::kUsage, "which sweep is to go on? HINT: --out DIR, the folder that it writes to");
+    arguments.options.folder = fresh.emplace("sweep").path();
+  }
   if (!arguments.quiet) {
     std::cerr << fmt::format("{} runs into {}; settings:\n\n{}\n", jobs.size(), arguments.options.folder,
                              axes_legend(axes) + settings_legend(base));
@@ -78,7 +85,8 @@ void add_sweep(CLI::App& app, CommandLine& line) {
   command
       ->add_option("settings", arguments->items, "a configuration file (optional) and the axes of the grid")
       ->option_text("[CONFIG.toml] key=v1,v2,... [key=...]");
-  command->add_option("--out", arguments->options.folder, "folder for the runs")->required();
+  command->add_option("--out", arguments->options.folder,
+                      "folder for the runs (default: a new one under runs/)");
   command
       ->add_option("--jobs", arguments->options.parallel,
                    "runs at once (default: as many as there are cores)")
@@ -100,6 +108,8 @@ void add_sweep(CLI::App& app, CommandLine& line) {
   command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
   command->footer(
       "Example: laser sweep configs/table4.toml method=laser,zsgd power=0.1,1,10 seed=1,2,3 --out runs/mine\n"
+      "Ranges stand for their values: seed=1:5, power=0.1:10:log:1 (one a decade; 5 without it), "
+      "rank=1,2:4.\n"
       "'laser train --help' lists all settings.");
   command->callback([arguments, &line] { run_sweep_command(*arguments, line); });
 }

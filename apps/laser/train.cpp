@@ -15,14 +15,13 @@
 #include "laser/core/unexpected.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
-#include "laser/train/memory_budget.hpp"
 #include "laser/train/notes.hpp"
 #include "laser/train/trainer.hpp"
 #include "laser/train/training.hpp"
-#include "laser/train/transmission.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
+#include "start_lines.hpp"
 
 namespace laser {
 namespace {
@@ -34,6 +33,7 @@ struct TrainArguments {
   std::int64_t checkpoint_rounds = 0;
   bool json = false;
   bool quiet = false;
+  bool verbose = false;
   bool dry_run = false;
   bool drop_checkpoint = false;
 };
@@ -118,44 +118,10 @@ Experiment resumed(const TrainArguments& arguments, RunFiles& files) {
   return experiment;
 }
 
-std::string facts_legend(const Task& task) {
-  auto facts = task.facts();
-  facts["threads"] = std::to_string(at::get_num_threads());
-  std::string text;
-  for (const auto& [name, value] : facts)
-    text += fmt::format("{:<11}{:<19} {}\n", text.empty() ? "used" : "", name, value);
-  return text;
-}
-
 /// Threads of this process; 0: by default.
 std::int64_t threads_of(const Experiment& experiment, const MpiJob* job) {
   if (job == nullptr || experiment.threads > 0) return experiment.threads;
   return default_threads(job->ranks_here());
-}
-
-/// What to expect of a run that ends before its error memory has settled; empty where it has time.
-std::string lag_note(const Experiment& experiment, const Task& task) {
-  constexpr double kSettled = 10;  // lags
-  const auto lag = memory_lag(experiment, task.layout());
-  const auto rounds = static_cast<double>(task.rounds_per_epoch() * experiment.epochs);
-  if (!lag || rounds >= kSettled * *lag) return "";
-  return fmt::format(
-      "note: the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags) and is judged in "
-      "its "
-      "transient. A higher rank, transport=two_phase or more rounds shorten it.\n\n",
-      *lag, rounds, rounds / *lag);
-}
-
-/// What to expect where the workers' data differ; empty where they do not.
-std::string shards_note(const Experiment& experiment) {
-  if (experiment.shards.kind == "iid") return "";
-  const bool local =
-      experiment.algorithm.feedback == "local" && experiment.algorithm.compressor.name == "low_rank";
-  return fmt::format(
-      "note: the workers' data differ (sharding={}). {} (docs/heterogeneity.md).\n\n", experiment.shards.kind,
-      local ? "Factors with a local error memory lose to raw gradients there; zsgd_adaptive holds "
-              "up best"
-            : "Methods rank otherwise there");
 }
 
 /// `job`: of MPI, where there is one.
@@ -173,7 +139,6 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
   }
   const auto processes = job == nullptr ? nullptr : job->share(experiment.workers);
   use_threads(threads_of(experiment, job));
-  if (!arguments.quiet && leads) std::cerr << legend(experiment) << '\n';
   const auto data = load_task_data(task_options(experiment));
   {
     release_freed_memory();
@@ -181,11 +146,11 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     const auto task = make_task(data, task_options(experiment, processes.get()));
     if (experiment.threads == 0) use_threads(useful_threads(experiment, *task, threads_of(experiment, job)));
     const auto workers = processes == nullptr ? experiment.workers : processes->local_workers();
-    if (!arguments.quiet && leads)
-      std::cerr << facts_legend(*task) << '\n'
-                << transmission_legend(experiment, task->layout()) << '\n'
-                << memory_legend(memory_budget(experiment, *task, workers), held) << '\n'
-                << lag_note(experiment, *task) << shards_note(experiment);
+    if (!arguments.quiet && leads) {
+      std::cerr << (arguments.verbose ? verbose_start(experiment, *task, held, workers)
+                                      : start_lines(experiment, *task))
+                << '\n';
+    }
     // A file may serve several methods: what it says in vain is no surprise to those who want it quiet.
     Settings typed;
     for (const auto& item : arguments.items)
@@ -199,8 +164,16 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
   ProgressLine progress(experiment.method, arguments.quiet || !leads);
   RunControl control;
   control.stop = [] { return stop_signal() != 0; };
+  std::string latest;  // of the last epoch
+  control.record = [&](const EpochRecord& r) {
+    latest = r.perplexity ? fmt::format("perplexity {:.1f}", *r.perplexity)
+                          : fmt::format("accuracy {:.2f} %", r.test_accuracy);
+    latest += fmt::format(", loss {:.3g}", r.train_loss);
+    if (r.lambda) latest += fmt::format(", lambda {:.2g}", *r.lambda);
+  };
   control.progress = [&](const Progress& p) {
-    progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds), p.result);
+    progress.show(static_cast<double>(p.rounds_done), static_cast<double>(p.rounds),
+                  latest.empty() ? p.result : latest);
   };
   const auto summary = train_into(folder, experiment, data, control, line.text, files, processes.get());
   progress.clear();
@@ -266,7 +239,9 @@ void add_train(CLI::App& app, CommandLine& line) {
   command->add_flag("--drop-checkpoint", arguments->drop_checkpoint,
                     "remove the checkpoint of a run that completes: it can't be trained longer then");
   command->add_flag("--json", arguments->json, "print the summary as JSON");
-  command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
+  command->add_flag("--verbose", arguments->verbose,
+                    "before the first round all settings with their sentences, the data and the memory");
+  command->add_flag("--quiet", arguments->quiet, "nothing before the first round, no progress");
   command->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");
   command->footer(option_help());
   command->callback([arguments, &line] { run_train(*arguments, line); });

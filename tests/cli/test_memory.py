@@ -16,7 +16,7 @@ class Memory(InFolder):
         """What the run says before it begins, and its largest resident set, in bytes."""
         run = self.folder / "run"
         with open(self.folder / "stderr", "w+") as stderr:
-            process = os.posix_spawn(COMMAND, [COMMAND, "train", *settings, "--out", str(run)], os.environ, file_actions=[
+            process = os.posix_spawn(COMMAND, [COMMAND, "train", *settings, "--verbose", "--out", str(run)], os.environ, file_actions=[
                 (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, stderr.fileno(), 2)])
             _, status, usage = os.wait4(process, 0)
             stderr.seek(0)

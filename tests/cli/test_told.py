@@ -24,6 +24,87 @@ def idx(values, *sizes):
     return struct.pack(f">{1 + len(sizes)}I", 0x800 + len(sizes), *sizes) + bytes(values)
 
 
+class Start(InFolder):
+    def start(self, *settings):
+        done = self.train(*settings, "--out", self.folder / f"run{len(list(self.folder.iterdir()))}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr.split("\n\n")[0]
+
+    def test_a_run_begins_with_few_lines(self):
+        for settings in ([], ["epochs=2", "power=10"], ["epochs=1", "method=zsgd_adaptive", "channel=csit_trunc", "sharding=dirichlet"],
+                         ["task=mnist_mlp", "workers=10", "epochs=1", "local_learning_rate=0.05", "local_steps=10", "snr_db=-20", "rank=1"]):
+            text = self.start(*(settings or ["epochs=1"]))
+            lines = text.splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80, text)
+            labels = [line[:10].strip() for line in lines if not line.startswith(" ")]
+            self.assertEqual(labels[:4], ["task", "method", "air", "settings"], text)
+            self.assertLessEqual(len(labels), 6, text)
+        self.assertIn("7,850 parameters, 16 workers, 2 epochs of 30 rounds", self.start("epochs=2"))
+        self.assertIn("settings   epochs=2 power=10;", self.start("epochs=2", "power=10"))
+        self.assertRegex(self.start("epochs=1", "task=mnist_mlp", "local_learning_rate=0.05", "local_steps=7"), r"1 epoch of 5 rounds")
+
+    def test_verbose_tells_all(self):
+        done = self.train(*SHORT, "--verbose", "--out", self.folder / "run")
+        for label in ("method", "used", "air", "memory"):
+            self.assertRegex(done.stderr, rf"(?m)^{label} ")
+        self.assertIn("step size", done.stderr)
+
+
+class Meant(InFolder):
+    def test_other_words_for_a_setting_lead_to_it(self):
+        for given, meant in (("lr=0.1", "learning_rate"), ("clients=8", "workers"), ("snr=3", "snr_db"), ("local_epochs=5", "local_steps"),
+                             ("mu=0.1", "proximal"), ("non_iid=1", "sharding"), ("bs=3", "batch_size"), ("learning_rte=1", "learning_rate")):
+            done = laser("train", given, "--dry-run")
+            self.assertEqual(done.returncode, 3, given)
+            self.assertIn(f"did you mean '{meant}'?", done.stderr, given)
+        for flag, meant in (("--power", "power=10"), ("--lr", "learning_rate=10")):
+            done = laser("train", flag, "10")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"HINT: {meant}", done.stderr)
+
+    def test_blanks_around_an_equals_sign(self):
+        done = laser("train", "method = zsgd", "power= 3", "--dry-run")
+        self.assertIn('method = "zsgd"', done.stdout)
+        self.assertIn("power = 3\n", done.stdout)
+        done = laser("train", "method", "=", "laser", "--dry-run")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("HINT: without blanks", done.stderr)
+
+    def test_a_list_belongs_to_a_sweep(self):
+        done = laser("train", "power=1,10", "--dry-run")
+        self.assertIn("'laser sweep power=1,10 --out DIR'", done.stderr)
+        self.assertIn("'laser sweep seed=1,2", laser("train", "seed=1,2", "--dry-run").stderr)
+
+    def test_a_word_that_is_no_command(self):
+        self.assertIn("did you mean 'train'?", laser("tran").stderr)
+        self.assertIn("did you mean 'lambda'?", laser("theory", "lamda").stderr)
+
+    def test_all_that_is_missing_at_once(self):
+        done = laser("theory", "lambda")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^laser: missing: --m, --n, --power\n")
+
+    def test_a_range_stands_for_its_values(self):
+        def names(*axes):
+            done = laser("sweep", "epochs=1", *axes, "--dry-run")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return [re.search(r"_(?:power|seed)-([^_]+)_", f"_{line}").group(1) for line in done.stdout.splitlines()]
+        self.assertEqual(names("power=0.1:10:log:1"), ["0.1", "1", "10"])
+        self.assertEqual(len(names("power=0.1:10:log")), 11)
+        self.assertEqual(names("power=1:9:lin:3,20"), ["1", "5", "9", "20"])
+        self.assertEqual(names("seed=2:4"), ["2", "3", "4"])
+        for wrong in ("power=10:1:log", "power=0:1:log", "power=0.5:2", "power=1:10:lon", "power=1:10:log:0", "seed=1:99999"):
+            done = laser("sweep", wrong, "--dry-run")
+            self.assertEqual(done.returncode, 2, wrong)
+            self.assertIn("range of", done.stderr, wrong)
+
+    def test_a_sweep_finds_a_folder(self):
+        done = laser("sweep", *SHORT, "seed=1,2", "--quiet", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(list(self.folder.glob("runs/sweep-*/*/summary.json"))), 2)
+        self.assertIn("HINT: --out DIR", laser("sweep", *SHORT, "--resume", cwd=self.folder).stderr)
+
+
 class Settings(InFolder):
     def notes(self, *settings):
         run = self.folder / "run"

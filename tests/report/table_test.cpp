@@ -81,7 +81,7 @@ TEST(Table, WideTablesAreCutIntoBlocks) {
   while (std::getline(lines, line)) {
     const auto characters =
         std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
-    EXPECT_LE(characters, 100) << line;
+    EXPECT_LE(characters, 80) << line;
   }
   for (const std::string& name : table.header) EXPECT_TRUE(contains(text, name)) << name;
   for (const TableLine& row : table.lines) {

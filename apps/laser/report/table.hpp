@@ -28,7 +28,7 @@ struct Table {
 };
 
 /// Widest line of the text form, in characters; tables with more columns are cut into several blocks.
-inline constexpr std::size_t kTextWidth = 100;
+inline constexpr std::size_t kTextWidth = 80;
 
 /// Breaks a sentence at spaces into lines of at most kTextWidth characters; lines after the first begin with
 /// `indent`.

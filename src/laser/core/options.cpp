@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "laser/core/collect.hpp"
@@ -30,7 +31,10 @@ bool read_number(std::string_view text, T& value) {
 double read_real(const std::string& name, std::string_view text) {
   double value = 0;
   if (!read_number(text, value) || std::isnan(value)) {
-    fail(ExitCode::kConfiguration, "{} = '{}' is not a number", name, text);
+    const bool several = text.find(',') != text.npos;
+    fail(ExitCode::kConfiguration, "{} = '{}' is not a number{}", name, text,
+         several ? fmt::format(". HINT: 'laser sweep {}={} --out DIR' trains one run for each", name, text)
+                 : "");
   }
   return value;
 }
@@ -82,6 +86,7 @@ void OptionList::add_integer(const std::string& name, std::int64_t& variable, st
   option.set = [&variable, name, low, high, range](const std::string& text) {
     std::int64_t value = 0;
     if (!read_number(text, value)) {
+      if (text.find(',') != text.npos) (void)read_real(name, text);
       if (!is_whole(text)) fail(ExitCode::kConfiguration, "{} = '{}' is not a whole number", name, text);
       fail(ExitCode::kConfiguration, "{} = {} is out of range: it must be {} .. {}", name, text, low, high);
     }
@@ -166,7 +171,9 @@ const Option& OptionList::find(std::string_view name) const {
   for (const auto& option : options_) {
     if (option.name == name) return option;
   }
-  const auto near = nearest_name(name, names_of(options_));
+  const auto names = names_of(options_);
+  auto near = known_elsewhere_as(name);
+  if (std::ranges::find(names, near) == names.end()) near = nearest_name(name, names);
   fail(ExitCode::kConfiguration, "unknown key '{}'{}. HINT: 'laser train --help' lists all keys", name,
        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
@@ -193,6 +200,66 @@ std::string another_value(const Option& option) {
     if (option.get() != value) return option.get();
   }
   return value;
+}
+
+std::string known_elsewhere_as(std::string_view word) {
+  static const std::map<std::string_view, const char*> kOurs{{"lr", "learning_rate"},
+                                                             {"step_size", "learning_rate"},
+                                                             {"gamma", "learning_rate"},
+                                                             {"eta", "learning_rate"},
+                                                             {"client_lr", "local_learning_rate"},
+                                                             {"local_lr", "local_learning_rate"},
+                                                             {"clients", "workers"},
+                                                             {"num_clients", "workers"},
+                                                             {"num_workers", "workers"},
+                                                             {"n_workers", "workers"},
+                                                             {"users", "workers"},
+                                                             {"devices", "workers"},
+                                                             {"k", "workers"},
+                                                             {"world_size", "workers"},
+                                                             {"snr", "snr_db"},
+                                                             {"p", "power"},
+                                                             {"P", "power"},
+                                                             {"energy", "power"},
+                                                             {"power_db", "power"},
+                                                             {"local_epochs", "local_steps"},
+                                                             {"tau", "local_steps"},
+                                                             {"mu", "proximal"},
+                                                             {"fedprox", "proximal"},
+                                                             {"batch", "batch_size"},
+                                                             {"bs", "batch_size"},
+                                                             {"r", "rank"},
+                                                             {"wd", "weight_decay"},
+                                                             {"l2", "weight_decay"},
+                                                             {"iterations", "epochs"},
+                                                             {"rounds", "epochs"},
+                                                             {"steps", "epochs"},
+                                                             {"num_epochs", "epochs"},
+                                                             {"dataset", "task"},
+                                                             {"model", "task"},
+                                                             {"data", "data_dir"},
+                                                             {"alpha", "concentration"},
+                                                             {"dirichlet_alpha", "concentration"},
+                                                             {"non_iid", "sharding"},
+                                                             {"noniid", "sharding"},
+                                                             {"partition", "sharding"},
+                                                             {"client_fraction", "participation"},
+                                                             {"fraction", "participation"},
+                                                             {"ratio", "compression_factor"},
+                                                             {"fading", "channel"},
+                                                             {"noise", "power"},
+                                                             {"random_seed", "seed"},
+                                                             {"ema", "ema_decay"},
+                                                             {"lr_schedule", "schedule"},
+                                                             {"algorithm", "method"},
+                                                             {"compression", "compressor"},
+                                                             {"error_feedback", "feedback"},
+                                                             {"clip", "gradient_clip"},
+                                                             {"dtype", "precision"},
+                                                             {"algo", "method"},
+                                                             {"val", "validation"}};
+  const auto found = kOurs.find(word);
+  return found == kOurs.end() ? "" : found->second;
 }
 
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {

@@ -82,6 +82,10 @@ std::string another_value(const Option& option);
 
 /// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
 /// off).
+/// The option of ours that other software, or another community, calls `word` ("lr": learning_rate); empty
+/// for any other word.
+std::string known_elsewhere_as(std::string_view word);
+
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
 
 /// Shortest text that reads back as the same double ("0.1", "1e-05", "inf").

@@ -210,7 +210,9 @@ std::pair<std::string, std::string> parse_assignment(const std::string& text) {
     fail(ExitCode::kUsage, "'{}' is not of the form key=value. HINT: 'laser train --help' lists all keys",
          text);
   }
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  const auto key = text.substr(0, text.find_last_not_of(' ', equals - 1) + 1);
+  const auto value = text.find_first_not_of(' ', equals + 1);  // blanks around '=', as in a file
+  return {key, text.substr(std::min(value, text.size()))};
 }
 
 Experiment resolve(const Settings& settings) {

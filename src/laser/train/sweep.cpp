@@ -14,6 +14,7 @@
 
 #include "laser/core/error.hpp"
 #include "laser/core/machine_limits.hpp"
+#include "laser/core/number_range.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/sweep_journal.hpp"
 
@@ -222,6 +223,12 @@ class Sweep {
 
 Axis parse_axis(const std::string& text) {
   const auto [key, value] = parse_assignment(text);
+  if (value.find(':') != value.npos && value.find_first_not_of("0123456789.eE+-:,login") == value.npos) {
+    Axis range{key, {}};
+    for (const double number : read_numbers(key, value))
+      range.values.push_back(fmt::format("{:.6g}", number));
+    return range;
+  }
   Axis axis{key, {""}};
   int depth = 0;
   for (const char c : value) {

@@ -60,14 +60,12 @@ void validate_workers(const Experiment& e) {
   (void)shares_of(e.algorithm.power_shares, e.workers);
   const auto& local = e.local;
   if (!local.enabled() && local.steps > 1) {
-    fail(ExitCode::kConfiguration,
-         "local_steps = {} without a step size. HINT: local_learning_rate=0.05, say", local.steps);
+    fail(ExitCode::kConfiguration, "local_steps = {} without a step size. HINT: local_learning_rate=0.05",
+         local.steps);
   }
   if (!local.enabled() && local.proximal > 0) {
     fail(ExitCode::kConfiguration,
-         "proximal = {} would have no effect on a gradient. HINT: local_steps above 1 and "
-         "local_learning_rate",
-         local.proximal);
+         "proximal = {} would have no effect on a gradient. HINT: local_learning_rate=0.05", local.proximal);
   }
   if (e.downlink.mode != "exact" && e.downlink.power <= 0) {
     fail(ExitCode::kConfiguration,

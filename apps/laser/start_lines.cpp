@@ -1,0 +1,115 @@
+#include "start_lines.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <optional>
+
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/report/table.hpp"
+#include "laser/train/memory_budget.hpp"
+#include "laser/train/training.hpp"
+#include "laser/train/transmission.hpp"
+
+namespace laser {
+namespace {
+
+constexpr const char* kIndent = "           ";  // of a text behind its label
+
+std::string line(const std::string& label, const std::string& text) {
+  return wrap(fmt::format("{:<10} {}", label, text), kIndent) + "\n";
+}
+
+std::int64_t rounds_an_epoch(const Experiment& experiment, const Task& task) {
+  return (task.rounds_per_epoch() + experiment.local.steps - 1) / experiment.local.steps;
+}
+
+/// "1,234,567"
+std::string grouped(std::int64_t number) {
+  auto text = std::to_string(number);
+  for (auto at = static_cast<std::int64_t>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+/// The settings that method and task do not bring by themselves, "key=value key=value".
+std::string changed_settings(const Experiment& experiment) {
+  Settings brought{{"method", experiment.method}, {"task", experiment.task}};
+  if (experiment.local.enabled())
+    brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
+  const auto plain = to_map(resolve(brought));
+  std::string text;
+  for (const auto& [name, value] : to_map(experiment)) {
+    if (value == plain.at(name) || is_machine_setting(name)) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  }
+  return text;
+}
+
+/// How long the error memory lags, and what to expect of a run that ends before it has settled.
+std::string lag_text(const Experiment& experiment, const Task& task) {
+  constexpr double kSettled = 10;  // lags
+  const auto lag = memory_lag(experiment, task.layout());
+  if (!lag) return "";
+  const auto rounds = static_cast<double>(rounds_an_epoch(experiment, task) * experiment.epochs);
+  const auto text =
+      fmt::format("the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags)", *lag,
+                  rounds, rounds / *lag);
+  if (rounds >= kSettled * *lag) return text;
+  return text +
+         " and is judged in its transient. A higher rank, transport=two_phase or more rounds shorten it.";
+}
+
+/// What to expect where the workers' data differ; empty where they do not.
+std::string shards_text(const Experiment& experiment) {
+  if (experiment.shards.kind == "iid") return "";
+  const bool local =
+      experiment.algorithm.feedback == "local" && experiment.algorithm.compressor.name == "low_rank";
+  return fmt::format(
+      "the workers' data differ (sharding={}). {} (docs/heterogeneity.md).", experiment.shards.kind,
+      local ? "Factors with a local error memory lose to raw gradients there; zsgd_adaptive holds up best"
+            : "Methods rank otherwise there");
+}
+
+std::string facts_legend(const Task& task) {
+  auto facts = task.facts();
+  facts["threads"] = std::to_string(at::get_num_threads());
+  std::string text;
+  for (const auto& [name, value] : facts)
+    text += fmt::format("{:<11}{:<19} {}\n", text.empty() ? "used" : "", name, value);
+  return text;
+}
+
+/// The lines that a look at the settings does not tell.
+std::string expectations(const Experiment& experiment, const Task& task) {
+  std::string text;
+  if (const auto lag = lag_text(experiment, task); !lag.empty()) text += line("lag", lag);
+  if (const auto shards = shards_text(experiment); !shards.empty()) text += line("data", shards);
+  return text;
+}
+
+}  // namespace
+
+std::string start_lines(const Experiment& experiment, const Task& task) {
+  const auto& e = experiment;
+  const auto each = rounds_an_epoch(e, task);
+  auto text = line("task", fmt::format("{}: {} parameters, {} workers, {} epoch{} of {} round{}", e.task,
+                                       grouped(task.layout().size), grouped(e.workers), grouped(e.epochs),
+                                       e.epochs == 1 ? "" : "s", grouped(each), each == 1 ? "" : "s"));
+  text += line("method", fmt::format("{}: {}", e.method, find_recipe(e.method).sentence));
+  text += wrap(transmission_legend(e, task.layout()), kIndent);
+  const auto changed = changed_settings(e);
+  text += line("settings", changed.empty()
+                               ? "the defaults (--verbose lists them)"
+                               : changed + "; the others are at their defaults (--verbose lists all)");
+  return text + expectations(e, task);
+}
+
+std::string verbose_start(const Experiment& experiment, const Task& task, double held,
+                          std::int64_t local_workers) {
+  return legend(experiment) + '\n' + facts_legend(task) + '\n' +
+         transmission_legend(experiment, task.layout()) + '\n' +
+         memory_legend(memory_budget(experiment, task, local_workers), held) + '\n' +
+         expectations(experiment, task);
+}
+
+}  // namespace laser
