@@ -7,6 +7,7 @@
 #include "gain_study.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
+#include "links_study.hpp"
 #include "output.hpp"
 #include "referee.hpp"
 #include "studies.hpp"
@@ -74,6 +75,21 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
   line.exit_code = run_gain_study(plan, *scale.gain, options);
 }
 
+/// A study of analog and digital links.
+void run_links(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
+               CommandLine& line) {
+  if (arguments.dry_run) {
+    std::cout << links_runs(base, *scale.links);
+    return;
+  }
+  LinksStudyOptions options{arguments.options, arguments.seeds, arguments.quiet};
+  std::optional<FreshFolder> fresh;
+  if (options.sweep.folder.empty()) options.sweep.folder = fresh.emplace(arguments.study).path();
+  options.sweep.resume |= options.sweep.extend;
+  options.sweep.command = line.text;
+  line.exit_code = run_links_study(base, *scale.links, options);
+}
+
 void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   const auto& study = find_study(arguments.study);
   if (study.print != nullptr) return study.print(arguments.json);
@@ -82,6 +98,7 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   if (arguments.look && !scale.gain) {
     fail(ExitCode::kUsage, "{} has no --quick. HINT: --seeds 1 makes a study shorter", study.name);
   }
+  if (scale.links) return run_links(scale, base, arguments, line);
   if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));

@@ -26,6 +26,20 @@ struct GainPlan {
   std::map<std::string, std::string> quick_rate_of;
 };
 
+/// Methods at equal energy, transmit power and air time, step sizes chosen on held-out data.
+struct LinksPlan {
+  struct Air {  // methods that are a round's time on the air alike
+    std::string name;
+    Settings settings;
+    std::vector<std::string> methods;
+  };
+  std::vector<std::pair<std::string, std::string>> batches;  // workers, and the examples of each in a round
+  std::vector<Air> airs;
+  std::vector<std::string> powers;
+  std::map<std::string, std::vector<std::string>> powers_of;  // of a method that has its own
+  std::vector<std::string> rates;                             // the grid of step sizes
+};
+
 /// A study at one scale.
 struct StudyScale {
   std::string name;                      // "paper" or "small"
@@ -33,6 +47,7 @@ struct StudyScale {
   std::vector<std::vector<Axis>> grids;  // what is run, the first grid first; seeds come on top
   bool tuned = false;                    // one grid of methods and powers, compared as `laser tune` does
   std::optional<GainPlan> gain = {};     // instead of grids
+  std::optional<LinksPlan> links = {};   // likewise
 };
 
 struct Study {
