@@ -19,6 +19,7 @@ TuningPlan plan_of(const Settings& base, const StudyPart& part, std::int64_t see
   plan.base.insert(plan.base.end(), part.settings.begin(), part.settings.end());
   plan.methods = part.methods;
   plan.powers = part.powers;
+  plan.powers_of = part.powers_of;
   plan.rates = part.rates;
   plan.seeds = seeds;
   validate(plan);

@@ -33,6 +33,7 @@ struct StudyPart {
   Settings settings;  // on top of the scale's
   std::vector<std::string> methods, powers;
   std::vector<std::string> rates;  // the grid of step sizes
+  std::map<std::string, std::vector<std::string>> powers_of = {};  // of a method that has its own
 };
 
 /// A study at one scale.

@@ -46,7 +46,17 @@ constexpr ChannelFacts kFacts[] = {
     {"sum_power", "the mean", "phases", true},
     {"saturating", "weights 1/N_i", "phases", true},
     {"trace", "weights g_i/sum g", "phases, or one pilot a draw; sum g at the server", true},
+    {"digital", "the mean, to the bits there are", "whose turn it is", true},
 };
+
+/// Where the messages are normal numbers: what no code can better, the distortion at the rate of the link, is
+/// (1 + k snr)^(-1/k) of the energy of each message, independent of the others' (spec 1.5). Beside the energy
+/// of their mean it weighs as much where they stand at right angles, and a k-th where they are equal.
+double least_digital_influence(const Channel& channel, std::size_t workers, double ratio) {
+  const std::vector<double> energies(workers, ratio);
+  const auto bits = channel.bits(channel.draw({}, std::vector<char>(workers, 1)), 1, energies);
+  return std::exp2(-2 * bits[0]);
+}
 
 /// One draw: the influence factor of messages of norms N_i at right angles to each other, and of equal ones.
 struct Influence {
@@ -112,6 +122,12 @@ ValueTable channels_table(const ChannelArguments& a) {
       const std::int64_t draws = entry.needs == "gains" ? std::min(a.draws, a.fading.trace->rounds)
                                  : channel->fades()     ? a.draws
                                                         : 1;
+      if (channel->digital()) {
+        const double least = least_digital_influence(*channel, norms.size(), ratio);
+        table.rows.push_back({entry.name, decibels, least, least, least,
+                              least / static_cast<double>(norms.size()), facts->decodes, facts->known});
+        continue;
+      }
       std::vector<double> apart, alike;
       for (std::int64_t t = 0; t < draws; ++t) {
         const StreamKey key{static_cast<std::uint64_t>(a.seed), Purpose::kFading,
@@ -139,6 +155,9 @@ ValueTable channels_table(const ChannelArguments& a) {
       "known: free, without noise, and not counted among the symbols. Weights that are no mean are unbiased "
       "where "
       "the workers' data are alike; who is not heard keeps its message.");
+  table.notes.emplace_back(
+      "digital: the least that codes of each message by itself leave of normal ones at the rate of a turn, "
+      "(1 + k SNR)^(-1/k); quantisers leave more.");
   return table;
 }
 

@@ -32,9 +32,11 @@ from laser.device_compress import orthonormal_rows
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, error
 
 REFUSED = {  # settings that this round does not take, and why
-    "channel_mode": ("physical", "it forms and measures what each worker transmits, a check of the compiled round"),
-    "exchange": ("exact", "it promises the bits of one process, which only the compiled round has"),
-    "channel": ("trace", "its gains are read by the compiled round"),
+    ("channel_mode", "physical"): "it forms and measures what each worker transmits, a check of the compiled round",
+    ("exchange", "exact"): "it promises the bits of one process, which only the compiled round has",
+    ("channel", "trace"): "its gains are read by the compiled round",
+    ("channel", "digital"): "its bits are counted by the compiled round",
+    ("compressor", "top_k_mean"): "it is made for channel=digital, which is the compiled round's",
 }
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone
 _RAW = ("norm", "norm2")  # allocations by the norms of messages
@@ -42,7 +44,7 @@ _RAW = ("norm", "norm2")  # allocations by the norms of messages
 
 def _refused(settings: Mapping[str, str]) -> tuple[str, str] | None:
     """The first setting that is not taken, and why."""
-    for name, (value, reason) in REFUSED.items():
+    for (name, value), reason in REFUSED.items():
         if settings[name] == value:
             return name, f"{name} = {value} is not computed on a device: {reason}"
     for name in PERFECT:

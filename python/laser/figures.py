@@ -279,6 +279,45 @@ def draw_over_epochs(plt, summary: dict):
     return figure
 
 
+AXES = {"energy": "Energy that a worker sent", "transmit_power": "Transmit power over noise (dB)",
+        "symbols": "Symbols on the air"}
+
+
+def draw_on_three_axes(plt, summary: dict):
+    """A panel an axis: what each method reaches with at most so much of it, as steps; None without energies."""
+    fronts = summary.get("axes")
+    if not fronts:
+        return None
+    figure, panels = plt.subplots(1, 3, figsize=(11.5, 4.2), sharey=True, layout="constrained")
+    entries = [dict(front, power=0) for front in fronts]
+    styles = {one["label"]: one for one in series_of(entries)}
+    shown: dict[str, object] = {}
+    for axes, (name, label) in zip(panels, AXES.items()):
+        mine = [front for front in fronts if front["axis"] == name]
+        decibels = name == "transmit_power"
+        scale = (lambda x: 10 * math.log10(x)) if decibels else float
+        most = max(max(front["x"]) for front in mine)
+        for front in mine:
+            one = styles[label_of(front)]
+            x, y = [scale(value) for value in front["x"]], [number(value) for value in front["y"]]
+            line, = axes.step([*x, scale(most)], [*y, y[-1]], where="post", **line_options(one, False))
+            axes.plot(x[:1], y[:1], linestyle="none", color=one["style"]["color"], marker=one["style"]["marker"],
+                      markersize=7)
+            shown.setdefault(label_of(front), line)
+        if not decibels:
+            axes.set_xscale("log")
+        axes.set_xlabel(label)
+        plain(axes)
+        metric_axis(axes, summary)
+    values = [number(value) for front in fronts for value in front["y"]]
+    best = sorted(values, reverse=summary.get("higher_is_better", True))
+    if summary.get("higher_is_better", True):  # the first steps would flatten everything else
+        panels[0].set_ylim(max(min(values), best[0] - 25), best[0] + 1)
+    panels[0].set_ylabel(summary["curve_label"])
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=min(len(shown), 5), frameon=False, fontsize=9.5)
+    return figure
+
+
 def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
     """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and NAME.png. Equal data give
     equal files. A drawing that returns None is left out."""
@@ -313,7 +352,8 @@ def draw(summary: dict, folder: Path) -> list[Path]:
 
     quantity = summary.get("quantity", "accuracy")
     drawings = {f"{quantity}_over_power": draw_over_power, f"{quantity}_beside_paper": draw_beside_paper,
-                f"{quantity}_over_epochs": draw_over_epochs, "gradient_spectra": draw_spectra}
+                f"{quantity}_over_epochs": draw_over_epochs, f"{quantity}_on_three_axes": draw_on_three_axes,
+                "gradient_spectra": draw_spectra}
     return draw_all(drawings, summary, folder)
 
 

@@ -50,10 +50,11 @@ def __getattr__(name: str) -> Any:
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 
-COMPRESSORS = ("identity", "low_rank", "random_k", "count_sketch", "sign", "top_k_projection")
+COMPRESSORS = ("identity", "low_rank", "random_k", "count_sketch", "sign", "top_k_projection", "top_k_mean")
 FEEDBACKS = ("none", "local", "decoded", "weighted")
 RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
-CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace")
+CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace",
+            "digital")
 ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
 _METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum")
 METHODS = {  # in the order of the fields above
@@ -69,6 +70,9 @@ METHODS = {  # in the order of the fields above
     "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99"),
     "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99"),
     "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99"),
+    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0"),
+    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0"),
+    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0"),
 }
 
 Kind = tuple[Any, ...]
@@ -104,7 +108,10 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "phase_error": ("links", ("real", 0, 10, False), "0"),
     "timing_error": ("links", ("real", 0, 10, False), "0"),
     "peak_ratio": ("links", ("real", 0, 1e6, False), "0"),
+    "access": ("links", ("choice", "time_division", "sum_capacity"), "time_division"),
     "gains": ("links", ("text",), ""),
+    "air_rank": ("links", ("whole", 0, 64), "0"),
+    "scale_bits": ("links", ("real", 0, 64, False), "32"),
     "fading_draw": ("links", ("choice", "round", "tensor"), "round"),
     "power_shares": ("links", ("reals",), "[]"),
     "participation": ("links", ("real", 0, 1, True), "1"),
@@ -212,7 +219,7 @@ def _check_together(values: Mapping[str, str]) -> None:
         raise _error("loss_rate = 1 loses every message. HINT: a value below 1")
     compressor, feedback, receiver = values["compressor"], values["feedback"], values["receiver"]
     one_shot = compressor == "low_rank" and values["transport"] == "one_shot"
-    linear = compressor not in ("sign", "top_k_projection") and not one_shot
+    linear = compressor not in ("sign", "top_k_projection", "top_k_mean") and not one_shot
     if receiver == "matched" and not linear:
         raise _error(f"receiver = '{receiver}' weighs an estimate, which must be linear in what is received, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating or two_phase")
@@ -232,6 +239,8 @@ def _check_together(values: Mapping[str, str]) -> None:
 def _used(name: str, v: Mapping[str, str]) -> bool:
     """Whether a setting has an effect beside the others."""
     low_rank, noisy = v["compressor"] == "low_rank", v["channel"] != "noiseless"
+    digital = v["channel"] == "digital"
+    numbers = noisy and not digital  # and not bits
     one_shot = low_rank and v["transport"] == "one_shot"
     rules = {
         "rank": low_rank, "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
@@ -239,11 +248,11 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
         "canonical": one_shot, "rank_allocation": one_shot, "decoder": v["compressor"] == "top_k_projection",
         "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection"),
         "receiver_exponent": v["receiver"] == "matched", "memory": low_rank and v["feedback"] == "local",
-        "channel_mode": noisy, "allocation": noisy, "fill_budget": noisy, "power": noisy, "power_shares": noisy,
+        "channel_mode": numbers, "allocation": numbers, "fill_budget": numbers, "power": noisy, "power_shares": noisy,
         "least_gain": v["channel"] == "csit_trunc", "antennas": v["channel"] == "blind_mimo", "fading_draw": v["channel"] in FADES,
-        "gains": v["channel"] == "trace",
+        "gains": v["channel"] == "trace", **dict.fromkeys(("access", "air_rank", "scale_bits"), digital),
         **dict.fromkeys(("channel_error", "path_loss_exponent", "shadowing_db"), v["channel"] in ("csit", "csit_trunc", "csir")),
-        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] != "blind_mimo"), "peak_ratio": noisy,
+        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] not in ("blind_mimo", "digital")), "peak_ratio": numbers,
     }
     return rules.get(name, True)
 

@@ -82,7 +82,7 @@ class Names(unittest.TestCase):
             "canonical", "compression_factor", "decoder", "feedback", "receiver", "worker_momentum", "memory",
             "channel", "channel_mode", "allocation", "power", "snr_db", "power_policy", "power_period", "power_levels",
             "least_gain", "antennas", "channel_error", "path_loss_exponent", "shadowing_db",
-            "phase_error", "timing_error", "peak_ratio", "gains", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
+            "phase_error", "timing_error", "peak_ratio", "access", "gains", "air_rank", "scale_bits", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",
             "downlink_power", "resync_rounds", "task", "workers", "batch_size", "epochs", "seed", "sharding",
             "concentration", "shard_shares", "validation", "local_learning_rate", "local_steps", "proximal", "asleep", "learning_rate",
             "schedule", "milestones", "decay_factor",

@@ -337,7 +337,7 @@ TEST(Freshness, StreamsOfDifferentPurposesShareNoNumber) {
   for (const auto purpose :
        {Purpose::kInitialWeights, Purpose::kShards, Purpose::kShuffle, Purpose::kWarmStart, Purpose::kNoise,
         Purpose::kIndices, Purpose::kSketch, Purpose::kProjection, Purpose::kReplacement, Purpose::kFading,
-        Purpose::kRounding}) {
+        Purpose::kRounding, Purpose::kQuantising}) {
     auto numbers = at::empty({200}, at::kFloat);
     fill_normal(std::span(numbers.data_ptr<float>(), 200), {1, purpose, 0, 0, 0});
     drawn.emplace_back(numbers.data_ptr<float>(), numbers.data_ptr<float>() + 200);

@@ -67,6 +67,9 @@ std::vector<Wrong> wrong_values() {
   reals("phase_error", LASER_FIELD(fading.phase_error), {-0.1, 11});
   reals("timing_error", LASER_FIELD(fading.timing_error), {-0.1, 11});
   reals("peak_ratio", LASER_FIELD(fading.peak_ratio), {-1, 1e7});
+  names("access", LASER_FIELD(fading.access), {"tdma", "sum-capacity"});
+  integers("air_rank", LASER_FIELD(air_rank), {-1, 65});
+  reals("scale_bits", LASER_FIELD(scale_bits), {-1, 65});
   names("exchange", LASER_FIELD(exchange), {"slow", "Exact"});
   names("fading_draw", LASER_FIELD(fading_draw), {"tenor", "layer"});
   reals("participation", LASER_FIELD(participation), {-1, 0, 1.01});
@@ -111,9 +114,9 @@ TEST(OptionLaws, WhatTheCommandRefusesIsRefusedWhereThePartIsMadeWithTheSameText
         "compressor",  "rank",        "transport",       "compress",
         "column_mode", "phase_share", "rank_allocation", "compression_factor",
         "decoder"};
-    const std::set<std::string> of_channel{"channel",       "least_gain",         "antennas",
-                                           "channel_error", "path_loss_exponent", "shadowing_db",
-                                           "phase_error",   "timing_error",       "peak_ratio"};
+    const std::set<std::string> of_channel{
+        "channel",      "least_gain",  "antennas",     "channel_error", "path_loss_exponent",
+        "shadowing_db", "phase_error", "timing_error", "peak_ratio",    "access"};
     EXPECT_EQ(compressor, of_compressor.contains(wrong.option)) << wrong.option << " = " << wrong.text;
     EXPECT_EQ(channel, of_channel.contains(wrong.option)) << wrong.option << " = " << wrong.text;
   }

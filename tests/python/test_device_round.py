@@ -13,13 +13,13 @@ import torch.distributed as dist
 
 import laser
 from laser import device_random
-from laser.device_round import DeviceRound
+from laser.device_round import DeviceRound, refusal
 from laser.native import core, pairs
 
 SHAPES = {"weight": (24, 30), "bias": (24,), "kernel": (16, 8, 3, 3), "thin": (40, 2), "last": (7,)}
 SIZE = sum(torch.Size(shape).numel() for shape in SHAPES.values())
-METHODS = [name for role, name, _, _ in core.part_rows() if role == "method"]
-CHANNELS = [name for role, name, _, _ in core.part_rows() if role == "channel" and name != "trace"]
+METHODS = [name for role, name, _, _ in core.part_rows() if role == "method" and not refusal(core.settings([("method", name)]), {})]
+CHANNELS = [name for role, name, _, _ in core.part_rows() if role == "channel" and name not in ("trace", "digital")]
 ALLOCATIONS = [name for role, name, _, _ in core.part_rows() if role == "allocation"]
 MORE = [  # what else a round reads
     {"transport": "two_phase", "column_mode": "sqrt_kappa"}, {"column_mode": "sqrt_kappa"},
@@ -168,7 +168,7 @@ class AgainstTheCompiledRound(unittest.TestCase):
 class Refusals(unittest.TestCase):
     def test_what_is_left_to_the_compiled_round_is_named(self):
         for settings in ({"channel_mode": "physical"}, {"exchange": "exact"}, {"phase_error": 0.1}, {"peak_ratio": 4},
-                         {"channel": "csir", "channel_error": 0.1}):
+                         {"channel": "csir", "channel_error": 0.1}, {"channel": "digital"}, {"compressor": "top_k_mean"}):
             with self.assertRaisesRegex(laser.Error, rf"{list(settings)[-1]} = [\w.]+ is not computed on a device.*HINT") as caught:
                 device_round(**settings)
             self.assertEqual(caught.exception.exit_code, 3)
@@ -349,8 +349,6 @@ class InThePlaceOfTheCompiledRound(unittest.TestCase):
 
 def pretended(module, really=True):
     def place(tensors, settings, parts):
-        from laser.device_round import refusal
-
         return torch.device("cpu") if really and not refusal(settings, parts) else None
 
     return unittest.mock.patch.object(module, "place_of", place)

@@ -79,6 +79,22 @@ class Script(unittest.TestCase):
         self.assertNotEqual((first / FILES[3]).read_bytes(), (other / FILES[3]).read_bytes())
 
     @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_three_axes_are_drawn_where_they_are_known(self):
+        front = {"method": "laser", "label": "LASER", "x": [1.0, 10.0], "y": [70.0, 90.0]}
+        other = {"method": "mine", "label": "MINE", "x": [5.0], "y": [80.0]}
+        summary = dict(SUMMARY, axes=[dict(one, axis=axis) for axis in ("energy", "transmit_power", "symbols") for one in (front, other)])
+        outs = []
+        for name, shown in ("a", summary), ("b", copy.deepcopy(summary)):
+            if name == "b":
+                shown["axes"][0]["y"][1] = 95.0
+            result, out = self.draw(shown, name)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            names = ["accuracy_on_three_axes.png", "accuracy_on_three_axes.svg"]
+            self.assertEqual(sorted(path.name for path in out.iterdir()), sorted(FILES + names))
+            outs.append((out / names[1]).read_bytes())
+        self.assertNotEqual(outs[0], outs[1])
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
     def test_one_seed_one_power_one_epoch(self):
         summary = copy.deepcopy(SUMMARY)
         summary["rows"] = [row("laser", 1, 89.8, std=None)]

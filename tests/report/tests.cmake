@@ -6,6 +6,7 @@ laser_test(report/gain_test LINK laser_report nlohmann_json::nlohmann_json)
 laser_test(report/report_test LINK laser_report)
 laser_test(report/spectra_test LINK laser_report)
 laser_test(report/table_test LINK laser_report)
+laser_test(report/three_axes_test LINK laser_report)
 laser_test(report/tuned_test LINK laser_report nlohmann_json::nlohmann_json)
 laser_test(report/write_report_test LINK laser_report)
 

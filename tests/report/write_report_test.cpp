@@ -40,7 +40,7 @@ TEST(WriteReport, WithoutPythonEverythingElseIsWritten) {
               (std::vector<std::string>{"report.html", "summary.json", "table.md"}));
     EXPECT_TRUE(contains(text,
                          "Figures not drawn (accuracy_over_power, accuracy_beside_paper, "
-                         "accuracy_over_epochs, gradient_spectra): "))
+                         "accuracy_over_epochs, accuracy_on_three_axes, gradient_spectra): "))
         << text;
     EXPECT_TRUE(contains(text, ". HINT: ")) << text;
     EXPECT_FALSE(contains(read_file(folder / "out/report.html"), "<svg"));

@@ -22,6 +22,9 @@ std::vector<Figure> known_figures(const std::string& quantity) {
        "Mean over the seeds after each epoch, one panel for each power budget; the band is one sample "
        "standard "
        "deviation to each side, the dashed line is training without noise."},
+      {quantity + "_on_three_axes",
+       "What each method reaches with at most so much energy, transmit power or air time, at whatever power "
+       "budget and after whatever epoch; transmit power is that of whole runs."},
       {"gradient_spectra",
        "Share of the squared norm of each tensor's average gradient in its largest singular values after "
        "each epoch; open markers are the paper's values of three tensors of its larger model."}};

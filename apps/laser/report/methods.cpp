@@ -8,7 +8,7 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
@@ -20,6 +20,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMethods
     {"zsgd_matched", "Z-SGD, matched"},
     {"zsgd_momentum", "Z-SGD, worker momentum"},
     {"zsgd_adaptive", "Z-SGD, adaptive step"},
+    {"digital_powersgd", "digital PowerSGD"},
+    {"digital_qsgd", "digital QSGD"},
+    {"ddsgd", "D-DSGD"},
     {"sgd", "SGD"},
 }};
 

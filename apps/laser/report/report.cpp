@@ -200,6 +200,32 @@ void add_power_needed(const std::vector<Group>& groups, Report& report) {
   report.tables.push_back(table);
 }
 
+/// What the rows cost in energy, transmit power and air time; where step sizes were swept, at the best.
+void add_three_axes(std::vector<Group> groups, Report& report) {
+  constexpr const char* kRate = "learning_rate";
+  std::erase_if(groups, [&](Group& group) {
+    const auto rate = group.axes.find(kRate);
+    const auto own = rate == group.axes.end() ? std::nullopt : std::optional(rate->second);
+    if (own) group.axes.erase(rate);
+    return std::ranges::none_of(report.rows, [&](const Row& row) {
+      return row.method == group.method && row.axes == group.axes && row.power == group.power &&
+             row.learning_rate == own;
+    });
+  });
+  const auto courses = courses_of(groups, report.metric);
+  if (courses.size() < 2) return;
+  report.fronts = axis_fronts(courses, report.metric);
+  report.tables.push_back(pareto_table(courses, report.metric));
+  for (auto& table : {equal_power_table(courses, report.metric), equal_air_table(courses, report.metric)}) {
+    if (!table.lines.empty()) report.tables.push_back(table);
+  }
+  std::vector<double> targets;
+  for (const auto& need : report.needs) targets.push_back(need.target);
+  if (targets.empty()) return;
+  if (auto table = least_table(courses, report.metric, targets); !table.lines.empty())
+    report.tables.push_back(std::move(table));
+}
+
 }  // namespace
 
 std::optional<double> Row::snr_db() const {
@@ -257,6 +283,7 @@ Report build_report(std::span<const Run> runs) {
   report.tables = comparison_tables(report);
   if (rates) report.tables.push_back(*rates);
   add_power_needed(groups, report);
+  add_three_axes(groups, report);
   report.spectra = spectra_of(groups);
   if (!report.spectra.empty()) report.tables.push_back(spectra_table(report.spectra));
   return report;

@@ -17,6 +17,7 @@
 #include "laser/report/power_table.hpp"
 #include "laser/report/spectra.hpp"
 #include "laser/report/table.hpp"
+#include "laser/report/three_axes.hpp"
 
 namespace laser {
 
@@ -78,6 +79,7 @@ struct Report {
   std::vector<Spectrum> spectra;              // of the gradients, where runs recorded them
   std::vector<Table> tables;                  // the comparison first
   std::vector<TargetNeed> needs;              // power for round values of the metric
+  std::vector<AxisFront> fronts;              // the metric over energy, transmit power and air time
   const PaperFigure* paper_figure = nullptr;  // that shows the same; static
   double power_factor = 1;                    // the paper's power over that of equal power per parameter
   std::vector<std::string> notes;

@@ -87,6 +87,11 @@ Json curve_json(const Curve& curve) {
   return json;
 }
 
+Json front_json(const AxisFront& front) {
+  return {
+      {"axis", front.axis}, {"method", front.method}, {"label", front.label}, {"x", front.x}, {"y", front.y}};
+}
+
 Json spectrum_json(const Spectrum& spectrum) {
   Json json = {{"label", spectrum.label},   {"tensor", spectrum.tensor}, {"rank", spectrum.rank},
                {"epochs", spectrum.epochs}, {"mean", spectrum.mean},     {"std", Json::array()}};
@@ -138,6 +143,10 @@ std::string to_json(const Report& report) {
   if (!report.spectra.empty()) {
     json["spectra"] = Json::array();
     for (const Spectrum& spectrum : report.spectra) json["spectra"].push_back(spectrum_json(spectrum));
+  }
+  if (!report.fronts.empty()) {
+    json["axes"] = Json::array();
+    for (const AxisFront& front : report.fronts) json["axes"].push_back(front_json(front));
   }
   for (const TargetNeed& need : report.needs) json["power_needed"].push_back(target_json(need));
   for (const auto& [key, value] : report.settings) json["settings"][key] = value;

@@ -67,6 +67,8 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
       participation_(algorithm.participation),
       loss_rate_(algorithm.loss_rate),
       exact_exchange_(algorithm.exchange == "exact"),
+      air_rank_(algorithm.air_rank),
+      scale_bits_(algorithm.scale_bits),
       power_shares_(shares_of(algorithm.power_shares, collective.workers())) {
   check_layout(layout_, type);
   parts_.compressor->check(layout_);
@@ -79,6 +81,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
     state.constants = state.compressor->constants(layer, index, seed_, type);
     lasting_ = lasting_ || worker_momentum_ != 0 || remembers(state);
     tensors_.push_back(std::move(state));
+    if (parts_.channel->digital()) air_symbols_ += air_symbols(layer, air_rank_);
   }
 }
 
@@ -143,12 +146,13 @@ RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
 }
 
 void Aggregator::run(Round& round, double budget, double scale) {
+  round.budget = budget;
   form_inputs(round);           // what the workers have to say
   form_messages(round, scale);  // M_i = e_i + s g_i
   const auto shares = parts_.compressor->pass_shares();
   for (std::size_t pass = 0; pass < shares.size(); ++pass) {
     auto transmissions = encode(round, static_cast<int>(pass));
-    allocate(round, transmissions, budget * shares[pass]);
+    allocate(round, transmissions, budget * shares[pass], static_cast<int>(pass));
     cross_channel(round, transmissions, static_cast<int>(pass));
   }
   update_memories(round, budget, scale);  // e_i = M_i - what the worker got across
@@ -240,12 +244,18 @@ WorkerTable Aggregator::gather(const WorkerTable& local) const {
 
 std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass) {
   std::vector<Transmission> transmissions;
+  const bool digital = parts_.channel->digital();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const bool waits = tensors_[l].compressor == uncompressed_.get() && !is_last(pass);
     if (round.silent[l] == 0 && !waits) transmissions.emplace_back().tensor = l;
   }
   for_each_transmission(transmissions, [&](Transmission& transmission) {
     const auto l = transmission.tensor;
+    if (digital) {
+      const auto bits = bits_of(round, l, pass);
+      const auto first = bits.begin() + collective_.first_worker();
+      round.exchanges[l].bits.assign(first, first + collective_.local_workers());
+    }
     transmission.message = tensors_[l].compressor->encode(round.exchanges[l], pass);
     const auto& blocks = transmission.message.blocks;
     LASER_CHECK(blocks.size() <= kBlocksAPass);
@@ -257,18 +267,26 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     if (!transmission.message.norms.empty()) {
       LASER_CHECK(groups == 1);
       transmission.local_norms = {transmission.message.norms, 1};
-      return;
+    } else {
+      transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
+                                  static_cast<std::size_t>(groups)};
+      std::size_t first = 0;
+      for (const auto& block : blocks) {
+        const auto own = static_cast<std::size_t>(block.size(1));
+        transmission.local_norms.put(first, {group_norms(block), own});
+        first += own;
+      }
     }
-    transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
-                                static_cast<std::size_t>(groups)};
-    std::size_t first = 0;
-    for (const auto& block : blocks) {
-      const auto own = static_cast<std::size_t>(block.size(1));
-      transmission.local_norms.put(first, {group_norms(block), own});
-      first += own;
-    }
+    if (digital) quantise_message(round, transmission, pass);
   });
   gather_norms(transmissions, round);
+  if (digital) {  // the link's time passes whoever uses it; half a symbol in one of two rounds
+    if (pass == 0) {
+      round.report.symbols = static_cast<std::int64_t>(round.index % 2 == 0 ? std::ceil(air_symbols_)
+                                                                            : std::floor(air_symbols_));
+    }
+    return transmissions;
+  }
   for (const auto& transmission : transmissions) round.report.symbols += transmission.symbols;
   return transmissions;
 }
@@ -366,8 +384,10 @@ void Aggregator::transmit(const Round& round, Transmission& transmission) {
       place = exchange.place.view({1, -1});
     transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place));
     if (round.diagnosed || parts_.receiver->traits().exact) {
+      const auto& numbers =
+          transmission.numbers.empty() ? block : transmission.numbers[transmission.exact.size()];
       transmission.exact.push_back(
-          superpose_symbols(block, scales, norms, first_worker, ChannelMode::kFast).sum);
+          superpose_symbols(numbers, scales, norms, first_worker, ChannelMode::kFast).sum);
     }
     first += count;
   }

@@ -122,6 +122,10 @@ class Aggregator {
     std::vector<Superposition> scales;   // [groups]
     std::vector<OnAir> air;              // one a block
     std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
+    // Over a digital link:
+    bool afforded = true;  // every worker that sends has bits for something
+    std::vector<at::Tensor>
+        numbers;  // the blocks before they were quantised, where wanted; empty: as they are
     std::vector<Reception> noisy, clean;
   };
   struct Round;  // the state of a round under way
@@ -147,7 +151,7 @@ class Aggregator {
   void form_inputs(Round& round);
   void form_messages(Round& round, double scale);
   std::vector<Transmission> encode(Round& round, int pass);
-  void allocate(Round& round, std::vector<Transmission>& transmissions, double budget);
+  void allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass);
   void superpose(const Round& round, std::vector<Transmission>& transmissions) const;
   [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
                                         std::span<const double> energies) const;
@@ -155,6 +159,10 @@ class Aggregator {
                                      double budget) const;
   void cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass);
   void gather_symbols(std::vector<Transmission>& transmissions);
+  [[nodiscard]] double air_symbols_of(std::size_t tensor, int pass) const;
+  [[nodiscard]] std::vector<double> bits_of(const Round& round, std::size_t tensor, int pass) const;
+  void quantise_message(const Round& round, Transmission& transmission, int pass) const;
+  void share_energy(const Round& round, std::vector<Transmission>& transmissions, int pass) const;
   void count_unheard(Round& round, const Transmission& transmission) const;
   void transmit(const Round& round, Transmission& transmission);
   void receive(const Round& round, Transmission& transmission, int pass);
@@ -208,6 +216,9 @@ class Aggregator {
   double participation_;
   double loss_rate_;
   bool exact_exchange_;
+  std::int64_t air_rank_;
+  double scale_bits_;
+  double air_symbols_ = 0;            // of a round over a digital link; 0 elsewhere
   std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
   at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;

@@ -9,11 +9,15 @@
 
 namespace laser {
 
-void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions, double budget) {
+void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass) {
   const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
   if (!parts_.channel->noisy()) {
     for (auto& transmission : transmissions)
       transmission.group_energies.assign(transmission.norms.columns(), 0.0);
+    return superpose(round, transmissions);
+  }
+  if (parts_.channel->digital()) {
+    share_energy(round, transmissions, pass);
     return superpose(round, transmissions);
   }
   WorkerTable raw(workers, blocks);
@@ -89,6 +93,7 @@ Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std:
     if (link.active[i] == 0) heard.gain[i] = 0;
   }
   heard.amplitude = sent.amplitude;
+  heard.spent = sent.spent;
   heard.receive_scale *= larger;
   heard.noise_std *= larger;
   return heard;
@@ -99,8 +104,7 @@ void Aggregator::count_unheard(Round& round, const Transmission& transmission) c
   const auto first = static_cast<std::size_t>(collective_.first_worker());
   for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
     for (std::size_t i = 0; i < round.report.energy.size(); ++i) {
-      const double norm = transmission.scales[g].amplitude[first + i] * transmission.norms(first + i, g);
-      round.report.energy[i] += norm * norm;
+      round.report.energy[i] += transmission.scales[g].energy(first + i, transmission.norms(first + i, g));
     }
   }
 }
@@ -113,8 +117,7 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Transmiss
   for (const auto& transmission : transmissions) {
     for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
       for (std::size_t i = 0; i < spent.size(); ++i) {
-        const double norm = transmission.scales[g].amplitude[i] * transmission.norms(i, g);
-        spent[i] += norm * norm;
+        spent[i] += transmission.scales[g].energy(i, transmission.norms(i, g));
       }
     }
   }

@@ -79,13 +79,15 @@ void Aggregator::gather_symbols(std::vector<Transmission>& transmissions) {
   std::vector<at::Tensor> gathered;  // in a fixed order in every process
   for (auto& transmission : transmissions) {
     transmission.gathered = true;
-    for (auto& block : transmission.message.blocks) {
-      // The others' rows are zero here, and adding zeros is exact.
-      const at::Tensor all =
-          at::zeros({collective_.workers(), block.size(1), block.size(2)}, block.options());
-      local_rows(collective_, all).copy_(block);
-      block = all;
-      gathered.push_back(all);
+    for (auto* blocks : {&transmission.message.blocks, &transmission.numbers}) {
+      for (auto& block : *blocks) {
+        // The others' rows are zero here, and adding zeros is exact.
+        const at::Tensor all =
+            at::zeros({collective_.workers(), block.size(1), block.size(2)}, block.options());
+        local_rows(collective_, all).copy_(block);
+        block = all;
+        gathered.push_back(all);
+      }
     }
   }
   collective_.sum(gathered);

@@ -30,7 +30,14 @@ struct Algorithm {
   double participation = 1;           // share of the workers that take part in a round
   double loss_rate = 0;               // probability that what a worker sends in a round is lost
   std::string exchange = "fast";      // fast | exact: what processes send each other (gather_symbols)
+  std::int64_t air_rank = 0;          // digital links: their symbols are LASER's at this rank; 0: Z-SGD's
+  double scale_bits = 32;             // digital links: what the scale of a group of symbols takes
 };
+
+/// Symbols that all workers together have for a tensor in a round over a digital link: as many as LASER sends
+/// at rank `air_rank` (transport `alternating`, the mean of even and odd rounds), or as Z-SGD where that is 0
+/// (spec 1.5).
+[[nodiscard]] double air_symbols(const Layer& layer, std::int64_t air_rank);
 
 /// The options of the round at the workers and at the receiver, of the channel and the budget, and of who
 /// takes part over which links, with what each may be. They and those of the parts are the one home for the

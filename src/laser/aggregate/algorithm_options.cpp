@@ -12,6 +12,11 @@
 
 namespace laser {
 
+double air_symbols(const Layer& layer, std::int64_t air_rank) {
+  if (air_rank == 0 || !compression_saves(layer, air_rank)) return static_cast<double>(layer.size);
+  return static_cast<double>(effective_rank(layer, air_rank) * (layer.rows + layer.columns)) / 2;
+}
+
 void describe_round(OptionList& list, Algorithm& a) {
   list.group("round");
   list.add_choice("feedback", a.feedback, names_of(feedbacks()),
@@ -33,7 +38,10 @@ void describe_round(OptionList& list, Algorithm& a) {
 
 void describe_channel(OptionList& list, Algorithm& a) {
   describe_channel(list, a.channel);
-  const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
+  const auto noisy = [&a] {  // of numbers: a digital link shares its energy by its symbols, and has one mode
+    const auto channel = make_channel(a.channel);
+    return channel->noisy() && !channel->digital();
+  };
   list.group("channel", noisy);
   list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
                   "exact mean + noise, or every transmitted signal formed and measured");
@@ -47,6 +55,15 @@ void describe_channel(OptionList& list, Algorithm& a) {
 
 void describe_links(OptionList& list, Algorithm& a) {
   describe_fading(list, a.channel, a.fading);
+  list.group("links", [&a] { return make_channel(a.channel)->digital(); });
+  list.add_integer(
+      "air_rank", a.air_rank, 0, 64, "",
+      "of a digital link: all workers share as many symbols a round as LASER sends at this rank; "
+      "0: as Z-SGD, one a parameter");
+  list.add_real(
+      "scale_bits", a.scale_bits, 0, 64, false, "bits",
+      "of a digital link: what the scale of a group of symbols takes; 0: known everywhere, as the norms "
+      "of other channels are");
   list.group("links", [&a] { return make_channel(a.channel)->fades(); });
   list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
                   "one draw of the gains a round, or one for each tensor");

@@ -72,6 +72,20 @@ std::vector<Recipe> all_recipes() {
       0.99, 0.2));
   table.push_back(averaged(
       own("laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local"), 0.99, 0.1));
+  // What an engineer would do instead: bits over a digital link (spec 1.5).
+  const auto digital = [&](Recipe recipe) {
+    recipe.channel = "digital";
+    table.push_back(std::move(recipe));
+  };
+  digital(recipe_of({"digital_qsgd", "gradients quantised to the bits that the link affords",
+                     "QSGD, arXiv 1610.02132; spec 1.5"},
+                    "identity", "none", "norm"));
+  digital(recipe_of({"digital_powersgd", "low-rank factors with error feedback, quantised likewise",
+                     "PowerSGD, arXiv 1905.13727; spec 1.5"},
+                    "low_rank", "local", "comp_norm"));
+  digital(recipe_of({"ddsgd", "places of the top entries and their mean, with error feedback",
+                     "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
+                    "top_k_mean", "local", "comp_norm"));
   return table;
 }
 

@@ -8,6 +8,7 @@ namespace laser {
 struct Aggregator::Round {
   std::int64_t index = 0;
   bool diagnosed = false;
+  double budget = 0;                  // P_t, of all passes together
   std::vector<char> awake;            // [k] who computes a gradient
   std::vector<Link> links;            // one for all tensors or one a tensor
   std::vector<Link> sent;             // likewise with those whose message is lost; empty where none is

@@ -40,6 +40,11 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
   return result;
 }
 
+std::vector<double> Channel::bits(const Link& link, double, std::span<const double>) const {
+  LASER_CHECK(!digital());  // such a channel says it itself
+  return std::vector<double>(link.active.size(), 0.0);
+}
+
 const std::vector<ChannelEntry>& channels() {
   static const std::vector<ChannelEntry> table{
       {{"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)",
@@ -62,6 +67,9 @@ const std::vector<ChannelEntry>& channels() {
         "docs/channels.md; spec 1.3"},
        make_trace,
        "gains"},
+      {{"digital", "bits at the capacity of the channel, received exactly; workers take turns",
+        "Amiri and Gunduz, arXiv 1901.00844, section III; spec 1.5"},
+       make_digital},
   };
   return table;
 }
@@ -94,9 +102,16 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
   list.group("links", [&o, aligned] { return o.timing_error != 0 && aligned(); });
   list.add_real("timing_error", o.timing_error, 0, 10, false, "symbol durations",
                 "standard deviation of a worker's residual timing offset in a draw");
-  list.group("links", [&channel, &o] { return o.peak_ratio != 0 && make_channel(channel)->noisy(); });
+  list.group("links", [&channel, &o] {
+    const auto plain = make_channel(channel);
+    return o.peak_ratio != 0 && plain->noisy() && !plain->digital();
+  });
   list.add_real("peak_ratio", o.peak_ratio, 0, 1e6, false, "",
                 "workers clip symbols whose square is more than so many times their mean square; 0: never");
+  list.group("links", [&channel] { return channel == "digital"; });
+  list.add_choice("access", o.access, {"time_division", "sum_capacity"},
+                  "workers take turns, each with its own energy, or each has an equal part of the most bits "
+                  "that all together could send; the same where budgets are equal");
   list.group("links", [&channel] { return channel == "trace"; });
   list.add_text(
       "gains", o.gains,

@@ -45,6 +45,13 @@ struct Superposition {
   double air_noise = 1;           // as in the link, like all below
   std::vector<double> phase = {}, delay = {};
   double peak_ratio = 0;
+  /// [k] energy of worker i where its symbols do not tell it, as where they are bits; empty: they do.
+  std::vector<double> spent = {};
+  /// Energy that worker i spends on its symbols of norm `norm`, as far as none of them are clipped.
+  [[nodiscard]] double energy(std::size_t i, double norm) const {
+    const double sent = amplitude[i] * norm;
+    return spent.empty() ? sent * sent : spent[i];
+  }
   /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel), before phase
   /// and timing turn it and clipping shortens it.
   [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
@@ -71,7 +78,8 @@ struct FadingOptions {
   double phase_error = 0;         // standard deviation of the residual phase, radians
   double timing_error = 0;        // standard deviation of the residual timing offset, symbol durations
   double peak_ratio = 0;          // clipping, peak over mean square; 0: none
-  std::string gains = "";         // trace: the file of its gains
+  std::string access = "time_division";  // digital: time_division | sum_capacity, how workers share the air
+  std::string gains = "";                // trace: the file of its gains
   /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
   std::shared_ptr<const GainTrace> trace = nullptr;
 };
@@ -94,6 +102,13 @@ class Channel {
   [[nodiscard]] virtual bool fades() const { return false; }
   /// Whether workers compensate their phases, so that what is left of them matters.
   [[nodiscard]] virtual bool aligned() const { return true; }
+  /// Whether it carries bits and no numbers: what it carries arrives exactly, and no more than bits() of it.
+  [[nodiscard]] virtual bool digital() const { return false; }
+  /// [k] Bits that each worker gets across, asked of digital channels before anything is encoded: in
+  /// `symbols` uses of the channel that all workers have together, each with its energy of `energies` [k]. 0
+  /// for those that are not active.
+  [[nodiscard]] virtual std::vector<double> bits(const Link& link, double symbols,
+                                                 std::span<const double> energies) const;
   /// Throws Error (data, configuration) where it has no gains for so many workers and rounds.
   virtual void check(std::int64_t /*workers*/, std::int64_t /*rounds*/) const {}
 

@@ -26,7 +26,7 @@ class Imperfect final : public Channel {
       : channel_(std::move(channel)),
         phase_error_(channel_->aligned() ? options.phase_error : 0),
         timing_error_(channel_->aligned() ? options.timing_error : 0),
-        peak_ratio_(channel_->noisy() ? options.peak_ratio : 0) {}
+        peak_ratio_(channel_->noisy() && !channel_->digital() ? options.peak_ratio : 0) {}
 
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     constexpr std::uint32_t kPhases = 1U << 20, kDelays = kPhases + 1;  // units that no channel uses
@@ -49,6 +49,11 @@ class Imperfect final : public Channel {
   [[nodiscard]] bool shares_power() const override { return channel_->shares_power(); }
   [[nodiscard]] bool fades() const override { return channel_->fades(); }
   [[nodiscard]] bool aligned() const override { return channel_->aligned(); }
+  [[nodiscard]] bool digital() const override { return channel_->digital(); }
+  [[nodiscard]] std::vector<double> bits(const Link& link, double symbols,
+                                         std::span<const double> energies) const override {
+    return channel_->bits(link, symbols, energies);
+  }
   void check(std::int64_t workers, std::int64_t rounds) const override { channel_->check(workers, rounds); }
 
  private:

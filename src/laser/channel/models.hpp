@@ -19,6 +19,7 @@ std::unique_ptr<Channel> make_blind_mimo(const FadingOptions& options);
 std::unique_ptr<Channel> make_sum_power(const FadingOptions& options);
 std::unique_ptr<Channel> make_saturating(const FadingOptions& options);
 std::unique_ptr<Channel> make_trace(const FadingOptions& options);
+std::unique_ptr<Channel> make_digital(const FadingOptions& options);
 
 /// Rayleigh gains |h_i|, h_i ~ CN(0, 1), of the workers that are present; their mean is kRayleighMean.
 Link draw_rayleigh(const StreamKey& key, std::vector<char> present);

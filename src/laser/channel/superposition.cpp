@@ -136,7 +136,9 @@ OnAir superpose_symbols(const at::Tensor& given, std::span<const Superposition> 
                                 [](const Superposition& s, std::size_t i) { return s.amplitude[i]; });
     const auto sent_norms = group_norms(sent);
     for (std::size_t j = 0; j < sent_norms.size(); ++j) {
-      result.energy[j / count] += sent_norms[j] * sent_norms[j];
+      const auto& group = groups[j % count];
+      const auto worker = static_cast<std::size_t>(first) + j / count;
+      result.energy[j / count] += group.spent.empty() ? sent_norms[j] * sent_norms[j] : group.spent[worker];
     }
     const auto gains = factor_tensor(symbols, groups, first,
                                      [](const Superposition& s, std::size_t i) { return s.gain[i]; });
@@ -145,8 +147,7 @@ OnAir superpose_symbols(const at::Tensor& given, std::span<const Superposition> 
   }
   for (std::size_t j = 0; j < norms.size(); ++j) {
     const auto worker = j / count;
-    const double sent = groups[j % count].amplitude[static_cast<std::size_t>(first) + worker] * norms[j];
-    result.energy[worker] += sent * sent;
+    result.energy[worker] += groups[j % count].energy(static_cast<std::size_t>(first) + worker, norms[j]);
   }
   symbols = turned(symbols, groups[0], first);
   const double weight = common_weight(groups);

@@ -68,6 +68,10 @@ const std::vector<CompressorEntry>& compressors() {
         "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
        make_top_k_projection,
        {"compression_factor"}},
+      {{"top_k_mean", "places of the largest or of the smallest entries and their mean (D-DSGD)",
+        "Amiri and Gunduz, arXiv 1901.00844, section III; spec 4.2"},
+       make_top_k_mean,
+       {}},
   };
   return table;
 }

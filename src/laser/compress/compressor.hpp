@@ -41,6 +41,9 @@ struct Message {
   std::vector<double> content_norm = {};
   /// [K] of a single block of one group, where they are known; empty: to be computed.
   std::vector<double> norms = {};
+  /// [K] bits that the symbols take, where they are few values already (at most exchange.bits). Empty: they
+  /// are any numbers, and a digital link quantises them.
+  std::vector<double> bits = {};
 };
 
 /// A block as decoded by the receiver.
@@ -60,8 +63,10 @@ struct Exchange {
   const NamedTensors* constants = nullptr;  // derived from seed and shape, never saved
   Factors products;                         // of the message, as asked for by projection()
   std::vector<double> norms;                // [K] ||M_i||, where whoever formed the message knows them
-  NamedTensors scratch;                     // lives for this round
-  at::Tensor place;  // [m, n] contiguous, where decode may write its estimate; undefined: nowhere
+  // [K] that each worker may send in this pass over a digital link, a scale being paid; empty: no limit
+  std::vector<double> bits;
+  NamedTensors scratch;  // lives for this round
+  at::Tensor place;      // [m, n] contiguous, where decode may write its estimate; undefined: nowhere
   /// The stream for `purpose` at this round and tensor.
   [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {
     return {seed, purpose, static_cast<std::uint32_t>(round), index, unit};

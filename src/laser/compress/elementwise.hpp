@@ -10,6 +10,7 @@ std::unique_ptr<Compressor> make_random_k(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_count_sketch(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_sign(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_top_k_projection(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_top_k_mean(const CompressorOptions& options);
 
 /// A message [K, m, n] as one group of symbols a worker, [K, 1, d]; a view where the memory allows it.
 at::Tensor flat_symbols(const at::Tensor& message);
@@ -28,6 +29,14 @@ void spread_coordinates(const at::Tensor& values, const at::Tensor& indices, con
 
 /// memory [K, m, n] is zeroed at the flat `indices` [b].
 void clear_coordinates(at::Tensor& memory, const at::Tensor& indices);
+
+/// The largest q <= max(1, size/2) for which the places of q of `size` entries and a sign, log2(size choose
+/// q)
+/// + 1 bits, take at most `bits`; 0 where none do.
+std::int64_t places_within(std::int64_t size, double bits);
+
+/// log2(size choose count).
+double bits_of_places(std::int64_t size, std::int64_t count);
 
 /// Indices of the `count` entries of largest magnitude, ties by lower index, ascending. float or double.
 template <class T>

@@ -30,7 +30,8 @@ enum class Purpose : std::uint8_t {
   kRounding = 13,  // stochastic rounding of error memories
   kPart = 14,      // of parts from outside
   kTest = 15,
-  kWindows = 16,  // where the text windows of training and evaluation begin
+  kWindows = 16,     // where the text windows of training and evaluation begin
+  kQuantising = 17,  // of symbols that go over a digital link
 };
 
 /// The name of a stream.

@@ -84,6 +84,7 @@ void weights_add_up(const Subject& given, Findings& findings) {
   subject.algorithm.feedback = "none";
   subject.algorithm.channel = given.algorithm.channel;
   subject.algorithm.fading = given.algorithm.fading;
+  subject.algorithm.scale_bits = given.algorithm.scale_bits;
   subject.algorithm.loss_rate = 0.5;
   Solo solo(kWorkers);
   Aggregator aggregator(vectors(1, kWorkers), subject.algorithm, subject.parts, 1, solo, at::kDouble);

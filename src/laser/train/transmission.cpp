@@ -31,6 +31,10 @@ double symbols_a_round(const Experiment& e, const Layout& layout) {
   const auto& options = e.algorithm.compressor;
   const auto compressor = make_compressor(options);
   double symbols = 0;
+  if (make_channel(e.algorithm.channel)->digital()) {
+    for (const auto& layer : layout.layers) symbols += air_symbols(layer, e.algorithm.air_rank);
+    return symbols;
+  }
   for (const auto& layer : layout.layers) {
     if (!compressor->applies(layer)) {
       symbols += static_cast<double>(layer.size);

@@ -15,8 +15,8 @@ namespace laser {
 [[nodiscard]] Layout layout_of(const Experiment& experiment);
 
 /// D: real symbols that a worker sends in a round, the mean of even and odd rounds where they differ
-/// (transport `alternating`, spec 2.4). Throws Error (configuration) where an option of the compressor is out
-/// of range.
+/// (transport `alternating`, spec 2.4); over a digital link those that all workers share. Throws Error
+/// (configuration) where an option of the compressor is out of range.
 [[nodiscard]] double symbols_a_round(const Experiment& experiment, const Layout& layout);
 
 /// P that gives the symbols of `layout` the ratio `experiment.snr_db` on average. Throws Error
