@@ -35,7 +35,7 @@ TEST(Recipes, AreTheSevenMethodsOfTheSpecificationAndThenOurOwn) {
   for (const auto& recipe : recipes()) names.push_back(recipe.name);
   EXPECT_EQ(names, (std::vector<std::string>{"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "sgd",
                                              "laser_matched", "zsgd_matched", "zsgd_momentum",
-                                             "zsgd_adaptive", "laser_momentum"}));
+                                             "zsgd_adaptive", "laser_momentum", "swept"}));
   EXPECT_EQ(find_recipe("zsgd").allocation, "norm");
   EXPECT_EQ(find_recipe("signum").allocation, "sqrt_dim");
   EXPECT_THROW(find_recipe("lasre"), Error);

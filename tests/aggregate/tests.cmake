@@ -1,2 +1,3 @@
 laser_test(aggregate/aggregator_test TORCH LINK laser_aggregate)
 laser_test(aggregate/weighted_test TORCH LINK laser_aggregate)
+laser_test(aggregate/held_test TORCH LINK laser_aggregate)

@@ -26,7 +26,7 @@ std::vector<LawCase> cases() {
   for (const auto& channel : channels()) {
     for (const std::int64_t antennas : {0, 4}) {  // of a trace
       if (antennas != 0 && channel.needs.empty()) continue;
-      for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum"}) {
+      for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum", "swept"}) {
         Subject subject;
         subject.algorithm.compressor.rank = 2;
         subject.algorithm.compressor.compression_factor = 0.4;

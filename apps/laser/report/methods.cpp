@@ -8,7 +8,7 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
@@ -20,6 +20,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMethods
     {"zsgd_matched", "Z-SGD, matched"},
     {"zsgd_momentum", "Z-SGD, worker momentum"},
     {"zsgd_adaptive", "Z-SGD, adaptive step"},
+    {"swept", "Swept averages"},
     {"sgd", "SGD"},
 }};
 
