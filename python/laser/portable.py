@@ -69,7 +69,7 @@ METHODS = {  # in the order of the fields above
     "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
     "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99", "0", "none"),
     "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
-    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.4", "0.99", "auto", "second_moment"),
+    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.6", "0.99", "auto", "second_moment"),
 }
 
 Kind = tuple[Any, ...]

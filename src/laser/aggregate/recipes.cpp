@@ -77,7 +77,7 @@ std::vector<Recipe> all_recipes() {
                   "averages of preconditioned gradients, sent some rows a round with a lead and held at the "
                   "receiver, with a step that follows the noise",
                   "sweep", "hold"),
-              0.4),
+              0.6),
       0.99, 0.2);
   swept.allocation = "norm_dim";
   swept.lead = "auto";
