@@ -2,6 +2,8 @@
 // (docs/swept.md).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "laser/core/error.hpp"

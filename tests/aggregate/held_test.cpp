@@ -1,6 +1,7 @@
 // The message filter, the sweep and the held estimate against their formulas (docs/beyond.md).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "../contract/laws.hpp"

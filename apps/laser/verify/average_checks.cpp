@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/core/options.hpp"
