@@ -76,7 +76,7 @@ void print_part(const Role& role, const PartRow& row) {
     const auto settings = to_map(resolve({{"method", row.name}}));
     std::string sets;
     for (const char* name : {"compressor", "feedback", "receiver", "channel", "allocation", "worker_momentum",
-                             "momentum", "learning_rate"})
+                             "lead", "preconditioner", "momentum", "learning_rate"})
       sets += fmt::format("{}{}={}", sets.empty() ? "" : " ", name, settings.at(name));
     print_wrapped("  sets: ", sets);
     return;

@@ -27,6 +27,7 @@ void write_referee_report(const TunedReport& report, const std::string& folder, 
   const auto summary = to_json(report);
   const auto path = folder + "/tuned.json";
   write_file_atomically(path, summary);
+  write_file_atomically(folder + "/gain.json", gains_to_json(report));
   std::string text, markdown;
   for (const auto& table : tuned_tables(report)) {
     if (!text.empty()) text += '\n';
@@ -45,7 +46,7 @@ void write_referee_report(const TunedReport& report, const std::string& folder, 
   }
   std::cout << text;
   if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
-  std::cout << fmt::format("\nWritten to {}: tuned.md, tuned.json{}\n", folder,
+  std::cout << fmt::format("\nWritten to {}: tuned.md, tuned.json, gain.json{}\n", folder,
                            drawing.drawn ? ", tuned_accuracy and tuned_pareto (.svg, .png)" : "");
 }
 

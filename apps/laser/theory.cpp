@@ -239,6 +239,7 @@ void add_theory_command(CLI::App& app) {
   add_theory_channels(*theory);
   add_theory_condition(*theory);
   add_theory_plan(*theory);
+  add_theory_swept(*theory);
   add_theory_verify(*theory);
 }
 

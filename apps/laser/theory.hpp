@@ -6,8 +6,8 @@
 
 namespace laser {
 
-/// Registers `laser theory split|ranks|lambda|bounds|channels|condition|volume|policy|plan|verify`, each
-/// with --json.
+/// Registers `laser theory split|ranks|lambda|bounds|channels|condition|volume|policy|plan|stability|
+/// prediction|verify`, each with --json.
 void add_theory_command(CLI::App& app);
 
 /// Registers `laser theory channels` below the theory command.
@@ -18,6 +18,9 @@ void add_theory_condition(CLI::App& theory);
 
 /// Registers `laser theory plan` below the theory command.
 void add_theory_plan(CLI::App& theory);
+
+/// Registers `laser theory stability` and `laser theory prediction` below the theory command.
+void add_theory_swept(CLI::App& theory);
 
 /// Registers `laser theory verify` below the theory command.
 void add_theory_verify(CLI::App& theory);

@@ -16,6 +16,7 @@ struct TuneArguments {
   std::vector<std::string> items;
   double low = 2e-5, high = 0.5;
   std::int64_t rates = 10;
+  std::vector<std::string> own;
   TuningPlan plan;
   RefereeOptions referee;
   bool dry_run = false;
@@ -48,6 +49,7 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   plan.base.emplace_back("task", words.back());
   words.pop_back();
   for (const auto& word : words) plan.methods.push_back(find_recipe(word).name);
+  for (const auto& word : arguments.own) plan.untuned.insert(find_recipe(word).name);
   plan.rates = rate_grid(arguments.low, arguments.high, arguments.rates);
   if (plan.metric.empty()) {
     const bool language = model_of(plan.base.back().second) == ModelKind::kLanguage;
@@ -92,6 +94,8 @@ void add_tune(CLI::App& app, CommandLine& line) {
       ->capture_default_str();
   command->add_option("--lowest", arguments->low, "step size of the grid")->capture_default_str();
   command->add_option("--highest", arguments->high, "step size of the grid")->capture_default_str();
+  command->add_option("--own", arguments->own, "methods that keep their own step size at all powers")
+      ->delimiter(',');
   command->add_option("--choosing-seeds", arguments->plan.choosing_seeds, "runs that choose, per step size")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -37,6 +37,9 @@ REFUSED = {  # settings that this round does not take, and why
     ("channel", "trace"): "its gains are read by the compiled round",
     ("channel", "digital"): "its bits are counted by the compiled round",
     ("compressor", "top_k_mean"): "it is made for channel=digital, which is the compiled round's",
+    ("compressor", "sweep"): "its rotations are the compiled round's",
+    ("feedback", "hold"): "the estimate that all hold is the compiled round's",
+    ("preconditioner", "second_moment"): "second moments are the compiled round's",
 }
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone
 _RAW = ("norm", "norm2")  # allocations by the norms of messages
@@ -47,6 +50,8 @@ def _refused(settings: Mapping[str, str]) -> tuple[str, str] | None:
     for (name, value), reason in REFUSED.items():
         if settings[name] == value:
             return name, f"{name} = {value} is not computed on a device: {reason}"
+    if settings.get("lead", "0") != "0" and float(settings["worker_momentum"]) != 0:
+        return "lead", f"lead = {settings['lead']} is not computed on a device: leads are the compiled round's"
     for name in PERFECT:
         if float(settings.get(name, 0)) != 0:
             return name, f"{name} = {settings[name]} is not computed on a device: links that are not perfect are the compiled round's"

@@ -50,29 +50,31 @@ def __getattr__(name: str) -> Any:
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 
-COMPRESSORS = ("identity", "low_rank", "random_k", "count_sketch", "sign", "top_k_projection", "top_k_mean")
-FEEDBACKS = ("none", "local", "decoded", "weighted")
+COMPRESSORS = ("identity", "low_rank", "random_k", "sweep", "count_sketch", "sign", "top_k_projection", "top_k_mean")
+FEEDBACKS = ("none", "local", "decoded", "weighted", "hold")
 RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
 CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace",
             "digital")
 ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
-_METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum")
+_METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum",
+                  "lead", "preconditioner")
 METHODS = {  # in the order of the fields above
-    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
-    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0"),
-    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0"),
-    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
-    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0"),
-    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0"),
-    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0"),
-    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0"),
-    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0"),
-    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99"),
-    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99"),
-    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99"),
-    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0"),
-    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0"),
-    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0"),
+    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
+    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0", "0", "none"),
+    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0", "0", "none"),
+    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
+    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
+    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
+    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0", "0", "none"),
+    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0", "0", "none"),
+    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0", "0", "none"),
+    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
+    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99", "0", "none"),
+    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
+    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.6", "0.99", "auto", "second_moment"),
+    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0", "0", "none"),
+    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none"),
+    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none"),
 }
 
 Kind = tuple[Any, ...]
@@ -94,6 +96,12 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "receiver": ("round", ("choice", *RECEIVERS), "unbiased"),
     "receiver_exponent": ("round", ("real", 0, 1, False), "1"),
     "worker_momentum": ("round", ("real", 0, 0.99999, False), "0"),
+    "lead": ("round", ("number_or", "auto", 0, 1), "0"),
+    "preconditioner": ("round", ("choice", "none", "second_moment"), "none"),
+    "preconditioner_power": ("round", ("real", 0, 1, False), "0.25"),
+    "preconditioner_floor": ("round", ("real", 0, 1e6, True), "0.01"),
+    "preconditioner_refresh": ("round", ("whole", 1, 1000000), "10"),
+    "prediction": ("round", ("number_or", "matched", 0, 1), "0"),
     "memory": ("round", ("choice", "float32", "bfloat16"), "float32"),
     "channel": ("channel", ("choice", *CHANNELS), "awgn"),
     "channel_mode": ("channel", ("choice", "fast", "physical"), "fast"),
@@ -178,6 +186,15 @@ def _checked(name: str, text: str) -> str:
         return text
     if kind == "text":
         return text
+    if kind == "number_or":
+        word, low, high = spec
+        try:
+            within = low <= _real(name, text or "0") <= high
+        except Error:
+            within = False
+        if text != word and not within:
+            raise _error(f"{name} = '{text}' is neither '{word}' nor a number from {low} to {high}. HINT: {name}={word}")
+        return text or "0"
     if kind == "reals":
         return "[" + ", ".join(_number_text(_real(name, item.strip())) for item in text.strip("[]").split(",") if item.strip()) + "]"
     if kind == "whole":
@@ -229,6 +246,9 @@ def _check_together(values: Mapping[str, str]) -> None:
     if feedback == "weighted" and receiver in ("mmse", "mmse_genie"):
         raise _error(f"feedback = '{feedback}' keeps what the receiver's weight left out, and receiver = '{receiver}' has no weight "
                      "that workers know. HINT: receiver=matched")
+    if feedback == "hold" and (not linear or (compressor == "low_rank" and values["transport"] == "two_phase")):
+        raise _error(f"feedback = '{feedback}' holds what is sent in one pass and is linear in the messages, and compressor = "
+                     f"'{compressor}' is not. HINT: transport=alternating, or compressor=sweep")
     if values["memory"] != "float32" and not (feedback == "local" and compressor == "low_rank"):
         raise _error(f"memory = '{values['memory']}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32")
     if values["channel"] != "noiseless" and float(values["power"]) <= 0:
@@ -243,11 +263,13 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
     numbers = noisy and not digital  # and not bits
     one_shot = low_rank and v["transport"] == "one_shot"
     rules = {
-        "rank": low_rank, "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
+        "rank": low_rank or v["compressor"] == "sweep", "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
         "column_mode": low_rank and not one_shot, "phase_share": low_rank and v["transport"] == "two_phase",
         "canonical": one_shot, "rank_allocation": one_shot, "decoder": v["compressor"] == "top_k_projection",
         "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection"),
         "receiver_exponent": v["receiver"] == "matched", "memory": low_rank and v["feedback"] == "local",
+        "lead": v["worker_momentum"] != "0", "prediction": v["feedback"] == "hold",
+        **dict.fromkeys(("preconditioner_power", "preconditioner_floor", "preconditioner_refresh"), v["preconditioner"] != "none"),
         "channel_mode": numbers, "allocation": numbers, "fill_budget": numbers, "power": noisy, "power_shares": noisy,
         "least_gain": v["channel"] == "csit_trunc", "antennas": v["channel"] == "blind_mimo", "fading_draw": v["channel"] in FADES,
         "gains": v["channel"] == "trace", **dict.fromkeys(("access", "air_rank", "scale_bits"), digital),

@@ -2,7 +2,8 @@
 the factors that all have in common are kept.
 
 Old ranks lie side by side on [0, 1], new ones too; a new rank gets of an old one's memory the part of it that they overlap
-by. So 4 -> 2 adds neighbours, and 2 -> 4 halves. Averages at the workers (worker_momentum) are no sums: their mean is kept.
+by. So 4 -> 2 adds neighbours, and 2 -> 4 halves. What the message filter keeps (averages of worker_momentum, second moments
+and preconditioners) are no sums: their mean is kept.
 Memories of bfloat16 are rounded once more.
 """
 
@@ -34,17 +35,21 @@ def of_rank(states: Sequence[Mapping[str, Any]], rank: int, ranks: int) -> dict[
         shape = next(state[name] for state in states if name in state)
         total = torch.stack(found).sum(0) if found else torch.zeros_like(shape, dtype=torch.float64)
         result[name] = total.to(kind)
-    if "momentum" in first:
-        kept = sum((states[i]["momentum"].double() * part * ranks / before for i, part in parts.items()),
-                   torch.zeros_like(first["momentum"], dtype=torch.float64))
-        result["momentum"] = kept.to(first["momentum"].dtype)
+    for name in filter(_is_mean, first):
+        kept = sum((states[i][name].double() * part * ranks / before for i, part in parts.items()),
+                   torch.zeros_like(first[name], dtype=torch.float64))
+        result[name] = kept.to(first[name].dtype)
     setup = dict(first["setup"])
     setup["settings"] = {**setup["settings"], "workers": str(ranks)}
     return {**result, "rank": rank, "ranks": ranks, "setup": setup}
 
 
 def _is_own(name: str) -> bool:
-    return name.startswith(("memory/", "pending/")) or name == "momentum"
+    return name.startswith(("memory/", "pending/")) or _is_mean(name)
+
+
+def _is_mean(name: str) -> bool:
+    return name == "momentum" or name.startswith(("second_moment/", "preconditioner/"))
 
 
 def _memory(state: Mapping[str, Any], name: str) -> torch.Tensor:

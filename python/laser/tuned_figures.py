@@ -23,6 +23,7 @@ OWN = {
     "zsgd_matched": {"color": "#0B7A75", "marker": "P"},
     "zsgd_momentum": {"color": "#1F4E9E", "marker": "X"},
     "zsgd_adaptive": {"color": "#6A3D9A", "marker": "*"},
+    "swept": {"color": "#B35900", "marker": "D"},
 }
 
 

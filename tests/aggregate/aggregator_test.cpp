@@ -36,7 +36,7 @@ TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnes) 
   EXPECT_EQ(names,
             (std::vector<std::string>{"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "sgd",
                                       "laser_matched", "zsgd_matched", "zsgd_momentum", "zsgd_adaptive",
-                                      "laser_momentum", "digital_qsgd", "digital_powersgd", "ddsgd"}));
+                                      "laser_momentum", "swept", "digital_qsgd", "digital_powersgd", "ddsgd"}));
   EXPECT_EQ(find_recipe("zsgd").allocation, "norm");
   EXPECT_EQ(find_recipe("signum").allocation, "sqrt_dim");
   EXPECT_THROW(find_recipe("lasre"), Error);

@@ -27,7 +27,7 @@ std::vector<LawCase> cases() {
     for (const std::int64_t antennas : {0, 4}) {  // of a trace
       if (antennas != 0 && channel.needs.empty()) continue;
       const bool digital = channel.needs.empty() && make_channel(channel.name)->digital();
-      for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum", "ddsgd"}) {
+      for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum", "swept", "ddsgd"}) {
         if (!digital && std::string(method) == "ddsgd") continue;
         Subject subject;
         subject.algorithm.compressor.rank = 2;

@@ -26,6 +26,15 @@ std::vector<LawCase> cases(bool receiver) {
       }
     }
   }
+  // With a prediction, and with everything that the filter can do.
+  for (const char* compressor : {"identity", "low_rank", "sweep", "random_k"}) {
+    Subject subject{method("swept"), {}};
+    subject.algorithm.compressor = {.name = compressor, .rank = 2, .compression_factor = 0.4};
+    subject.algorithm.prediction = "matched";
+    subject.algorithm.filter.preconditioner_refresh = 1;
+    add_laws(result, std::string("swept_") + compressor, subject,
+             receiver ? receiver_laws() : feedback_laws());
+  }
   return result;
 }
 

@@ -55,6 +55,16 @@ std::vector<Wrong> wrong_values() {
   names("receiver", LASER_FIELD(receiver), {"mmmse", "genie"});
   reals("receiver_exponent", LASER_FIELD(receiver_exponent), {-0.1, 1.1});
   reals("worker_momentum", LASER_FIELD(worker_momentum), {1.5, 1, -0.1});
+  const auto texts = [&](const std::string& option, auto field) {
+    for (const char* text : {"1.5", "-0.1", "nan", "inf", "fast", " "})
+      list.push_back({option, text, [field, text](Algorithm& a) { field(a) = text; }});
+  };
+  texts("lead", LASER_FIELD(filter.lead));
+  texts("prediction", LASER_FIELD(prediction));
+  names("preconditioner", LASER_FIELD(filter.preconditioner), {"second", "NONE"});
+  reals("preconditioner_power", LASER_FIELD(filter.preconditioner_power), {-0.1, 1.1});
+  reals("preconditioner_floor", LASER_FIELD(filter.preconditioner_floor), {-0.1, 0, 1e7});
+  integers("preconditioner_refresh", LASER_FIELD(filter.preconditioner_refresh), {0, -1, 1000001});
   names("memory", LASER_FIELD(memory), {"float16", "bf16"});
   names("channel", LASER_FIELD(channel), {"rayleigh", "AWGN"});
   names("channel_mode", LASER_FIELD(channel_mode), {"physicl", "exact"});

@@ -1,4 +1,4 @@
-foreach(subject influence condition convergence lemmas channel_noise second_moments volume)
+foreach(subject influence condition convergence lemmas channel_noise second_moments volume delays prediction)
   laser_test(theory/${subject}_test LINK laser_theory laser_power)
 endforeach()
 # The models' shapes, for the data volumes of spec 7.

@@ -105,6 +105,8 @@ TEST(Workers, ARunOfEveryKindGoesOnBitForBit) {
   for (const Settings& mix :
        std::vector<Settings>{{{"method", "laser_matched"}, {"participation", "0.5"}},
                              {{"method", "laser_momentum"}, {"loss_rate", "0.3"}},
+                             {{"method", "swept"}, {"participation", "0.5"}, {"preconditioner_refresh", "1"}},
+                             {{"method", "swept"}, {"prediction", "matched"}, {"loss_rate", "0.3"}},
                              {{"method", "zsgd_matched"}, {"channel", "stat"}},
                              {{"downlink", "separate"}, {"downlink_power", "1e5"}, {"resync_rounds", "7"}}}) {
     auto settings = mix;

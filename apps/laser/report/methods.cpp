@@ -8,7 +8,7 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMethods
     {"digital_powersgd", "digital PowerSGD"},
     {"digital_qsgd", "digital QSGD"},
     {"ddsgd", "D-DSGD"},
+    {"swept", "Swept averages"},
     {"sgd", "SGD"},
 }};
 

@@ -276,4 +276,30 @@ std::string to_json(const TunedReport& report) {
   return json.dump(1) + "\n";
 }
 
+std::string gains_to_json(const TunedReport& report) {
+  Json json = {{"schema", 1},
+               {"task", report.task},
+               {"reference", label(report.curves[report.reference])},
+               {"rows", Json::array()}};
+  const double symbols = report.curves[report.reference].symbols;
+  for (const auto& need : report.needs) {
+    if (need.curve == report.reference) continue;
+    const auto& curve = report.curves[need.curve];
+    Json row = {{"method", curve.method},
+                {"target", need.target},
+                {"gain", need.gain.known() ? Json(need.gain.low) : Json(nullptr)}};
+    const auto interval =
+        need.gain_interval ? ends(need.gain_interval->low, need.gain_interval->high) : Json{nullptr, nullptr};
+    row["low"] = interval[0];
+    row["high"] = interval[1];
+    row["symbols"] = curve.symbols;
+    row["laser_symbols"] = symbols;
+    row["setting"] = curve.tuned ? "tuned per power" : "one for all powers";
+    if (!need.gain.known() && need.gain.low > 0) row["gain_at_least"] = need.gain.low;
+    if (!need.gain.known() && std::isfinite(need.gain.high)) row["gain_at_most"] = need.gain.high;
+    json["rows"].push_back(std::move(row));
+  }
+  return json.dump(1) + "\n";
+}
+
 }  // namespace laser

@@ -64,4 +64,9 @@ std::vector<Table> tuned_tables(const TunedReport& report);
 /// The report as JSON text, for figures and programs.
 std::string to_json(const TunedReport& report);
 
+/// How many times less power than the reference every method needs, as JSON text: "rows" with method, target,
+/// gain, low, high (95 %), symbols, laser_symbols (of the reference), setting ("one for all powers" or "tuned
+/// per power"). What is known from one side only is null, and "gain_at_least" or "gain_at_most" says it.
+std::string gains_to_json(const TunedReport& report);
+
 }  // namespace laser

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "laser/core/error.hpp"
+#include "laser/verify/average_checks.hpp"
 #include "laser/verify/channel_checks.hpp"
 #include "laser/verify/link_checks.hpp"
 
@@ -15,13 +16,14 @@ struct Sizes {
   std::int64_t link_draws = 8192;
   RecursionSize recursion;
   LemmaSize lemmas;
+  std::int64_t average_runs = 16384;
   std::vector<std::int64_t> last_rounds{128, 512, 2048, 8192, 32768};
   std::int64_t finding_rounds = 20000;
 };
 
 Sizes sizes_of(const VerificationOptions& options) {
   if (!options.quick) return {};
-  return {{64, 8}, 1024, {128, 32, 32, 0.1}, {120, 16, 1024}, {128, 512}, 1000};
+  return {{64, 8}, 1024, {128, 32, 32, 0.1}, {120, 16, 1024}, 1024, {128, 512}, 1000};
 }
 
 void append(std::vector<Check>& checks, const std::vector<Check>& more) {
@@ -45,10 +47,11 @@ Verification run_verification(const VerificationOptions& options, const Watch& w
   LinkChecks links(options.seed, sizes.link_draws);
   RecursionChecks recursion(options.seed, sizes.recursion);
   LemmaChecks lemmas(options.seed, sizes.lemmas);
+  AverageChecks averages(options.seed, sizes.average_runs);
   Findings findings(options.seed, sizes.finding_rounds);
   Verification result;
   auto tasks = channel.tasks();
-  for (auto&& more : {links.tasks(), recursion.tasks(), lemmas.tasks(), findings.tasks()})
+  for (auto&& more : {links.tasks(), recursion.tasks(), lemmas.tasks(), averages.tasks(), findings.tasks()})
     tasks.insert(tasks.end(), more.begin(), more.end());
   tasks.push_back({0.1 * static_cast<double>(sizes.last_rounds.back()), "Theorem 1",
                    [&] { result.theorem = theorem_rows(sizes.last_rounds); }});
@@ -62,6 +65,7 @@ Verification run_verification(const VerificationOptions& options, const Watch& w
   append(result.checks, links.checks());
   append(result.checks, recursion.checks());
   append(result.checks, lemmas.checks());
+  append(result.checks, averages.checks());
   for (const auto& row : result.theorem) result.checks.push_back(theorem_check(row));
   append(result.checks, findings.checks());
   result.controls = recursion.controls();

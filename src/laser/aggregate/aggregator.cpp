@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
@@ -61,7 +62,6 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
       type_(type),
       memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
-      worker_momentum_(algorithm.worker_momentum),
       draws_per_tensor_(algorithm.fading_draw == "tensor" && parts_.channel->fades()),
       fill_budget_(algorithm.fill_budget),
       participation_(algorithm.participation),
@@ -79,10 +79,14 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
     state.compressor = parts_.compressor->applies(layer) ? parts_.compressor.get() : uncompressed_.get();
     state.shared = state.compressor->initial_state(layer, index, seed_, type);
     state.constants = state.compressor->constants(layer, index, seed_, type);
-    lasting_ = lasting_ || worker_momentum_ != 0 || remembers(state);
+    lasting_ = lasting_ || remembers(state);
     tensors_.push_back(std::move(state));
     if (parts_.channel->digital()) air_symbols_ += air_symbols(layer, air_rank_);
   }
+  std::vector<std::int64_t> cycles;
+  for (std::size_t l = 0; l < tensors_.size(); ++l) cycles.push_back(held_rounds(l));
+  filter_ = std::make_shared<MessageFilter>(algorithm, layout_, cycles, type);
+  lasting_ = lasting_ || filter_->active();
 }
 
 RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tensor& gradients,
@@ -134,7 +138,7 @@ RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
     if (edge) check_outcome(round);
   } catch (...) {
     if (edge) {
-      momentum_ = kept.momentum;
+      filter_ = kept.filter;
       tensors_ = kept.tensors;
       reach_ = kept.reach;
     } else {
@@ -187,12 +191,13 @@ void Aggregator::form_messages(Round& round, double scale) {
   const auto workers = static_cast<std::size_t>(collective_.local_workers()), count = tensors_.size();
   std::vector<SweepTensor> sweeps(count);
   round.exchanges.resize(count);
+  round.scale = scale;
   for_each_tensor([&](std::size_t l) {
     auto& tensor = tensors_[l];
     const auto& gradient = round.inputs[l];
     auto& exchange = round.exchanges[l];
     exchange.layer = &layout_.layers[l];
-    exchange.place = round.estimate[l];
+    if (!holds(tensor)) exchange.place = round.estimate[l];
     exchange.index = static_cast<std::uint32_t>(l);
     exchange.seed = seed_;
     exchange.round = round.index;
@@ -216,7 +221,8 @@ void Aggregator::form_messages(Round& round, double scale) {
     task.projection = tensor.compressor->projection(exchange);
     // Norms of M: where the budget is shared by them, and where no product of M would show what is not
     // finite.
-    task.norms_wanted = uses_raw_norms(allocation_) || round.diagnosed || !task.projection.wanted();
+    task.norms_wanted =
+        uses_raw_norms(allocation_) || round.diagnosed || holds(tensor) || !task.projection.wanted();
   });
   sweep(sweeps, static_cast<std::uint32_t>(collective_.first_worker()));  // M_i = e_i + s g_i
   round.silent.assign(count, 0);
@@ -224,6 +230,7 @@ void Aggregator::form_messages(Round& round, double scale) {
   round.report.largest.assign(count, std::numeric_limits<double>::infinity());
   round.residuals.assign(count, 0.0);
   round.shared.resize(count);
+  round.held.resize(count);
   WorkerTable norms(workers, count);
   for (std::size_t l = 0; l < count; ++l) {
     round.exchanges[l].products = std::move(sweeps[l].products);
@@ -259,26 +266,14 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     transmission.message = tensors_[l].compressor->encode(round.exchanges[l], pass);
     const auto& blocks = transmission.message.blocks;
     LASER_CHECK(blocks.size() <= kBlocksAPass);
-    std::int64_t groups = 0;
     for (const auto& block : blocks) {
-      groups += block.size(1);
+      transmission.groups += block.size(1);
       transmission.symbols += block.size(1) * block.size(2);
     }
-    if (!transmission.message.norms.empty()) {
-      LASER_CHECK(groups == 1);
-      transmission.local_norms = {transmission.message.norms, 1};
-    } else {
-      transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
-                                  static_cast<std::size_t>(groups)};
-      std::size_t first = 0;
-      for (const auto& block : blocks) {
-        const auto own = static_cast<std::size_t>(block.size(1));
-        transmission.local_norms.put(first, {group_norms(block), own});
-        first += own;
-      }
-    }
+    if (!parts_.feedback->traits().predicts) measure(transmission);
     if (digital) quantise_message(round, transmission, pass);
   });
+  predict(round, transmissions, pass);
   gather_norms(transmissions, round);
   if (digital) {  // the link's time passes whoever uses it; half a symbol in one of two rounds
     if (pass == 0) {
@@ -289,6 +284,91 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
   }
   for (const auto& transmission : transmissions) round.report.symbols += transmission.symbols;
   return transmissions;
+}
+
+/// The norms of the local workers' groups.
+void Aggregator::measure(Transmission& transmission) const {
+  const auto& blocks = transmission.message.blocks;
+  if (!transmission.message.norms.empty()) {
+    LASER_CHECK(transmission.groups == 1);
+    transmission.local_norms = {transmission.message.norms, 1};
+    return;
+  }
+  transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
+                              static_cast<std::size_t>(transmission.groups)};
+  std::size_t first = 0;
+  for (const auto& block : blocks) {
+    const auto groups = static_cast<std::size_t>(block.size(1));
+    transmission.local_norms.put(first, {group_norms(block), groups});
+    first += groups;
+  }
+}
+
+/// Where an estimate is held: its own symbols h, formed as a worker's are; and of the workers' symbols c_i,
+/// where the feedback predicts, c_i - rho h.
+void Aggregator::predict(Round& round, std::vector<Transmission>& transmissions, int pass) const {
+  if (!parts_.feedback->traits().holds) return;
+  for_each_transmission(transmissions, [&](Transmission& transmission) {
+    const auto& tensor = tensors_[transmission.tensor];
+    if (!tensor.held.defined()) return;
+    auto exchange = round.exchanges[transmission.tensor];
+    exchange.message = tensor.held.mul(round.scale).unsqueeze(0);
+    exchange.norms.clear();
+    form_products(*tensor.compressor, exchange);
+    for (const auto& block : tensor.compressor->encode(exchange, pass).blocks)
+      transmission.held.push_back(block[0]);
+  });
+  if (!parts_.feedback->traits().predicts || transmissions.empty()) return;
+  WorkerTable products(static_cast<std::size_t>(collective_.local_workers()), transmissions.size());
+  std::vector<double> energies(transmissions.size(), 0.0);
+  for (std::size_t j = 0; j < transmissions.size(); ++j) {
+    const auto& transmission = transmissions[j];
+    for (std::size_t b = 0; b < transmission.held.size(); ++b) {
+      const auto symbols = transmission.message.blocks[b].to(at::kDouble),
+                 held = transmission.held[b].to(at::kDouble);
+      energies[j] += held.square().sum().item<double>();
+      const auto sums = (symbols * held).sum({1, 2}).contiguous();
+      for (std::size_t i = 0; i < products.workers(); ++i) products(i, j) += sums.data_ptr<double>()[i];
+    }
+  }
+  products = gather(products);
+  for (std::size_t j = 0; j < transmissions.size(); ++j) {
+    auto& transmission = transmissions[j];
+    const auto of_all = products.column(j);
+    if (energies[j] > 0) {
+      transmission.prediction =
+          parts_.feedback->prediction({of_all, energies[j], round.transmitting(transmission.tensor).active});
+    }
+  }
+  for_each_transmission(transmissions, [&](Transmission& transmission) {
+    if (transmission.prediction != 0) {
+      for (std::size_t b = 0; b < transmission.held.size(); ++b) {
+        auto& block = transmission.message.blocks[b];
+        block = block - transmission.held[b] * transmission.prediction;
+      }
+      transmission.message.norms.clear();
+    }
+    measure(transmission);
+  });
+}
+
+/// What is held of the tensor once the symbols have been heard, [m, n] in units of the messages: where they
+/// tell something it is replaced, H + D(heard - h), and elsewhere it is what it was.
+at::Tensor Aggregator::changed(const Round& round, const Transmission& transmission, int pass,
+                               std::span<const Reception> heard) const {
+  const auto l = transmission.tensor;
+  const auto& tensor = tensors_[l];
+  std::vector<Reception> changes(heard.begin(), heard.end());
+  for (std::size_t b = 0; b < transmission.held.size(); ++b)
+    changes[b].values = changes[b].values - transmission.held[b];
+  auto exchange = round.exchanges[l];
+  exchange.place = at::Tensor();
+  const auto change = tensor.compressor->decode(exchange, pass, changes);
+  const auto& layer = layout_.layers[l];
+  auto held = tensor.held.defined() ? tensor.held.mul(round.scale)
+                                    : at::zeros({layer.rows, layer.columns}, round.estimate[l].options());
+  if (change.factors.defined()) return held.addmm_(change.factors.left.t(), change.factors.right);
+  return held.add_(change.estimate);
 }
 
 /// Brings together the norms of all transmissions' groups in one call.
@@ -338,6 +418,11 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
     if (is_last(pass)) shared = scale_received(round, transmission);
     decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, transmission.noisy);
     if (!shared.empty()) decoded[l].shared = std::move(shared);
+    if (holds(tensors_[l])) {
+      decoded[l].estimate = changed(round, transmission, pass, transmission.noisy);
+      decoded[l].factors = {};
+      round.held[l] = decoded[l].estimate.div(round.scale);
+    }
     if (decoded[l].estimate.defined()) decoded[l].write(round.estimate[l]);
   });
   std::vector<ProductTensor> products;
@@ -352,9 +437,13 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
     if (round.diagnosed) {
       if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
       round.exchanges[l].place = at::Tensor();
-      tensors_[l]
-          .compressor->decode(round.exchanges[l], pass, transmission.clean)
-          .write(slice(round.clean, l));
+      if (holds(tensors_[l])) {
+        slice(round.clean, l).copy_(changed(round, transmission, pass, transmission.clean));
+      } else {
+        tensors_[l]
+            .compressor->decode(round.exchanges[l], pass, transmission.clean)
+            .write(slice(round.clean, l));
+      }
     }
     round.shared[l] = std::move(result.shared);
   }
@@ -379,7 +468,7 @@ void Aggregator::transmit(const Round& round, Transmission& transmission) {
     // Of what is sent as it is, the sum is the estimate: it is formed where that belongs.
     const auto& exchange = round.exchanges[transmission.tensor];
     at::Tensor place;
-    if (tensors_[transmission.tensor].compressor->traits().exact &&
+    if (tensors_[transmission.tensor].compressor->traits().exact && exchange.place.defined() &&
         exchange.place.scalar_type() == block.scalar_type())
       place = exchange.place.view({1, -1});
     transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place));
@@ -405,6 +494,11 @@ void Aggregator::receive(const Round& round, Transmission& transmission, int pas
     const auto unit = static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(b);
     receive_symbols(sum, scales, mode_, *noise_,
                     round.exchanges[transmission.tensor].key(Purpose::kNoise, unit));
+    if (transmission.prediction != 0) {  // what the workers left out because all know it
+      reception.values = sum.add_(transmission.held[b], transmission.prediction);
+      if (!transmission.exact.empty())
+        transmission.exact[b].add_(transmission.held[b], transmission.prediction);
+    }
     if (round.diagnosed)
       transmission.clean.push_back({transmission.exact[b], std::vector<double>(count, 0.0)});
     transmission.noisy.push_back(std::move(reception));
@@ -419,8 +513,14 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
   const auto l = transmission.tensor;
   const auto traits = parts_.receiver->traits();
   if (traits.weighs) {
-    round.weights[l] =
-        parts_.receiver->weight(transmission.noisy, transmission.norms.numbers(), round.link(l).active);
+    auto norms = transmission.norms;
+    if (holds(
+            tensors_[l])) {  // of an estimate that is held all is noisy, and the whole message is its signal
+      norms = round.raw_norms.part(l, 1);
+      const double share = 1 / std::sqrt(static_cast<double>(held_rounds(l)));
+      for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;
+    }
+    round.weights[l] = parts_.receiver->weight(transmission.noisy, norms.numbers(), round.link(l).active);
   }
   if (!traits.scales) return {};
   NamedTensors shared;
@@ -460,6 +560,7 @@ void Aggregator::update_memories(Round& round, double budget, double scale) {
   count_energy(round, budget);
   for (std::size_t l = 0; l < tensors_.size(); ++l) {  // nothing can fail any more
     if (!round.shared[l].empty()) tensors_[l].shared = std::move(round.shared[l]);
+    if (round.held[l].defined()) tensors_[l].held = std::move(round.held[l]);
   }
 }
 

@@ -23,6 +23,8 @@
 
 namespace laser {
 
+class MessageFilter;
+
 /// What a round tells about itself.
 struct RoundReport {
   std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
@@ -86,8 +88,9 @@ class Aggregator {
   [[nodiscard]] std::vector<Looked> look(std::span<const at::Tensor> gradients) const;
 
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
-  /// "pending/<tensor>/left" and "right" besides; with momentum at the workers "momentum" [K, d]. Taking it
-  /// changes nothing about the rounds that follow.
+  /// "pending/<tensor>/left" and "right" besides; with a filter what it knows (aggregate/message_filter.hpp),
+  /// "momentum" [K, d] of averages; of a held estimate "held/<tensor>" [m, n]. Taking it changes nothing
+  /// about the rounds that follow.
   [[nodiscard]] NamedTensors state();
   /// Empties the memories of the local workers that are not awake, `awake` [K], as where a client that leaves
   /// keeps nothing.
@@ -110,11 +113,15 @@ class Aggregator {
     // without error feedback.
     at::Tensor memory;  // [K, m, n]
     Factors pending;
+    // The estimate that server and workers share, in units of gradients; undefined where none is held, and
+    // before the first round.
+    at::Tensor held;  // [m, n]
   };
   struct Transmission {  // one tensor in one pass
     std::size_t tensor = 0;
     Message message;
     bool gathered = false;               // the blocks hold the symbols of all k workers, not of the K here
+    std::int64_t groups = 0;             // over all blocks
     std::int64_t symbols = 0;            // over all blocks
     WorkerTable norms;                   // [k, groups]
     WorkerTable local_norms;             // [K, groups]
@@ -127,10 +134,13 @@ class Aggregator {
     std::vector<at::Tensor>
         numbers;  // the blocks before they were quantised, where wanted; empty: as they are
     std::vector<Reception> noisy, clean;
+    std::vector<at::Tensor>
+        held;               // one a block, [C, D]: symbols of the held estimate; empty where there is none
+    double prediction = 0;  // rho: the blocks are without rho x held
   };
   struct Round;  // the state of a round under way
   struct Kept {  // what a round changes, as it was before
-    at::Tensor momentum;
+    std::shared_ptr<MessageFilter> filter;
     std::vector<TensorState> tensors;
     double reach = 0;
   };
@@ -151,6 +161,10 @@ class Aggregator {
   void form_inputs(Round& round);
   void form_messages(Round& round, double scale);
   std::vector<Transmission> encode(Round& round, int pass);
+  void measure(Transmission& transmission) const;
+  void predict(Round& round, std::vector<Transmission>& transmissions, int pass) const;
+  [[nodiscard]] at::Tensor changed(const Round& round, const Transmission& transmission, int pass,
+                                   std::span<const Reception> heard) const;
   void allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass);
   void superpose(const Round& round, std::vector<Transmission>& transmissions) const;
   [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
@@ -194,6 +208,17 @@ class Aggregator {
   [[nodiscard]] bool is_compressed(const TensorState& tensor) const {
     return tensor.compressor == parts_.compressor.get();
   }
+  /// Whether server and workers hold the tensor's estimate; of what is sent whole and without a prediction
+  /// nothing would be left to hold.
+  [[nodiscard]] bool holds(const TensorState& tensor) const {
+    const auto feedback = parts_.feedback->traits();
+    return feedback.holds && (feedback.predicts || !tensor.compressor->traits().exact);
+  }
+  /// Rounds that a symbol of the tensor is held.
+  [[nodiscard]] std::int64_t held_rounds(std::size_t tensor) const {
+    const auto& state = tensors_[tensor];
+    return holds(state) ? state.compressor->cycle(layout_.layers[tensor]) : 1;
+  }
   [[nodiscard]] bool is_last(int pass) const { return pass == last_pass_; }
   void diagnose(Round& round, double scale);
   [[nodiscard]] at::Tensor slice(const at::Tensor& flat, std::size_t tensor) const;
@@ -210,7 +235,7 @@ class Aggregator {
   at::ScalarType type_;
   at::ScalarType memory_type_;
   ChannelMode mode_;
-  double worker_momentum_;
+  std::shared_ptr<MessageFilter> filter_;
   bool draws_per_tensor_;
   bool fill_budget_;
   double participation_;
@@ -220,7 +245,6 @@ class Aggregator {
   double scale_bits_;
   double air_symbols_ = 0;            // of a round over a digital link; 0 elsewhere
   std::vector<double> power_shares_;  // [k] budget of each worker over P_t, mean 1
-  at::Tensor momentum_;               // [K, d] of the workers; undefined without
   std::vector<TensorState> tensors_;
   bool lasting_ = false;      // a round changes memories or averages before it knows its end
   double reach_ = 0;          // no message of a worker has been longer, as far as is known

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <limits>
 
+#include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/parallel.hpp"
@@ -202,7 +203,7 @@ bool Aggregator::near_the_edge(double largest, double budget) {
 }
 
 Aggregator::Kept Aggregator::keep() const {
-  Kept kept{momentum_.defined() ? momentum_.clone() : momentum_, tensors_, reach_};
+  Kept kept{std::make_shared<MessageFilter>(filter_->clone()), tensors_, reach_};
   for (auto& tensor : kept.tensors) {
     if (tensor.memory.defined()) tensor.memory = tensor.memory.clone();
   }

@@ -21,10 +21,11 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
     return superpose(round, transmissions);
   }
   WorkerTable raw(workers, blocks);
-  std::vector<std::int64_t> symbols(blocks, 0);
+  std::vector<std::int64_t> symbols(blocks, 0), held(blocks, 1);
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto& transmission = transmissions[b];
     symbols[b] = transmission.symbols;
+    held[b] = held_rounds(transmission.tensor);
     raw.put(b, round.raw_norms.part(transmission.tensor, 1));
   }
   const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
@@ -37,8 +38,8 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
   }
   const auto sent = gather(contents);
   const std::vector<double> budgets(workers, budget);
-  const WorkerTable energies(block_energies(allocation_, budgets, {raw.numbers(), sent.numbers(), symbols}),
-                             blocks);
+  const WorkerTable energies(
+      block_energies(allocation_, budgets, {raw.numbers(), sent.numbers(), symbols, held}), blocks);
   for (std::size_t b = 0; b < blocks; ++b) {
     auto& transmission = transmissions[b];
     const auto& layer = layout_.layers[transmission.tensor];

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
@@ -39,11 +40,11 @@ NamedTensors Aggregator::state() {
          "round {} ended in the middle: there is no state to save. HINT: the one saved before it", broken_);
   }
   settle();
-  NamedTensors result;
-  if (momentum_.defined()) result["momentum"] = momentum_;
+  auto result = filter_->state();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& name = layout_.layers[l].name;
     if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
+    if (tensors_[l].held.defined()) result["held/" + name] = tensors_[l].held;
     if (tensors_[l].pending.defined()) {
       result["pending/" + name + "/left"] = tensors_[l].pending.left;
       result["pending/" + name + "/right"] = tensors_[l].pending.right;
@@ -60,7 +61,7 @@ void Aggregator::forget_asleep(std::span<const char> awake) {
   for (std::size_t i = 0; i < awake.size(); ++i) {
     if (awake[i] != 0) continue;
     const auto row = static_cast<std::int64_t>(i);
-    if (momentum_.defined()) momentum_[row].zero_();
+    filter_->forget(row);
     for (auto& tensor : tensors_) {
       if (tensor.memory.defined()) tensor.memory[row].zero_();
       if (!tensor.pending.defined()) continue;
@@ -71,7 +72,7 @@ void Aggregator::forget_asleep(std::span<const char> awake) {
 }
 
 bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
-  return name == "momentum" || name.starts_with("memory/") ||
+  return MessageFilter::is_of_filter(name) || name.starts_with("memory/") ||
          (name.starts_with("pending/") && tensor.dim() == 3);
 }
 
@@ -92,9 +93,10 @@ void Aggregator::load_state(const NamedTensors& state) {
     largest = std::max(largest, own);
     return copy;
   };
-  at::Tensor momentum;
-  if (worker_momentum_ != 0 && state.contains("momentum"))
-    momentum = restored("momentum", {workers, layout_.size}, type_);
+  auto filter = std::make_shared<MessageFilter>(*filter_);
+  filter->load_state(state, workers, [&](const std::string& name, at::IntArrayRef sizes) {
+    return restored(name, sizes, type_);
+  });
   auto tensors = tensors_;
   for (std::size_t l = 0; l < tensors.size(); ++l) {
     auto& tensor = tensors[l];
@@ -105,6 +107,9 @@ void Aggregator::load_state(const NamedTensors& state) {
                         ? restored(memory, {workers, layer.rows, layer.columns}, memory_type_)
                         : at::Tensor();
     tensor.pending = {};
+    const auto held = "held/" + layer.name;
+    tensor.held = holds(tensor) && state.contains(held) ? restored(held, {layer.rows, layer.columns}, type_)
+                                                        : at::Tensor();
     if (state.contains(left)) {
       const auto part = [&](const std::string& name, std::int64_t size) {  // [r, size] or [K, r, size]
         const auto found = state.find(name);
@@ -120,7 +125,7 @@ void Aggregator::load_state(const NamedTensors& state) {
     for (auto& [key, value] : tensor.shared)
       value = restored("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());
   }
-  momentum_ = std::move(momentum);
+  filter_ = std::move(filter);
   tensors_ = std::move(tensors);
   reach_ = largest * std::sqrt(static_cast<double>(layout_.size));
   broken_ = -1;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/aggregate/round.hpp"
 
@@ -30,21 +31,17 @@ void Aggregator::draw_links(Round& round) const {
       std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });
 }
 
-/// Forms what the workers have to say: their gradients, or averages of them.
+/// Forms what the workers have to say: their gradients, or what the filter makes of them.
 void Aggregator::form_inputs(Round& round) {
   round.inputs = round.gradients;
   const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
-  if (worker_momentum_ == 0 && all_awake) return;
+  if (!filter_->active() && all_awake) return;
   const auto gradients = round.joint_gradients();
-  if (worker_momentum_ != 0 && !momentum_.defined()) momentum_ = at::zeros_like(gradients);
   const auto inputs = at::zeros_like(gradients);
-  for (std::int64_t i = 0; i < gradients.size(0); ++i) {
-    if (round.awake[static_cast<std::size_t>(collective_.first_worker() + i)] == 0) continue;
-    if (worker_momentum_ != 0) {  // u <- beta u + (1 - beta) g
-      momentum_[i].mul_(worker_momentum_).add_(gradients[i], 1 - worker_momentum_);
-    }
-    inputs[i].copy_(worker_momentum_ != 0 ? momentum_[i] : gradients[i]);
-  }
+  const auto awake = std::span(round.awake)
+                         .subspan(static_cast<std::size_t>(collective_.first_worker()),
+                                  static_cast<std::size_t>(gradients.size(0)));
+  filter_->apply(round.index, awake, gradients, inputs);
   round.inputs = slices(inputs);
 }
 

@@ -11,13 +11,24 @@
 
 namespace laser {
 
+/// What workers make of their gradients besides averaging them (aggregate/message_filter.hpp).
+struct FilterOptions {
+  std::string lead = "0";               // nu: a number, or auto
+  std::string preconditioner = "none";  // none | second_moment
+  double preconditioner_power = 0.25;   // p
+  double preconditioner_floor = 0.01;   // delta
+  std::int64_t preconditioner_refresh = 10;
+};
+
 /// Everything that says how k gradients become one estimate. The describe functions below say what each may
 /// be.
 struct Algorithm {
   CompressorOptions compressor;
-  double worker_momentum = 0;            // beta: a worker sends u <- beta u + (1 - beta) g instead of g
-  std::string feedback = "local";        // none | local | decoded (spec 2.3) | weighted (docs/beyond.md)
-  std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
+  double worker_momentum = 0;  // beta: a worker sends u <- beta u + (1 - beta) g instead of g
+  FilterOptions filter;
+  std::string feedback = "local";  // none | local | decoded (spec 2.3) | weighted | hold (docs/beyond.md)
+  std::string prediction = "0";    // rho of feedback hold: a number, or matched
+  std::string memory = "float32";  // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   bool fill_budget = false;  // spec 3.2: one common factor gives back what averaged shares leave unused
   std::string receiver = "unbiased";  // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
@@ -60,6 +71,8 @@ struct Recipe : PartRow {
   std::string channel = "awgn";
   std::string receiver = "unbiased";
   double worker_momentum = 0;
+  std::string lead = "0";
+  std::string preconditioner = "none";
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
   double receiver_exponent = 1;
 };

@@ -6,6 +6,7 @@
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
+#include "laser/core/number_or_word.hpp"
 #include "laser/feedback/feedback.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/receive/receiver.hpp"
@@ -21,7 +22,8 @@ void describe_round(OptionList& list, Algorithm& a) {
   list.group("round");
   list.add_choice("feedback", a.feedback, names_of(feedbacks()),
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
-                  "message - receiver's weight x own reconstruction");
+                  "message - receiver's weight x own reconstruction; hold: all keep one estimate, of which a "
+                  "round replaces what it sends");
   list.add_choice(
       "receiver", a.receiver, names_of(receivers()),
       "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
@@ -31,6 +33,31 @@ void describe_round(OptionList& list, Algorithm& a) {
   list.group("round", [&a] { return a.worker_momentum != 0; });
   list.add_real("worker_momentum", a.worker_momentum, 0, 0.99999, false, "",
                 "beta: a worker sends u <- beta u + (1 - beta) g, not g");
+  list.group("round", [&a] { return a.worker_momentum != 0 && a.filter.lead != "0"; });
+  list.add_text(
+      "lead", a.filter.lead,
+      "nu: a worker sends u + nu (g - u), which takes back the delay of holding; auto: rounds that a "
+      "symbol is held x (1 - beta)");
+  list.also_read([](const std::string& text) {
+    (void)number_or_word("lead", text, {"auto"}, 0, 1);
+    return text.empty() ? std::string("0") : text;
+  });
+  list.group("round", [&a] { return a.filter.preconditioner != "none"; });
+  list.add_choice("preconditioner", a.filter.preconditioner, {"none", "second_moment"},
+                  "a worker's matrices times (n S + delta I)^-p, S its own running mean of g^T g / |g|^2");
+  list.add_real("preconditioner_power", a.filter.preconditioner_power, 0, 1, false, "", "p");
+  list.add_real("preconditioner_floor", a.filter.preconditioner_floor, 0, 1e6, true, "", "delta");
+  list.add_integer("preconditioner_refresh", a.filter.preconditioner_refresh, 1, 1000000, "rounds",
+                   "until it is formed first, and then whenever the run is four times as long");
+  list.group("round", [&a] { return a.feedback == "hold"; });
+  list.add_text(
+      "prediction", a.prediction,
+      "rho: workers send their message - rho x the estimate that all hold; a number from 0 to 1, or "
+      "matched: what makes the rest shortest");
+  list.also_read([](const std::string& text) {
+    (void)number_or_word("prediction", text, {"matched"}, 0, 1);
+    return text.empty() ? std::string("0") : text;
+  });
   list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
   list.add_choice("memory", a.memory, {"float32", "bfloat16"},
                   "numbers of the error memory; bfloat16 halves it, rounded up or down at random");

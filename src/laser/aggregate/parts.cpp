@@ -38,6 +38,20 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          "receiver=matched",
          called("feedback", algorithm.feedback, given.feedback != nullptr), its_name);
   }
+  if (feedback.holds && (!compressor.linear || parts.compressor->pass_shares().size() > 1)) {
+    fail(ExitCode::kConfiguration,
+         "{} holds what is sent in one pass and is linear in the messages, and {} is not. HINT: {}",
+         called("feedback", algorithm.feedback, given.feedback != nullptr),
+         called("compressor", algorithm.compressor.name, given.compressor != nullptr),
+         given.compressor ? "linear = true in its traits where that holds, or feedback=none"
+                          : "transport=alternating, or compressor=sweep");
+  }
+  if (feedback.holds && parts.channel->digital()) {
+    fail(ExitCode::kConfiguration,
+         "{} holds numbers that add up on the air, and {} carries bits. HINT: feedback=none, or channel=awgn",
+         called("feedback", algorithm.feedback, given.feedback != nullptr),
+         called("channel", algorithm.channel, given.channel != nullptr));
+  }
   if (algorithm.memory != "float32" && !(feedback.residual && compressor.factored)) {
     fail(ExitCode::kConfiguration,
          "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
@@ -51,7 +65,7 @@ Parts make_parts(const Algorithm& algorithm, Parts given) {
   check_options(algorithm);
   auto parts = given;
   if (!parts.compressor) parts.compressor = make_compressor(algorithm.compressor);
-  if (!parts.feedback) parts.feedback = make_feedback(algorithm.feedback);
+  if (!parts.feedback) parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction});
   if (!parts.receiver) parts.receiver = make_receiver(algorithm.receiver, {algorithm.receiver_exponent});
   if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.fading);
   check_together(algorithm, parts, given);

@@ -72,6 +72,17 @@ std::vector<Recipe> all_recipes() {
       0.99, 0.2));
   table.push_back(averaged(
       own("laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local"), 0.99, 0.1));
+  auto swept = averaged(
+      matched(own("swept",
+                  "averages of preconditioned gradients, sent some rows a round with a lead and held at the "
+                  "receiver, with a step that follows the noise",
+                  "sweep", "hold"),
+              0.6),
+      0.99, 0.2);
+  swept.allocation = "norm_dim";
+  swept.lead = "auto";
+  swept.preconditioner = "second_moment";
+  table.push_back(swept);
   // What an engineer would do instead: bits over a digital link (spec 1.5).
   const auto digital = [&](Recipe recipe) {
     recipe.channel = "digital";
@@ -106,6 +117,8 @@ void apply(const Recipe& recipe, Algorithm& algorithm) {
   algorithm.receiver = recipe.receiver;
   algorithm.receiver_exponent = recipe.receiver_exponent;
   algorithm.worker_momentum = recipe.worker_momentum;
+  algorithm.filter.lead = recipe.lead;
+  algorithm.filter.preconditioner = recipe.preconditioner;
 }
 
 Algorithm method(const std::string& name) {

@@ -9,6 +9,7 @@ struct Aggregator::Round {
   std::int64_t index = 0;
   bool diagnosed = false;
   double budget = 0;                  // P_t, of all passes together
+  double scale = 1;                   // s of M = e + s g
   std::vector<char> awake;            // [k] who computes a gradient
   std::vector<Link> links;            // one for all tensors or one a tensor
   std::vector<Link> sent;             // likewise with those whose message is lost; empty where none is
@@ -21,8 +22,9 @@ struct Aggregator::Round {
   std::vector<double> weights;        // of each tensor: the receiver's, 1 where it has none
   std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
   std::vector<NamedTensors>
-      shared;             // of each tensor: the shared state from here on; as it was where it has none
-  WorkerTable raw_norms;  // [k, tensors] of the messages M_i
+      shared;                    // of each tensor: the shared state from here on; as it was where it has none
+  std::vector<at::Tensor> held;  // of each tensor: [m, n] what is held from here on, in units of gradients
+  WorkerTable raw_norms;         // [k, tensors] of the messages M_i
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
   at::Tensor whole_estimate;         // [d] the same, where it lies in one piece; undefined elsewhere
   at::Tensor clean;                  // [d] the estimate without noise, where diagnosed

@@ -57,6 +57,10 @@ const std::vector<CompressorEntry>& compressors() {
       {{"random_k", "random coordinates, the same at every worker (Random-K)", "arXiv 1809.07599; spec 4"},
        make_random_k,
        {"compression_factor"}},
+      {{"sweep", "rows of a random rotation in turn, as many symbols as one factor of the rank, on average",
+        "docs/beyond.md"},
+       make_sweep,
+       {"rank"}},
       {{"count_sketch", "count-mean sketch of shared random buckets and signs (Sketching)",
         "arXiv 1903.04488; spec 4"},
        make_count_sketch,
@@ -87,7 +91,8 @@ void describe(OptionList& list, CompressorOptions& o) {
   list.group("compressor");
   list.add_choice("compressor", o.name, names_of(compressors()), "what is sent instead of the gradient");
   list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
-  list.add_integer("rank", o.rank, 1, 64, "", "rank r of the factors");
+  list.add_integer("rank", o.rank, 1, 64, "",
+                   "rank r of the factors, or of those that a sweep has the symbols of");
   list.group("compressor", low_rank);
   list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
                   "order in which the factors P and Q are sent");

@@ -101,6 +101,8 @@ class Compressor {
   [[nodiscard]] virtual Traits traits() const = 0;
   /// Whether the tensor is compressed; if not it is sent as it is, in the last pass, without error memory.
   [[nodiscard]] virtual bool applies(const Layer&) const { return true; }
+  /// Rounds until every number of the tensor has been sent once; 1 where a round sends something of all.
+  [[nodiscard]] virtual std::int64_t cycle(const Layer&) const { return 1; }
   /// Throws Error (configuration) if its options make no sense for these tensors.
   virtual void check(const Layout&) const {}
   /// Share of the round's budget of each pass; adds up to 1. Only the last pass carries the estimate; what

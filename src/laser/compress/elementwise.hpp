@@ -7,6 +7,7 @@ namespace laser {
 
 std::unique_ptr<Compressor> make_identity(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_random_k(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_sweep(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_count_sketch(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_sign(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_top_k_projection(const CompressorOptions& options);

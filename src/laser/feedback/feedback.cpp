@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+
+#include "laser/core/number_or_word.hpp"
 
 namespace laser {
 namespace {
@@ -35,8 +38,33 @@ class WeightedFeedback final : public Feedback {
   void update(MemoryUpdate& memory) const override { memory.subtract_own(memory.weight()); }
 };
 
+/// Workers keep nothing of their own: they hold the server's estimate, and say how it is to change.
+class HoldFeedback final : public Feedback {
+ public:
+  /// rho; nothing: what makes the rest shortest.
+  explicit HoldFeedback(std::optional<double> prediction) : prediction_(prediction) {}
+  [[nodiscard]] FeedbackTraits traits() const override {
+    return {.remembers = false, .holds = true, .predicts = prediction_ != 0.0};
+  }
+  void update(MemoryUpdate&) const override {}
+  /// mean_i <c_i, h> / |h|^2 minimises mean_i |c_i - rho h|^2; between 0 and 1, so that noise fades.
+  [[nodiscard]] double prediction(const HeldSymbols& symbols) const override {
+    if (prediction_) return *prediction_;
+    double sum = 0, count = 0;
+    for (std::size_t i = 0; i < symbols.products.size(); ++i) {
+      if (symbols.active[i] == 0) continue;
+      sum += symbols.products[i];
+      count += 1;
+    }
+    return count > 0 ? std::clamp(sum / count / symbols.energy, 0.0, 1.0) : 0.0;
+  }
+
+ private:
+  std::optional<double> prediction_;
+};
+
 template <class T>
-std::unique_ptr<Feedback> make() {
+std::unique_ptr<Feedback> make(const FeedbackOptions&) {
   return std::make_unique<T>();
 }
 
@@ -52,12 +80,18 @@ const std::vector<FeedbackEntry>& feedbacks() {
        make<DecodedFeedback>},
       {{"weighted", "what the receiver's weight times the own reconstruction left is kept", "docs/beyond.md"},
        make<WeightedFeedback>},
+      {{"hold",
+        "nothing but the estimate that server and workers share, of which a round replaces what it sends",
+        "docs/beyond.md"},
+       [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
+         return std::make_unique<HoldFeedback>(number_or_word("prediction", o.prediction, {"matched"}, 0, 1));
+       }},
   };
   return table;
 }
 
-std::unique_ptr<Feedback> make_feedback(const std::string& name) {
-  return find_row(feedbacks(), "feedback", name).make();
+std::unique_ptr<Feedback> make_feedback(const std::string& name, const FeedbackOptions& options) {
+  return find_row(feedbacks(), "feedback", name).make(options);
 }
 
 bool MemoryUpdate::all_heard() const {

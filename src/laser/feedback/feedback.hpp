@@ -8,6 +8,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "laser/compress/compressor.hpp"
@@ -20,6 +22,8 @@ struct FeedbackTraits {
   bool remembers = true;    // workers keep something
   bool everywhere = false;  // also of tensors that are sent as they are; without it, of compressed ones only
   bool residual = false;    // of a worker that was heard exactly M - own reconstruction is kept
+  bool holds = false;       // server and workers hold the estimate, of which a round replaces what it sends
+  bool predicts = false;    // workers send what prediction() of it does not say: it is not always 0
   bool weighs = false;      // what a receiver's weight left out is kept: the weight must be known to workers
   bool threads = true;      // may be asked for several tensors at once
 };
@@ -72,6 +76,13 @@ class MemoryUpdate {
   std::vector<char> heard_;
 };
 
+/// A tensor's symbols about to be sent, beside those of the estimate that all hold.
+struct HeldSymbols {
+  std::span<const double> products;  // [k] <c_i, h> of every worker's symbols c_i with the held ones h
+  double energy = 0;                 // |h|^2, above 0
+  std::span<const char> active;      // [k] who sends
+};
+
 /// A kind of error feedback. Stateless.
 class Feedback {
  public:
@@ -79,17 +90,26 @@ class Feedback {
   [[nodiscard]] virtual FeedbackTraits traits() const { return {}; }
   /// Makes e_i of M_i; not asked where nothing arrived, nor where workers remember nothing.
   virtual void update(MemoryUpdate& memory) const = 0;
+  /// rho: workers send c_i - rho h, and the server adds rho h to what it hears. A function of numbers that
+  /// all know; asked where the traits say so and something is held.
+  [[nodiscard]] virtual double prediction(const HeldSymbols& /*symbols*/) const { return 0; }
+};
+
+/// What feedbacks can be told; each uses some.
+struct FeedbackOptions {
+  std::string prediction = "0";  // hold: rho, a number from 0 to 1 or `matched`
 };
 
 /// A row of the feedbacks' table.
 struct FeedbackEntry : PartRow {
-  std::unique_ptr<Feedback> (*make)();
+  std::unique_ptr<Feedback> (*make)(const FeedbackOptions&);
 };
 
 /// All kinds of feedback.
 const std::vector<FeedbackEntry>& feedbacks();
 
-/// The feedback of that name. Throws Error (configuration) with the known names.
-std::unique_ptr<Feedback> make_feedback(const std::string& name);
+/// The feedback of that name. Throws Error (configuration) with the known names, and for a prediction that is
+/// none.
+std::unique_ptr<Feedback> make_feedback(const std::string& name, const FeedbackOptions& options = {});
 
 }  // namespace laser

@@ -68,13 +68,16 @@ std::vector<double> base_weights(Allocation allocation, std::span<const double> 
 }
 
 std::vector<double> worker_shares(Allocation allocation, std::span<const double> raw,
-                                  std::span<const double> sent, std::span<const std::int64_t> symbols) {
+                                  std::span<const double> sent, std::span<const std::int64_t> symbols,
+                                  std::span<const std::int64_t> held) {
   auto weights = base_weights(allocation, raw, sent, symbols);
   const bool squared = allocation == Allocation::norm2 || allocation == Allocation::comp_norm2 ||
                        allocation == Allocation::param2;
   for (std::size_t b = 0; b < weights.size(); ++b) {
     if (squared) weights[b] *= weights[b];
     if (allocation == Allocation::norm_dim) weights[b] *= std::sqrt(static_cast<double>(symbols[b]));
+    if (allocation == Allocation::norm_dim && !held.empty())
+      weights[b] *= std::sqrt(static_cast<double>(held[b]));
   }
   double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   if (total == 0) {
@@ -100,7 +103,9 @@ const std::vector<PartRow>& allocations() {
       {"sqrt_dim", "in proportion to the square root of the number of symbols", "spec 3.2"},
       {"param", "in proportion to the number of symbols", "spec 3.2"},
       {"param2", "in proportion to its square", "spec 3.2"},
-      {"norm_dim", "in proportion to sqrt(symbols) x norm of what is sent: the least noise in all",
+      {"norm_dim",
+       "in proportion to sqrt(symbols x rounds that they are held) x norm of what is sent: the least noise "
+       "in all",
        "spec 3.2"},
   };
   return table;
@@ -119,6 +124,7 @@ std::vector<double> block_shares(Allocation allocation, const BlockMeasures& blo
   LASER_CHECK(!blocks.sent_norms.empty() && blocks.sent_norms.size() % count == 0);
   for (std::size_t b = 0; b < count; ++b)
     require_at_least("the symbol count of a block", blocks.symbols[b], 0);
+  LASER_CHECK(blocks.held.empty() || blocks.held.size() == count);
   check_norms("uncompressed", blocks.raw_norms, count);
   check_norms("sent", blocks.sent_norms, count);
 
@@ -126,7 +132,7 @@ std::vector<double> block_shares(Allocation allocation, const BlockMeasures& blo
   shares.reserve(blocks.sent_norms.size());
   for (std::size_t start = 0; start < blocks.sent_norms.size(); start += count) {
     const auto row = worker_shares(allocation, blocks.raw_norms.subspan(start, count),
-                                   blocks.sent_norms.subspan(start, count), blocks.symbols);
+                                   blocks.sent_norms.subspan(start, count), blocks.symbols, blocks.held);
     shares.insert(shares.end(), row.begin(), row.end());
   }
   return shares;

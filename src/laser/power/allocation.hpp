@@ -27,7 +27,8 @@ enum class Allocation {
   sqrt_dim,    // sqrt(D_b), D_b symbols in the block
   param,       // D_b
   param2,      // D_b^2
-  norm_dim,    // sqrt(D_b) times the norm of what is sent: minimises sum_b D_b N_b^2 / p_b
+  norm_dim,    // sqrt(D_b L_b) times the norm of what is sent: minimises sum_b D_b L_b N_b^2 / p_b, L_b the
+               // rounds that a symbol is held
 };
 
 /// Name <-> allocation, in the order of help texts.
@@ -59,9 +60,10 @@ inline constexpr std::array<std::pair<std::string_view, Allocation>, 9> kAllocat
 
 /// What the k workers know about the B blocks of one phase; both norm arrays are [k, B], row-major.
 struct BlockMeasures {
-  std::span<const double> raw_norms;      // [k, B] of the uncompressed tensors, ||M_i(b)||
-  std::span<const double> sent_norms;     // [k, B] of what is sent, N_i(b)
-  std::span<const std::int64_t> symbols;  // [B] D_b; a block with D_b = 0 takes no part in this phase
+  std::span<const double> raw_norms;        // [k, B] of the uncompressed tensors, ||M_i(b)||
+  std::span<const double> sent_norms;       // [k, B] of what is sent, N_i(b)
+  std::span<const std::int64_t> symbols;    // [B] D_b; a block with D_b = 0 takes no part in this phase
+  std::span<const std::int64_t> held = {};  // [B] L_b, rounds that its symbols are held; empty: 1 each
 };
 
 /// Shares [k, B] of every worker: each row is w_i(b) / sum_b' w_i(b'), and sums to 1 (spec 3.2). A worker

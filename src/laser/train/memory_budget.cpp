@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "laser/aggregate/message_filter.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/machine_limits.hpp"
+#include "laser/feedback/feedback.hpp"
 
 namespace laser {
 namespace {
@@ -37,7 +39,14 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
   add("optimizer", d * kFloat * static_cast<double>(make_optimizer(e.optimizer, {})->vectors().size()), "");
   add("estimate", 2 * d * kFloat, "of the mean gradient, with and without noise");
   add("factors", factors * kFloat * (k + 2), "of all workers, and the last ones");
-  if (e.algorithm.feedback != "none") {
+  const auto feedback = make_feedback(e.algorithm.feedback)->traits();
+  if (feedback.holds) add("held estimate", d * kFloat, "which server and workers share");
+  if (e.algorithm.worker_momentum != 0) add("averages", k * d * kFloat, fmt::format("{} workers", workers));
+  if (e.algorithm.filter.preconditioner != "none") {
+    add("preconditioners", MessageFilter::preconditioner_bytes(task.layout(), workers),
+        fmt::format("{} workers, with their second moments", workers));
+  }
+  if (feedback.remembers) {
     const bool half = e.algorithm.memory == "bfloat16";
     add("error memory", k * compressed * (half ? 2 : kFloat),
         fmt::format("{} workers{}", workers, half ? ", bfloat16" : ""));

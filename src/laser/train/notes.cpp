@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include "laser/aggregate/delays.hpp"
+
 namespace laser {
 
 std::vector<std::string> notes_on(const Settings& settings, const Experiment& experiment, const Task& task) {
@@ -23,6 +25,9 @@ std::vector<std::string> notes_on(const Settings& settings, const Experiment& ex
         "of them on average",
         share, task.rounds_per_epoch(), share * static_cast<double>(task.rounds_per_epoch())));
   }
+  auto lag = lag_note(experiment.algorithm, task.layout(),
+                      experiment.optimizer.name == "sgd" ? experiment.optimizer.momentum : 0);
+  if (!lag.empty()) notes.push_back(std::move(lag));
   return notes;
 }
 

@@ -38,6 +38,8 @@ double symbols_a_round(const Experiment& e, const Layout& layout) {
   for (const auto& layer : layout.layers) {
     if (!compressor->applies(layer)) {
       symbols += static_cast<double>(layer.size);
+    } else if (const auto cycle = compressor->cycle(layer); cycle > 1) {
+      symbols += static_cast<double>(layer.size) / static_cast<double>(cycle);
     } else if (uses_setting(options.name, "rank")) {
       const auto both =
           static_cast<double>(effective_rank(layer, options.rank) * (layer.rows + layer.columns));

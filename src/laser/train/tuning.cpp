@@ -45,6 +45,11 @@ void validate(const TuningPlan& plan) {
     }
   }
   (void)tuning_metric(plan.metric);
+  for (const auto& method : plan.untuned) {
+    if (std::ranges::find(plan.methods, method) == plan.methods.end())
+      fail(ExitCode::kConfiguration,
+           "'{}' is not compared: its step size cannot be its own. HINT: name it as well", method);
+  }
   const bool powers = std::ranges::all_of(plan.methods, [&](const std::string& method) {
     const auto own = plan.powers_of.find(method);
     return own == plan.powers_of.end() ? !plan.powers.empty() : !own->second.empty();
@@ -75,10 +80,11 @@ const TuningMetric& tuning_metric(const std::string& name) {
 
 namespace {
 
-/// The runs of all methods: each method's powers, then `axes`. Names begin with the method.
-std::vector<Job> jobs_of(const TuningPlan& plan, const Settings& base, const std::vector<Axis>& axes) {
+/// The runs of some methods: each method's powers, then `axes`. Names begin with the method.
+std::vector<Job> jobs_of(const TuningPlan& plan, const std::vector<std::string>& methods,
+                         const Settings& base, const std::vector<Axis>& axes) {
   std::vector<Job> jobs;
-  for (const auto& method : plan.methods) {
+  for (const auto& method : methods) {
     const auto own = plan.powers_of.find(method);
     auto settings = base;
     settings.emplace_back("method", method);
@@ -92,12 +98,20 @@ std::vector<Job> jobs_of(const TuningPlan& plan, const Settings& base, const std
   return jobs;
 }
 
+/// The methods whose step size is chosen.
+std::vector<std::string> tuned_methods(const TuningPlan& plan) {
+  auto methods = plan.methods;
+  std::erase_if(methods, [&](const std::string& method) { return plan.untuned.contains(method); });
+  return methods;
+}
+
 }  // namespace
 
 std::vector<Job> choosing_jobs(const TuningPlan& plan) {
   auto base = plan.base;
   base.emplace_back("validation", number_text(plan.validation));
-  return jobs_of(plan, base, {{"learning_rate", plan.rates}, seed_axis(plan.choosing_seeds)});
+  return jobs_of(plan, tuned_methods(plan), base,
+                 {{"learning_rate", plan.rates}, seed_axis(plan.choosing_seeds)});
 }
 
 std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs, std::int64_t epoch,
@@ -158,12 +172,12 @@ std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run
 }
 
 std::vector<Job> fixed_jobs(const TuningPlan& plan) {
-  return jobs_of(plan, plan.base, {seed_axis(plan.seeds)});
+  return jobs_of(plan, plan.methods, plan.base, {seed_axis(plan.seeds)});
 }
 
 std::vector<Job> tuned_jobs(const TuningPlan& plan, std::span<const ChosenRate> chosen) {
   std::vector<Job> jobs;
-  for (auto& job : fixed_jobs(plan)) {
+  for (auto& job : jobs_of(plan, tuned_methods(plan), plan.base, {seed_axis(plan.seeds)})) {
     const auto& e = job.experiment;
     const auto choice = std::find_if(chosen.begin(), chosen.end(), [&](const ChosenRate& c) {
       return c.method == e.method && c.power == power_of(e);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct TuningPlan {
   std::vector<std::string> powers;
   std::string power_key = "power";                            // the setting that they are of: power | snr_db
   std::map<std::string, std::vector<std::string>> powers_of;  // of a method that has its own
+  std::set<std::string> untuned;                              // methods that keep their own step size
   std::vector<std::string> rates;                             // the grid of step sizes
   std::string metric = "accuracy";                            // of tuning_metrics()
   std::int64_t choosing_seeds = 1;                            // of the runs that choose: 1 .. n
@@ -51,7 +53,8 @@ std::vector<std::string> rate_grid(double low, double high, std::int64_t count);
 /// Throws Error (configuration) where the base fixes what the plan varies, or a list is empty.
 void validate(const TuningPlan& plan);
 
-/// The runs that choose: every method, power and step size, on the training examples that are not held out.
+/// The runs that choose: every method that is tuned, power and step size, on the training examples that are
+/// not held out.
 std::vector<Job> choosing_jobs(const TuningPlan& plan);
 
 /// The step size that a method is given at a power.
@@ -73,7 +76,7 @@ std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run
 /// themselves.
 std::vector<Job> fixed_jobs(const TuningPlan& plan);
 
-/// The same at the chosen step sizes.
+/// Those of the methods that are tuned, at the chosen step sizes.
 std::vector<Job> tuned_jobs(const TuningPlan& plan, std::span<const ChosenRate> chosen);
 
 }  // namespace laser
