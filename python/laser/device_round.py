@@ -31,18 +31,23 @@ from laser.device_compress import Compressor, Context, Decoded, Identity, Layer,
 from laser.device_compress import orthonormal_rows
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, error
 
-REFUSED = {  # settings that this round does not take, and why
-    "channel_mode": ("physical", "it forms and measures what each worker transmits, a check of the compiled round"),
-    "exchange": ("exact", "it promises the bits of one process, which only the compiled round has"),
-    "channel": ("trace", "its gains are read by the compiled round"),
-}
+REFUSED = (  # settings that this round does not take, and why
+    ("channel_mode", "physical", "it forms and measures what each worker transmits, a check of the compiled round"),
+    ("exchange", "exact", "it promises the bits of one process, which only the compiled round has"),
+    ("channel", "trace", "its gains are read by the compiled round"),
+    ("channel", "reed", "numbers travel as energies, which only the compiled round forms"),
+    ("compressor", "top_k_pilot", "only the compiled round has it"),
+    ("compressor", "age_top_k", "only the compiled round has it"),
+    ("feedback", "fitted", "only the compiled round has it"),
+    ("transport", "parallel", "only the compiled round has it"),
+)
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone
 _RAW = ("norm", "norm2")  # allocations by the norms of messages
 
 
 def _refused(settings: Mapping[str, str]) -> tuple[str, str] | None:
     """The first setting that is not taken, and why."""
-    for name, (value, reason) in REFUSED.items():
+    for name, value, reason in REFUSED:
         if settings[name] == value:
             return name, f"{name} = {value} is not computed on a device: {reason}"
     for name in PERFECT:

@@ -96,7 +96,9 @@ TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
   EXPECT_EQ(error_of({{"power", "nan"}}), "power = 'nan' is not a number");
   EXPECT_EQ(error_of({{"method", "lazer"}}),
             "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd, "
-            "laser_matched, zsgd_matched, zsgd_momentum, zsgd_adaptive, laser_momentum (did you mean "
+            "laser_matched, zsgd_matched, zsgd_momentum, zsgd_adaptive, laser_momentum, otalc, obda, efobda, "
+            "agetopk, "
+            "reed, adsgd_pilot, signum_momentum (did you mean "
             "'laser'?)");
   EXPECT_NE(error_of({{"power_levels", "[1, 2]"}}).find("power_policy = 'constant'"), std::string::npos);
   EXPECT_NE(error_of({{"power_policy", "custom"}, {"power_levels", "[1, 2]"}}), "no error");

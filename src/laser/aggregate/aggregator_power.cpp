@@ -89,6 +89,7 @@ Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std:
     if (link.active[i] == 0) heard.gain[i] = 0;
   }
   heard.amplitude = sent.amplitude;
+  if (heard.as_energies) larger *= larger;
   heard.receive_scale *= larger;
   heard.noise_std *= larger;
   return heard;

@@ -16,7 +16,8 @@ namespace laser {
 struct Algorithm {
   CompressorOptions compressor;
   double worker_momentum = 0;            // beta: a worker sends u <- beta u + (1 - beta) g instead of g
-  std::string feedback = "local";        // none | local | decoded (spec 2.3) | weighted (docs/beyond.md)
+  std::string feedback = "local";        // a name of feedback/
+  double feedback_strength = 0.9;        // c of the feedback `fitted`
   std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   bool fill_budget = false;  // spec 3.2: one common factor gives back what averaged shares leave unused
@@ -52,12 +53,14 @@ struct Recipe : PartRow {
   std::string allocation = "comp_norm";
   std::string channel = "awgn";
   std::string receiver = "unbiased";
+  std::string transport = "alternating";
   double worker_momentum = 0;
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
   double receiver_exponent = 1;
 };
 
-/// The paper's methods, in the order of its tables, and then this project's own (docs/beyond.md).
+/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those
+/// of others (docs/arena.md).
 const std::vector<Recipe>& recipes();
 
 /// The recipe of that name. Throws Error (configuration) with the known names.

@@ -26,7 +26,7 @@ class Imperfect final : public Channel {
       : channel_(std::move(channel)),
         phase_error_(channel_->aligned() ? options.phase_error : 0),
         timing_error_(channel_->aligned() ? options.timing_error : 0),
-        peak_ratio_(channel_->noisy() ? options.peak_ratio : 0) {}
+        peak_ratio_(channel_->noisy() && !channel_->as_energies() ? options.peak_ratio : 0) {}
 
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     constexpr std::uint32_t kPhases = 1U << 20, kDelays = kPhases + 1;  // units that no channel uses
@@ -49,6 +49,8 @@ class Imperfect final : public Channel {
   [[nodiscard]] bool shares_power() const override { return channel_->shares_power(); }
   [[nodiscard]] bool fades() const override { return channel_->fades(); }
   [[nodiscard]] bool aligned() const override { return channel_->aligned(); }
+  [[nodiscard]] bool as_energies() const override { return channel_->as_energies(); }
+  [[nodiscard]] std::int64_t uses() const override { return channel_->uses(); }
   void check(std::int64_t workers, std::int64_t rounds) const override { channel_->check(workers, rounds); }
 
  private:

@@ -81,15 +81,20 @@ class Feedback {
   virtual void update(MemoryUpdate& memory) const = 0;
 };
 
+/// What feedbacks can be told; each uses some. describe() says what they may be.
+struct FeedbackOptions {
+  double strength = 0.9;  // fitted: c, the share of what is left that is kept
+};
+
 /// A row of the feedbacks' table.
 struct FeedbackEntry : PartRow {
-  std::unique_ptr<Feedback> (*make)();
+  std::unique_ptr<Feedback> (*make)(const FeedbackOptions&);
 };
 
 /// All kinds of feedback.
 const std::vector<FeedbackEntry>& feedbacks();
 
 /// The feedback of that name. Throws Error (configuration) with the known names.
-std::unique_ptr<Feedback> make_feedback(const std::string& name);
+std::unique_ptr<Feedback> make_feedback(const std::string& name, const FeedbackOptions& options = {});
 
 }  // namespace laser
