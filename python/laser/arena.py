@@ -418,8 +418,8 @@ def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None =
     say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
     root = Path(folder)
     plan = _read_plan(root)
-    settings, objects = parts.split(given)
-    one = Contestant(name, settings, objects)
+    objects = {role: value for role, value in given.items() if role in parts.ROLES and not isinstance(value, str)}
+    one = Contestant(name, {key: value for key, value in given.items() if key not in objects}, objects)
     for number, contest in enumerate(plan.contests, 1):
         path = _place(root, contest, one)
         if not _is_there(path, one):
