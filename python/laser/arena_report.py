@@ -140,10 +140,10 @@ def tables(summary: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
     result = []
     kinds = [group["equal"] for group in summary["overall"]]
     places = {group["equal"]: {row["method"]: row for row in group["rows"]} for group in summary["overall"]}
-    rows = [["method", *("all" if kind == "all" else EQUAL[kind] for kind in kinds)]]
+    rows = [["method", "contests", *("all" if kind == "all" else EQUAL[kind] for kind in kinds)]]
     for one in next((group["rows"] for group in summary["overall"] if group["equal"] == "all"), []):
         own = [places[kind].get(one["method"]) for kind in kinds]
-        rows.append([one["method"], *("–" if p is None else f"{p['share']:.2f} ({p['low']:.2f}–{p['high']:.2f})" for p in own)])
+        rows.append([one["method"], str(one["contests"]), *("–" if p is None else f"{p['share']:.2f} ({p['low']:.2f}–{p['high']:.2f})" for p in own)])
     result.append(("Mean rank over the contests, 0 the first and 1 the last, with its middle 90 %", rows))
     for equal, words in EQUAL.items():
         members = [c for c in summary["contests"] if c["equal"] == equal]

@@ -34,16 +34,18 @@ TEST(Polar, IsTheProductOfTheSingularVectors) {
     auto update = normal({rows, columns}, 1) * 1e-9;
     const auto [u, s, vh] = at::linalg_svd(update.to(at::kDouble), false);
     apply("polar", update);
-    const double scale = std::sqrt(static_cast<double>(rows) / static_cast<double>(columns));
-    EXPECT_LT(length(update.to(at::kDouble) - scale * at::mm(u, vh)), 1e-5) << rows;
+    const double scale = std::sqrt(static_cast<double>(std::max(rows, columns)));
+    EXPECT_LT(length(update.to(at::kDouble) - scale * at::mm(u, vh)), 1e-4) << rows;
   }
 }
 
 // What was received as a product of two factors has two directions, and no third one of rounding.
 TEST(Polar, OfAProductOfFactorsHasTheirRank) {
   auto update = at::mm(normal({40, 2}, 2), normal({2, 90}, 3));
+  const auto [u, s, vh] = at::linalg_svd(update.to(at::kDouble), false);
   apply("polar", update);
-  EXPECT_NEAR(length(update), std::sqrt(2.0 * 40 / 90), 1e-4);
+  const auto expected = at::mm(u.narrow(1, 0, 2), vh.narrow(0, 0, 2)) * std::sqrt(40 * 90 / 2.0);
+  EXPECT_LT(length(update.to(at::kDouble) - expected), 1e-3);
 }
 
 // With a hundred times the noise the estimate is a hundred times as long, the update is not.
@@ -55,7 +57,8 @@ TEST(Rules, LengthsDoNotFollowTheNoise) {
       apply(name, update);
       lengths[loud] = length(update);
     }
-    EXPECT_NEAR(lengths[1], lengths[0], 1e-4) << name;
+    EXPECT_NEAR(lengths[1], lengths[0], 1e-3) << name;
+    EXPECT_NEAR(lengths[0], std::sqrt(16 * 30.0), 1e-3) << name;
     auto nothing = at::zeros({16, 30});
     apply(name, nothing);
     EXPECT_EQ(length(nothing), 0.0) << name;
@@ -63,7 +66,7 @@ TEST(Rules, LengthsDoNotFollowTheNoise) {
   auto unit = normal({16, 36}, 6);
   const auto direction = unit / length(unit);
   apply("unit", unit);
-  EXPECT_LT(length(unit - direction * (4.0 / 6.0)), 1e-6);
+  EXPECT_LT(length(unit - direction * 24), 1e-5);
 }
 
 // On what was received: before weight decay and momentum. On the momentum: after it, weight decay apart.
@@ -80,7 +83,7 @@ TEST(Rules, ActWhereTheyAreSaidTo) {
     auto velocity = at::zeros({27});
     const auto ruled = [](const at::Tensor& v) {
       auto result = v.clone();
-      result.narrow(0, 0, 24).mul_(std::sqrt(4.0 / 6) / length(v.narrow(0, 0, 24)));
+      result.narrow(0, 0, 24).mul_(std::sqrt(24.0) / length(v.narrow(0, 0, 24)));
       result.narrow(0, 24, 3).mul_(std::sqrt(3.0) / length(v.narrow(0, 24, 3)));
       return result;
     };

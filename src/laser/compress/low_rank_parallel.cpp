@@ -71,8 +71,7 @@ class ParallelLowRank final : public Compressor {
       right = solved(at::bmm(left, exchange.message.to(left.scalar_type())), left);
     }
     exchange.scratch = {{"left", left}, {"right", right}};
-    const auto own = own_factors(exchange);
-    return {{left, right}, Message::Split::kFactorPair, norms_of_products(own)};
+    return {{left, right}, Message::Split::kFactorPair, norms_of_products({left, right})};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {

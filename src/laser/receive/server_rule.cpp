@@ -10,11 +10,11 @@ namespace {
 /// Every number by its sign; zeros stay.
 void make_signs(at::Tensor& update) { update.sign_(); }
 
-/// The length sqrt(m / n), whatever it was.
+/// The length sqrt(m n), whatever it was.
 void make_unit(at::Tensor& update) {
   const double length = update.to(at::kDouble).norm().item<double>();
   if (length == 0) return;
-  update.mul_(std::sqrt(static_cast<double>(update.size(0)) / static_cast<double>(update.size(1))) / length);
+  update.mul_(std::sqrt(static_cast<double>(update.numel())) / length);
 }
 
 }  // namespace
@@ -28,9 +28,11 @@ void make_polar(at::Tensor& update) {
   wide.div_(peak);  // no square leaves the range
   const bool flat = rows <= columns;
   const auto [values, vectors] = at::linalg_eigh(flat ? at::mm(wide, wide.t()) : at::mm(wide.t(), wide));
-  const auto roots = at::where(values > kLeast * values.max(), values, HUGE_VAL).rsqrt();  // else 0
+  const auto kept = values > kLeast * values.max();
+  const auto roots = at::where(kept, values, HUGE_VAL).rsqrt();  // else 0
   const auto whitener = at::mm(vectors * roots, vectors.t());
-  const double scale = std::sqrt(static_cast<double>(rows) / static_cast<double>(columns));
+  const auto directions = static_cast<double>(kept.sum().item<std::int64_t>());
+  const double scale = std::sqrt(static_cast<double>(update.numel()) / directions);
   update.copy_((flat ? at::mm(whitener, wide) : at::mm(wide, whitener)).mul_(scale));
 }
 
@@ -38,8 +40,8 @@ const std::vector<ServerRuleEntry>& server_rules() {
   static const std::vector<ServerRuleEntry> table{
       {{"plain", "the update as it is", "LASER, Algorithm 1; spec 2.5"}, nullptr},
       {{"sign", "the signs of its numbers", "signSGD, arXiv 1802.04434"}, make_signs},
-      {{"unit", "the length sqrt(m / n), in the update's direction", "docs/arena.md"}, make_unit},
-      {{"polar", "its polar factor, times sqrt(m / n): every singular value alike",
+      {{"unit", "the update's direction, with numbers of root mean square 1", "docs/arena.md"}, make_unit},
+      {{"polar", "its polar factor, every singular value alike, with numbers of root mean square 1",
         "Muon; Dion, arXiv 2504.05295; docs/arena.md"},
        make_polar},
   };
