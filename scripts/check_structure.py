@@ -22,7 +22,7 @@ ALLOWED = {
     "receive": {"core", "compress"},
     "aggregate": {"core", "compress", "feedback", "receive", "power", "channel", "collective"},
     "laws": {"core", "kernels", "compress", "feedback", "receive", "power", "channel", "collective", "aggregate"},
-    "train": {"core", "kernels", "aggregate", "compress", "feedback", "channel", "collective", "power", "model", "data", "record", "link", "hash"},
+    "train": {"core", "kernels", "aggregate", "compress", "feedback", "receive", "channel", "collective", "power", "model", "data", "record", "link", "hash"},
     # of the program (apps/laser)
     "fetch": {"core", "hash", "data"},
     "report": {"core", "record", "link"},

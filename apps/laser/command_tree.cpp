@@ -25,6 +25,7 @@ std::vector<std::string> scale_names() {
 
 /// What an argument may be, from the tables of the library.
 std::vector<std::string> words_of(const std::string& name) {
+  if (name == "METHOD") return names_of(recipes());
   if (name == "STUDY") return names_of(studies());
   if (name == "--scale") return scale_names();
   if (name == "NAME") return names_of(data_sets());

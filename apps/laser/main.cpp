@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
   laser::add_sweep(app, line);
   laser::add_reproduce(app, line);
   laser::add_tune(app, line);
+  laser::add_arena(app);
   laser::add_report(app, line);
   laser::add_theory_command(app);
   laser::add_link(app);

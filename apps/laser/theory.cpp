@@ -21,7 +21,7 @@ struct Arguments {
   std::int64_t m = 0, n = 0, workers = 1, periods = 0;
   std::string power, rank = "4", rounds, influence = "0", model, policy = "constant";
   std::vector<double> kappa, levels;
-  double phi = 0.5, compression_factor = 0.2, squared_distance = 1, gap = 1;
+  double phi = 0.5, compression_factor = 0.2, squared_distance = 1, gap = 1, exponent = 0.8;
   bool optimal = false, json = false;
   theory::Problem problem;
 };
@@ -171,7 +171,7 @@ ValueTable policy_table(const Arguments& a) {
   std::vector<std::vector<double>> schedules;
   for (const double power : parse_powers("--power", a.power)) {
     table.columns.push_back(fmt::format("mean {:g}", power));
-    schedules.push_back(power_schedule(parse_power_policy(a.policy), a.periods, power, a.levels));
+    schedules.push_back(power_schedule(parse_power_policy(a.policy), a.periods, power, a.levels, a.exponent));
   }
   for (std::int64_t t = 0; t < a.periods; ++t) {
     std::vector<ValueCell> row{t};
@@ -230,9 +230,12 @@ void add_theory_command(CLI::App& app) {
       ->capture_default_str();
 
   auto* policy = add(*theory, a, "policy", "Power over time (spec 3.1)", policy_table);
-  policy->add_option("--policy", a->policy, "constant, linear_up, linear_down, step_up, step_down or custom")
+  policy
+      ->add_option("--policy", a->policy,
+                   "constant, linear_up, linear_down, step_up, step_down, power_law or custom")
       ->capture_default_str();
   policy->add_option("--periods,--T", a->periods, "Number of periods")->required();
+  policy->add_option("--exponent", a->exponent, "a of power_law, (t + 1)^a")->capture_default_str();
   policy->add_option("--levels", a->levels, "Shape of the custom policy, as 1,2,1")->delimiter(',');
   add_power(policy, *a);
 

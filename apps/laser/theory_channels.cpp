@@ -43,6 +43,7 @@ constexpr ChannelFacts kFacts[] = {
     {"csir", "weights h_i/sum h", "phases; sum h at the server", true},
     {"stat", "the mean over the draws", "phases; mean of h", true},
     {"blind_mimo", "the mean over the draws", "sum_i h_i at each antenna: one pilot a draw", true},
+    {"reed", "the mean over the draws", "mean of |h|^2; no phase", true},
     {"sum_power", "the mean", "phases", true},
     {"saturating", "weights 1/N_i", "phases", true},
     {"trace", "weights g_i/sum g", "phases, or one pilot a draw; sum g at the server", true},
@@ -119,6 +120,8 @@ ValueTable channels_table(const ChannelArguments& a) {
           std::ranges::find(kFacts, entry.name, [](const auto& f) { return std::string(f.name); });
       LASER_CHECK(facts != std::end(kFacts));
       const auto channel = make_channel(entry.name, a.fading);
+      if (channel->as_energies())
+        continue;  // its error depends on the numbers themselves, not on their norms
       const std::int64_t draws = entry.needs == "gains" ? std::min(a.draws, a.fading.trace->rounds)
                                  : channel->fades()     ? a.draws
                                                         : 1;
@@ -158,6 +161,8 @@ ValueTable channels_table(const ChannelArguments& a) {
   table.notes.emplace_back(
       "digital: the least that codes of each message by itself leave of normal ones at the rate of a turn, "
       "(1 + k SNR)^(-1/k); quantisers leave more.");
+  table.notes.emplace_back(
+      "reed is not among them: its error follows from the numbers that are sent, not from their norms.");
   return table;
 }
 

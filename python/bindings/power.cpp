@@ -11,10 +11,10 @@ namespace py = pybind11;
 using Numbers = std::vector<double>;
 
 void bind_power(py::module_& module) {
-  module.def("power_schedule",
-             [](const std::string& policy, std::int64_t periods, double average, const Numbers& custom) {
-               return power_schedule(parse_power_policy(policy), periods, average, custom);
-             });
+  module.def("power_schedule", [](const std::string& policy, std::int64_t periods, double average,
+                                  const Numbers& custom, double exponent) {
+    return power_schedule(parse_power_policy(policy), periods, average, custom, exponent);
+  });
   module.def("block_shares", [](const std::string& allocation, const Numbers& raw_norms,
                                 const Numbers& sent_norms, const std::vector<std::int64_t>& symbols) {
     return block_shares(parse_allocation(allocation), {raw_norms, sent_norms, symbols});

@@ -47,6 +47,8 @@ class BoundTraining {
   [[nodiscard]] std::int64_t rounds() const { return training_.rounds(); }
   [[nodiscard]] std::int64_t rounds_done() const { return training_.rounds_done(); }
   [[nodiscard]] double accuracy() const { return training_.summary().final_accuracy; }
+  [[nodiscard]] double symbols() const { return training_.summary().symbols_per_round; }
+  [[nodiscard]] double budget_use() const { return training_.summary().budget_use; }
   [[nodiscard]] std::vector<std::pair<std::string, Shape>> shapes() const {
     std::vector<std::pair<std::string, Shape>> result;
     for (const auto& layer : task_->layout().layers) result.emplace_back(layer.name, layer.shape);
@@ -129,6 +131,8 @@ void bind_training(py::module_& module) {
       .def_property_readonly("rounds", &BoundTraining::rounds)
       .def_property_readonly("rounds_done", &BoundTraining::rounds_done)
       .def_property_readonly("accuracy", &BoundTraining::accuracy)
+      .def_property_readonly("symbols", &BoundTraining::symbols)
+      .def_property_readonly("budget_use", &BoundTraining::budget_use)
       .def_property_readonly("shapes", &BoundTraining::shapes);
   module.def("settings", [](const Settings& settings) { return to_map(resolve(settings)); });
   module.def("setting_groups", &setting_groups);

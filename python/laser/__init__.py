@@ -37,7 +37,7 @@ _HOMES = {
     "load_runs": "laser.runs",
     "Run": "laser.runs",
 }
-_MODULES = ("aggregation", "channels", "ddp", "figures", "parts", "power", "runs", "testing", "theory")
+_MODULES = ("aggregation", "arena", "channels", "ddp", "figures", "parts", "power", "runs", "testing", "theory")
 
 __all__ = [*_HOMES, *_MODULES]
 

@@ -1,4 +1,4 @@
-from laser import channels as channels, figures as figures, parts as parts, power as power, testing as testing
+from laser import arena as arena, channels as channels, figures as figures, parts as parts, power as power, testing as testing
 from laser import theory as theory
 from laser.aggregation import Aggregator as Aggregator, Training as Training, aggregate as aggregate
 from laser.ddp import LaserState as LaserState, bf16_wrapper as bf16_wrapper, laser_hook as laser_hook

@@ -338,6 +338,16 @@ class Training(NotCopied):
         """Percent, at the last evaluation (after each epoch)."""
         return self._core.accuracy
 
+    @property
+    def symbols(self) -> float:
+        """Channel uses a round, mean over the epochs that are done."""
+        return self._core.symbols
+
+    @property
+    def budget_use(self) -> float:
+        """The most of its budget that a worker spent in a round."""
+        return self._core.budget_use
+
     def parameters(self) -> dict[str, torch.Tensor]:
         """The weights by name."""
         flat, result, at = self._core.state()["parameters"], {}, 0

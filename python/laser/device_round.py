@@ -40,6 +40,11 @@ REFUSED = {  # settings that this round does not take, and why
     ("compressor", "sweep"): "its rotations are the compiled round's",
     ("feedback", "hold"): "the estimate that all hold is the compiled round's",
     ("preconditioner", "second_moment"): "second moments are the compiled round's",
+    ("channel", "reed"): "numbers travel as energies, which only the compiled round forms",
+    ("compressor", "top_k_pilot"): "only the compiled round has it",
+    ("compressor", "age_top_k"): "only the compiled round has it",
+    ("feedback", "fitted"): "only the compiled round has it",
+    ("transport", "parallel"): "only the compiled round has it",
 }
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone
 _RAW = ("norm", "norm2")  # allocations by the norms of messages

@@ -50,31 +50,40 @@ def __getattr__(name: str) -> Any:
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 
-COMPRESSORS = ("identity", "low_rank", "random_k", "sweep", "count_sketch", "sign", "top_k_projection", "top_k_mean")
-FEEDBACKS = ("none", "local", "decoded", "weighted", "hold")
+COMPRESSORS = ("identity", "low_rank", "random_k", "sweep", "count_sketch", "sign", "top_k_projection", "top_k_mean", "top_k_pilot",
+               "age_top_k")
+FEEDBACKS = ("none", "local", "decoded", "weighted", "hold", "fitted")
 RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
-CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "sum_power", "saturating", "trace",
+CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed", "sum_power", "saturating", "trace",
             "digital")
 ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
+SERVER_RULES = ("plain", "sign", "unit", "polar")
 _METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum",
-                  "lead", "preconditioner")
+                  "lead", "preconditioner", "transport")
 METHODS = {  # in the order of the fields above
-    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
-    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0", "0", "none"),
-    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0", "0", "none"),
-    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
-    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
-    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none"),
-    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0", "0", "none"),
-    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0", "0", "none"),
-    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0", "0", "none"),
-    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
-    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99", "0", "none"),
-    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99", "0", "none"),
-    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.6", "0.99", "auto", "second_moment"),
-    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0", "0", "none"),
-    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none"),
-    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none"),
+    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
+    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0", "0", "none", "alternating"),
+    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0", "0", "none", "alternating"),
+    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0", "0", "none", "alternating"),
+    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99", "0", "none", "alternating"),
+    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99", "0", "none", "alternating"),
+    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99", "0", "none", "alternating"),
+    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.6", "0.99", "auto", "second_moment", "alternating"),
+    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
+    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
+    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
+    "otalc": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "parallel"),
+    "obda": ("sign", "none", "sqrt_dim", "csit_trunc", "unbiased", "1", "0", "0", "none", "alternating"),
+    "efobda": ("sign", "fitted", "sqrt_dim", "csit_trunc", "unbiased", "1", "0", "0", "none", "alternating"),
+    "agetopk": ("age_top_k", "local", "comp_norm", "blind_mimo", "unbiased", "1", "0", "0", "none", "alternating"),
+    "reed": ("identity", "none", "norm", "reed", "unbiased", "1", "0", "0", "none", "alternating"),
+    "adsgd_pilot": ("top_k_pilot", "local", "comp_norm", "saturating", "unbiased", "1", "0", "0", "none", "alternating"),
+    "signum_momentum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0.9", "0", "none", "alternating"),
 }
 
 Kind = tuple[Any, ...]
@@ -83,16 +92,19 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "method": ("method", ("choice", *METHODS), "laser"),
     "compressor": ("compressor", ("choice", *COMPRESSORS), "low_rank"),
     "rank": ("compressor", ("whole", 1, 64), "4"),
-    "transport": ("compressor", ("choice", "alternating", "two_phase", "one_shot"), "alternating"),
+    "transport": ("compressor", ("choice", "alternating", "two_phase", "one_shot", "parallel"), "alternating"),
     "warm_start": ("compressor", _FLAG, "true"),
     "compress": ("compressor", ("choice", "saves", "always"), "saves"),
     "column_mode": ("compressor", ("choice", "common", "sqrt_kappa"), "common"),
     "phase_share": ("compressor", ("real", 0.01, 0.99, False), "0.5"),
     "canonical": ("compressor", _FLAG, "false"),
     "rank_allocation": ("compressor", ("choice", "sqrt_kappa", "opt"), "sqrt_kappa"),
+    "factor_step": ("compressor", ("real", 0, 1, True), "0.5"),
+    "magnitude_share": ("compressor", ("real", 0, 1, False), "0.5"),
     "compression_factor": ("compressor", ("real", 0, 1, True), "0.2"),
     "decoder": ("compressor", ("choice", "pinv", "lmmse", "amp"), "pinv"),
     "feedback": ("round", ("choice", *FEEDBACKS), "local"),
+    "feedback_strength": ("round", ("real", 0, 1, True), "0.9"),
     "receiver": ("round", ("choice", *RECEIVERS), "unbiased"),
     "receiver_exponent": ("round", ("real", 0, 1, False), "1"),
     "worker_momentum": ("round", ("real", 0, 0.99999, False), "0"),
@@ -129,9 +141,9 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "seed": ("training", ("whole", 0, 2**63 - 1), "1"),
 }
 _NOT_READ = {  # those of the command that no round reads
-    "channel": "power_policy power_period power_levels snr_db", "links": "downlink downlink_power resync_rounds",
+    "channel": "power_policy power_period power_levels power_exponent snr_db", "links": "downlink downlink_power resync_rounds",
     "training": "task batch_size epochs learning_rate schedule milestones decay_factor warmup_fraction start_divisor end_divisor "
-                "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip message_scale ema_decay spectrum_rank",
+                "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip server_rule rule_acts_on message_scale ema_decay spectrum_rank",
     "shards": "sharding concentration shard_shares validation",
     "local": "local_learning_rate local_steps proximal asleep",
     "model": "hidden image_size width augment train_images test_images decay_norms precision",
@@ -235,12 +247,12 @@ def _check_together(values: Mapping[str, str]) -> None:
     if values["loss_rate"] == "1":
         raise _error("loss_rate = 1 loses every message. HINT: a value below 1")
     compressor, feedback, receiver = values["compressor"], values["feedback"], values["receiver"]
-    one_shot = compressor == "low_rank" and values["transport"] == "one_shot"
-    linear = compressor not in ("sign", "top_k_projection", "top_k_mean") and not one_shot
+    one_shot = compressor == "low_rank" and values["transport"] in ("one_shot", "parallel")
+    linear = compressor not in ("sign", "top_k_projection", "top_k_mean", "top_k_pilot") and not one_shot
     if receiver == "matched" and not linear:
         raise _error(f"receiver = '{receiver}' weighs an estimate, which must be linear in what is received, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating or two_phase")
-    if receiver != "unbiased" and compressor == "sign":
+    if receiver != "unbiased" and compressor in ("sign", "top_k_pilot"):
         raise _error(f"receiver = '{receiver}' scales what is received, and the estimate of compressor = '{compressor}' does not "
                      "follow its scale. HINT: receiver=unbiased")
     if feedback == "weighted" and receiver in ("mmse", "mmse_genie"):
@@ -264,9 +276,11 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
     one_shot = low_rank and v["transport"] == "one_shot"
     rules = {
         "rank": low_rank or v["compressor"] == "sweep", "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
-        "column_mode": low_rank and not one_shot, "phase_share": low_rank and v["transport"] == "two_phase",
+        "column_mode": low_rank and v["transport"] in ("alternating", "two_phase"), "phase_share": low_rank and v["transport"] == "two_phase",
         "canonical": one_shot, "rank_allocation": one_shot, "decoder": v["compressor"] == "top_k_projection",
-        "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection"),
+        "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection", "top_k_pilot", "age_top_k"),
+        "factor_step": low_rank and v["transport"] == "parallel", "magnitude_share": v["compressor"] == "age_top_k",
+        "feedback_strength": v["feedback"] == "fitted",
         "receiver_exponent": v["receiver"] == "matched", "memory": low_rank and v["feedback"] == "local",
         "lead": v["worker_momentum"] != "0", "prediction": v["feedback"] == "hold",
         **dict.fromkeys(("preconditioner_power", "preconditioner_floor", "preconditioner_refresh"), v["preconditioner"] != "none"),
@@ -274,7 +288,8 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
         "least_gain": v["channel"] == "csit_trunc", "antennas": v["channel"] == "blind_mimo", "fading_draw": v["channel"] in FADES,
         "gains": v["channel"] == "trace", **dict.fromkeys(("access", "air_rank", "scale_bits"), digital),
         **dict.fromkeys(("channel_error", "path_loss_exponent", "shadowing_db"), v["channel"] in ("csit", "csit_trunc", "csir")),
-        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] not in ("blind_mimo", "digital")), "peak_ratio": numbers,
+        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] not in ("blind_mimo", "digital", "reed")),
+        "peak_ratio": numbers and v["channel"] != "reed",
     }
     return rules.get(name, True)
 
@@ -282,7 +297,7 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
 def part_rows() -> list[tuple[str, str, str, str]]:
     """(role, name, "", "") of every method and part; sentences and sources are the compiled core's."""
     tables = {"method": METHODS, "compressor": COMPRESSORS, "feedback": FEEDBACKS, "receiver": RECEIVERS, "channel": CHANNELS,
-              "allocation": ALLOCATIONS}
+              "allocation": ALLOCATIONS, "server_rule": SERVER_RULES}
     return [(role, name, "", "") for role, names in tables.items() for name in names]
 
 

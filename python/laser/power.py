@@ -5,9 +5,10 @@ from __future__ import annotations
 from laser.native import core
 
 
-def schedule(policy: str, periods: int, average: float, custom: list[float] | None = None) -> list[float]:
-    """Budgets of all periods with mean ``average``: constant, linear_up, linear_down, step_up, step_down or custom."""
-    return core.power_schedule(policy, periods, average, custom or [])
+def schedule(policy: str, periods: int, average: float, custom: list[float] | None = None, exponent: float = 0.8) -> list[float]:
+    """Budgets of all periods with mean ``average``: constant, linear_up, linear_down, step_up, step_down,
+    power_law (in proportion to (t + 1)^exponent) or custom."""
+    return core.power_schedule(policy, periods, average, custom or [], exponent)
 
 
 def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[float]],

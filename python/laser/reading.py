@@ -28,6 +28,7 @@ HINTS = {  # by group of the option list, or by setting
     "power_policy": "power may be a function of the round: power=laser.power.schedule('linear_up', rounds, 1e4).__getitem__",
     "power_period": "power may be a function of the round",
     "power_levels": "power may be a function of the round: power=laser.power.schedule('custom', 3, 1e4, [1, 2, 3]).__getitem__",
+    "power_exponent": "power may be a function of the round: power=laser.power.schedule('power_law', rounds, 1e4).__getitem__",
     "gradient_clip": "torch.nn.utils.clip_grad_norm_ before the step",
 }
 

@@ -30,13 +30,17 @@ at::Tensor one_round(const Algorithm& algorithm, const at::Tensor& gradients, do
   return estimate;
 }
 
-TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnes) {
+TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnesThenThoseOfOthers) {
   std::vector<std::string> names;
   for (const auto& recipe : recipes()) names.push_back(recipe.name);
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"laser", "zsgd", "signum", "randomk", "sketch", "adsgd", "sgd",
-                                      "laser_matched", "zsgd_matched", "zsgd_momentum", "zsgd_adaptive",
-                                      "laser_momentum", "swept", "digital_qsgd", "digital_powersgd", "ddsgd"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"laser",         "zsgd",           "signum",
+                                             "randomk",       "sketch",         "adsgd",
+                                             "sgd",           "laser_matched",  "zsgd_matched",
+                                             "zsgd_momentum", "zsgd_adaptive",  "laser_momentum",
+                                             "swept",         "digital_qsgd",   "digital_powersgd",
+                                             "ddsgd",         "otalc",          "obda",
+                                             "efobda",        "agetopk",        "reed",
+                                             "adsgd_pilot",   "signum_momentum"}));
   EXPECT_EQ(find_recipe("zsgd").allocation, "norm");
   EXPECT_EQ(find_recipe("signum").allocation, "sqrt_dim");
   EXPECT_THROW(find_recipe("lasre"), Error);

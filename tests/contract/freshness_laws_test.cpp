@@ -152,7 +152,8 @@ const std::map<std::string, Draws>& draws() {
       {"identity", {false, false}},        {"sign", {false, false}},
       {"random_k", {true, true}},          {"count_sketch", {true, true}},
       {"top_k_projection", {false, true}},  // a fixed matrix for each tensor
-      {"low_rank", {false, true}}};         // bases from the last round, the first of them random
+      {"top_k_pilot", {false, true}},      {"age_top_k", {false, false}},
+      {"low_rank", {false, true}}};  // bases from the last round, the first of them random
   return table;
 }
 
@@ -215,6 +216,7 @@ TEST_P(FreshnessLaws, NoNumberOfTheFirstStateIsThereTwice) {
   for (const auto& [name, tensor] : aggregator.state()) {
     for (std::int64_t j = 0; j < tensor.size(0); ++j) {
       const auto row = tensor[j].to(at::kFloat).contiguous();
+      if (at::count_nonzero(row).item<std::int64_t>() == 0) continue;  // not drawn: there is nothing yet
       numbers.emplace_back(row.data_ptr<float>(), row.data_ptr<float>() + row.numel());
     }
   }

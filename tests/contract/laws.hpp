@@ -40,6 +40,10 @@ inline std::vector<Variant> variants() {
           result.push_back({entry.name + "_" + transport + "_" + mode, options});
         }
       }
+      options.transport = "parallel";
+      options.column_mode = "common";
+      result.push_back({entry.name + "_parallel", options});
+      options.transport = "one_shot";
       options.canonical = true;
       result.push_back({entry.name + "_one_shot_canonical", options});
     } else if (entry.name == "top_k_projection") {

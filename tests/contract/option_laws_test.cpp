@@ -49,9 +49,12 @@ std::vector<Wrong> wrong_values() {
   names("column_mode", LASER_FIELD(compressor.column_mode), {"sqrt-kappa", "kappa"});
   reals("phase_share", LASER_FIELD(compressor.phase_share), {0, 1, -0.5, 0.999});
   names("rank_allocation", LASER_FIELD(compressor.rank_allocation), {"optimal", "sqrt"});
+  reals("factor_step", LASER_FIELD(compressor.factor_step), {0, -0.1, 1.1});
+  reals("magnitude_share", LASER_FIELD(compressor.magnitude_share), {-0.1, 1.1});
   reals("compression_factor", LASER_FIELD(compressor.compression_factor), {0, -0.1, 1.0000001, 2});
   names("decoder", LASER_FIELD(compressor.decoder), {"lmse", "AMP"});
   names("feedback", LASER_FIELD(feedback), {"locla", "NONE", "true"});
+  reals("feedback_strength", LASER_FIELD(feedback_strength), {0, -0.1, 1.1});
   names("receiver", LASER_FIELD(receiver), {"mmmse", "genie"});
   reals("receiver_exponent", LASER_FIELD(receiver_exponent), {-0.1, 1.1});
   reals("worker_momentum", LASER_FIELD(worker_momentum), {1.5, 1, -0.1});
@@ -123,7 +126,7 @@ TEST(OptionLaws, WhatTheCommandRefusesIsRefusedWhereThePartIsMadeWithTheSameText
     const std::set<std::string> of_compressor{
         "compressor",  "rank",        "transport",       "compress",
         "column_mode", "phase_share", "rank_allocation", "compression_factor",
-        "decoder"};
+        "decoder",     "factor_step", "magnitude_share"};
     const std::set<std::string> of_channel{
         "channel",      "least_gain",  "antennas",     "channel_error", "path_loss_exponent",
         "shadowing_db", "phase_error", "timing_error", "peak_ratio",    "access"};

@@ -46,6 +46,7 @@ COVERED = [
     (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
     (r"build/python/bin/python bench/(ddp_buckets|ddp_hook|device_round)\.py$", None),  # minutes; read only
     (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh|fresh_machine\.sh)\b", None),  # half an hour and more; read only
+    (r"(\./)?laser arena\b", "python_arena"),
     (r"\./laser .*\bgains\.npy\b", "trace"),
     (r"(apt-get install|man) ", None),
 ]

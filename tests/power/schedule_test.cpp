@@ -42,6 +42,21 @@ TEST(PowerSchedule, StepsHaveFiveEqualLevels) {
   for (std::size_t t = 0; t < 10; ++t) EXPECT_EQ(down[t], up[9 - t]);
 }
 
+TEST(PowerSchedule, PowerLawGrowsAsThePeriodToItsExponent) {
+  for (const double exponent : {-1.0, 0.0, 0.8, 2.0}) {
+    const auto budgets = power_schedule(PowerPolicy::power_law, 9, 3, {}, exponent);
+    EXPECT_NEAR(mean(budgets), 3, 1e-13);
+    for (std::size_t t = 0; t < budgets.size(); ++t)
+      EXPECT_NEAR(budgets[t] / budgets[0], std::pow(static_cast<double>(t + 1), exponent), 1e-12) << exponent;
+  }
+  const auto long_run = power_schedule(PowerPolicy::power_law, 1000000, 1e300, {}, 8);
+  EXPECT_TRUE(std::isfinite(long_run.back()));
+  for (const double wrong : {9.0, -8.5, std::numeric_limits<double>::quiet_NaN()}) {
+    expect_error([=] { return power_schedule(PowerPolicy::power_law, 3, 1, {}, wrong); },
+                 ExitCode::kConfiguration, "power_exponent");
+  }
+}
+
 TEST(PowerSchedule, RescalesCustomShapes) {
   const std::vector<double> shape{0, 1e308, 1e308};
   const auto budgets = power_schedule(PowerPolicy::custom, 3, 6, shape);

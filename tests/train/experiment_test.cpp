@@ -94,10 +94,12 @@ TEST(Experiment, ErrorsNameTheKeyTheValueAndTheWayOut) {
       "power = 0 must be above 0 on the channel 'awgn'. HINT: for exact communication set channel=noiseless");
   EXPECT_EQ(error_of({{"power", "-1"}}), "power = -1 is out of range: it must be at least 0");
   EXPECT_EQ(error_of({{"power", "nan"}}), "power = 'nan' is not a number");
-  EXPECT_EQ(error_of({{"method", "lazer"}}),
-            "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd, "
-            "laser_matched, zsgd_matched, zsgd_momentum, zsgd_adaptive, laser_momentum, swept, digital_qsgd, "
-            "digital_powersgd, ddsgd (did you mean 'laser'?)");
+  EXPECT_EQ(
+      error_of({{"method", "lazer"}}),
+      "method = 'lazer' is unknown; choose one of laser, zsgd, signum, randomk, sketch, adsgd, sgd, "
+      "laser_matched, zsgd_matched, zsgd_momentum, zsgd_adaptive, laser_momentum, swept, digital_qsgd, "
+      "digital_powersgd, ddsgd, otalc, obda, efobda, agetopk, reed, adsgd_pilot, signum_momentum (did you "
+      "mean 'laser'?)");
   EXPECT_NE(error_of({{"power_levels", "[1, 2]"}}).find("power_policy = 'constant'"), std::string::npos);
   EXPECT_NE(error_of({{"power_policy", "custom"}, {"power_levels", "[1, 2]"}}), "no error");
   EXPECT_EQ(resolve({{"power", "0"}, {"channel", "noiseless"}}).power, 0);

@@ -8,7 +8,7 @@
 namespace laser {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMethods = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 23> kMethods = {{
     {"laser", "LASER"},
     {"randomk", "Random-K"},
     {"sketch", "Sketching"},
@@ -24,6 +24,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMethods
     {"digital_qsgd", "digital QSGD"},
     {"ddsgd", "D-DSGD"},
     {"swept", "Swept averages"},
+    {"otalc", "Ota-LC"},
+    {"obda", "OBDA"},
+    {"efobda", "EFOBDA"},
+    {"agetopk", "AgeTop-k"},
+    {"reed", "REED"},
+    {"adsgd_pilot", "A-DSGD, own format"},
+    {"signum_momentum", "Signum, worker momentum"},
     {"sgd", "SGD"},
 }};
 

@@ -21,6 +21,13 @@ namespace {
 
 /// Streams of noise that a pass has, one for each block of a message.
 constexpr std::uint32_t kBlocksAPass = 16;
+/// The first stream of phases of numbers that travel as energies, beyond all streams of gains.
+constexpr std::uint32_t kFirstPhases = 1U << 22;
+
+/// The stream of a block among those of its tensor and round.
+std::uint32_t unit_of(int pass, std::size_t block) {
+  return static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(block);
+}
 
 /// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
 void check_layout(const Layout& layout, at::ScalarType type) {
@@ -282,14 +289,15 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     }
     return transmissions;
   }
-  for (const auto& transmission : transmissions) round.report.symbols += transmission.symbols;
+  for (const auto& transmission : transmissions)
+    round.report.symbols += transmission.symbols * parts_.channel->uses();
   return transmissions;
 }
 
 /// The norms of the local workers' groups.
 void Aggregator::measure(Transmission& transmission) const {
   const auto& blocks = transmission.message.blocks;
-  if (!transmission.message.norms.empty()) {
+  if (!transmission.message.norms.empty() && !parts_.channel->as_energies()) {
     LASER_CHECK(transmission.groups == 1);
     transmission.local_norms = {transmission.message.norms, 1};
     return;
@@ -299,7 +307,7 @@ void Aggregator::measure(Transmission& transmission) const {
   std::size_t first = 0;
   for (const auto& block : blocks) {
     const auto groups = static_cast<std::size_t>(block.size(1));
-    transmission.local_norms.put(first, {group_norms(block), groups});
+    transmission.local_norms.put(first, {group_norms(block, *parts_.channel), groups});
     first += groups;
   }
 }
@@ -393,7 +401,8 @@ void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Ro
 
 void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass) {
   gather_symbols(transmissions);
-  for_each_transmission(transmissions, [&](Transmission& transmission) { transmit(round, transmission); });
+  for_each_transmission(transmissions,
+                        [&](Transmission& transmission) { transmit(round, transmission, pass); });
   std::vector<at::Tensor> sums;  // in a fixed order in every process
   for (auto& transmission : transmissions) {
     if (transmission.air.empty()) {
@@ -451,7 +460,7 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
 }
 
 /// What the local workers put on the air together; nothing where the channel lets nothing through.
-void Aggregator::transmit(const Round& round, Transmission& transmission) {
+void Aggregator::transmit(const Round& round, Transmission& transmission, int pass) {
   const bool unheard = std::any_of(transmission.scales.begin(), transmission.scales.end(),
                                    [](const auto& s) { return !s.received; });
   const bool powered = std::any_of(transmission.group_energies.begin(), transmission.group_energies.end(),
@@ -471,12 +480,12 @@ void Aggregator::transmit(const Round& round, Transmission& transmission) {
     if (tensors_[transmission.tensor].compressor->traits().exact && exchange.place.defined() &&
         exchange.place.scalar_type() == block.scalar_type())
       place = exchange.place.view({1, -1});
-    transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place));
+    const auto phases = exchange.key(Purpose::kFading, kFirstPhases + unit_of(pass, transmission.air.size()));
+    transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place, phases));
     if (round.diagnosed || parts_.receiver->traits().exact) {
       const auto& numbers =
           transmission.numbers.empty() ? block : transmission.numbers[transmission.exact.size()];
-      transmission.exact.push_back(
-          superpose_symbols(numbers, scales, norms, first_worker, ChannelMode::kFast).sum);
+      transmission.exact.push_back(exact_symbols(numbers, scales, norms, first_worker));
     }
     first += count;
   }
@@ -489,11 +498,11 @@ void Aggregator::receive(const Round& round, Transmission& transmission, int pas
     auto& sum = transmission.air[b].sum;
     const auto count = static_cast<std::size_t>(transmission.message.blocks[b].size(1));
     const auto scales = std::span(transmission.scales).subspan(first, count);
-    Reception reception{sum, {}};
+    Reception reception;
     for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
-    const auto unit = static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(b);
     receive_symbols(sum, scales, mode_, *noise_,
-                    round.exchanges[transmission.tensor].key(Purpose::kNoise, unit));
+                    round.exchanges[transmission.tensor].key(Purpose::kNoise, unit_of(pass, b)));
+    reception.values = sum;
     if (transmission.prediction != 0) {  // what the workers left out because all know it
       reception.values = sum.add_(transmission.held[b], transmission.prediction);
       if (!transmission.exact.empty())

@@ -178,7 +178,7 @@ class Aggregator {
   void quantise_message(const Round& round, Transmission& transmission, int pass) const;
   void share_energy(const Round& round, std::vector<Transmission>& transmissions, int pass) const;
   void count_unheard(Round& round, const Transmission& transmission) const;
-  void transmit(const Round& round, Transmission& transmission);
+  void transmit(const Round& round, Transmission& transmission, int pass);
   void receive(const Round& round, Transmission& transmission, int pass);
   void gather_norms(std::vector<Transmission>& transmissions, const Round& round);
   /// Whether parts may be asked by several threads at once; those from other languages may not, and may fail

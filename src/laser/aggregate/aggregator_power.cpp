@@ -95,6 +95,7 @@ Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std:
   }
   heard.amplitude = sent.amplitude;
   heard.spent = sent.spent;
+  if (heard.as_energies) larger *= larger;
   heard.receive_scale *= larger;
   heard.noise_std *= larger;
   return heard;

@@ -26,9 +26,10 @@ struct Algorithm {
   CompressorOptions compressor;
   double worker_momentum = 0;  // beta: a worker sends u <- beta u + (1 - beta) g instead of g
   FilterOptions filter;
-  std::string feedback = "local";  // none | local | decoded (spec 2.3) | weighted | hold (docs/beyond.md)
-  std::string prediction = "0";    // rho of feedback hold: a number, or matched
-  std::string memory = "float32";  // of the error memory: float32 | bfloat16 (rounded stochastically)
+  std::string feedback = "local";        // a name of feedback/
+  std::string prediction = "0";          // rho of feedback hold: a number, or matched
+  double feedback_strength = 0.9;        // c of the feedback `fitted`
+  std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   bool fill_budget = false;  // spec 3.2: one common factor gives back what averaged shares leave unused
   std::string receiver = "unbiased";  // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
@@ -70,6 +71,7 @@ struct Recipe : PartRow {
   std::string allocation = "comp_norm";
   std::string channel = "awgn";
   std::string receiver = "unbiased";
+  std::string transport = "alternating";
   double worker_momentum = 0;
   std::string lead = "0";
   std::string preconditioner = "none";
@@ -77,7 +79,8 @@ struct Recipe : PartRow {
   double receiver_exponent = 1;
 };
 
-/// The paper's methods, in the order of its tables, and then this project's own (docs/beyond.md).
+/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those
+/// of others (docs/arena.md).
 const std::vector<Recipe>& recipes();
 
 /// The recipe of that name. Throws Error (configuration) with the known names.

@@ -22,8 +22,12 @@ void describe_round(OptionList& list, Algorithm& a) {
   list.group("round");
   list.add_choice("feedback", a.feedback, names_of(feedbacks()),
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
-                  "message - receiver's weight x own reconstruction; hold: all keep one estimate, of which a "
-                  "round replaces what it sends");
+                  "message - receiver's weight x own reconstruction, a share of message - fitted own "
+                  "reconstruction; hold: all keep one estimate, of which a round replaces what it sends");
+  list.group("round", [&a] { return a.feedback == "fitted"; });
+  list.add_real("feedback_strength", a.feedback_strength, 0, 1, true, "",
+                "c: share of what is left that the feedback 'fitted' keeps");
+  list.group("round");
   list.add_choice(
       "receiver", a.receiver, names_of(receivers()),
       "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");

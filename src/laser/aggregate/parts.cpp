@@ -65,7 +65,8 @@ Parts make_parts(const Algorithm& algorithm, Parts given) {
   check_options(algorithm);
   auto parts = given;
   if (!parts.compressor) parts.compressor = make_compressor(algorithm.compressor);
-  if (!parts.feedback) parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction});
+  if (!parts.feedback)
+    parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction, algorithm.feedback_strength});
   if (!parts.receiver) parts.receiver = make_receiver(algorithm.receiver, {algorithm.receiver_exponent});
   if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.fading);
   check_together(algorithm, parts, given);

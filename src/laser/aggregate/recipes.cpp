@@ -97,6 +97,39 @@ std::vector<Recipe> all_recipes() {
   digital(recipe_of({"ddsgd", "places of the top entries and their mean, with error feedback",
                      "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
                     "top_k_mean", "local", "comp_norm"));
+  // Of others, since LASER: docs/arena.md.
+  const auto over = [](Recipe recipe, const char* channel) {
+    recipe.channel = channel;
+    return recipe;
+  };
+  auto otalc = recipe_of({"otalc", "both low-rank factors refined at once from the last ones, without QR",
+                          "Ota-LC, arXiv 2401.07496"},
+                         "low_rank", "local", "comp_norm");
+  otalc.transport = "parallel";
+  table.push_back(otalc);
+  table.push_back(over(recipe_of({"obda", "signs over truncated channel inversion", "OBDA, arXiv 2303.11319"},
+                                 "sign", "none", "sqrt_dim"),
+                       "csit_trunc"));
+  table.push_back(
+      over(recipe_of({"efobda", "the same with error feedback of the strength c", "EFOBDA, arXiv 2303.11319"},
+                     "sign", "fitted", "sqrt_dim"),
+           "csit_trunc"));
+  table.push_back(over(recipe_of({"agetopk", "the largest coordinates and those that waited longest",
+                                  "AgeTop-k, arXiv 2602.02469"},
+                                 "age_top_k", "local", "comp_norm"),
+                       "blind_mimo"));
+  table.push_back(over(recipe_of({"reed", "raw gradients as differences of energies, without phases",
+                                  "REED, arXiv 2605.07263"},
+                                 "identity", "none", "norm"),
+                       "reed"));
+  table.push_back(over(recipe_of({"adsgd_pilot", "A-DSGD's own format: a pilot beside the projections, AMP",
+                                  "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
+                                 "top_k_pilot", "local", "comp_norm"),
+                       "saturating"));
+  table.push_back(averaged(recipe_of({"signum_momentum", "signs of gradients averaged at the workers",
+                                      "signSGD, arXiv 1802.04434; spec 4"},
+                                     "sign", "none", "sqrt_dim"),
+                           0.9, 0.01));
   return table;
 }
 
@@ -111,6 +144,7 @@ const Recipe& find_recipe(const std::string& name) { return find_row(recipes(), 
 
 void apply(const Recipe& recipe, Algorithm& algorithm) {
   algorithm.compressor.name = recipe.compressor;
+  algorithm.compressor.transport = recipe.transport;
   algorithm.feedback = recipe.feedback;
   algorithm.allocation = recipe.allocation;
   algorithm.channel = recipe.channel;

@@ -1,6 +1,7 @@
 #include "laser/channel/channel.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "laser/channel/models.hpp"
 #include "laser/core/collect.hpp"
@@ -25,6 +26,7 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
   result.phase = link.phase;
   result.delay = link.delay;
   result.peak_ratio = link.peak_ratio;
+  result.as_energies = as_energies();
   bool something = false, powered = true;
   for (std::size_t i = 0; i < norms.size(); ++i) {
     if (link.active[i] == 0 || norms[i] == 0) continue;
@@ -35,7 +37,9 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
     result.received = false;
   } else if (something) {  // else the decoded block is the mean, 0
     scale(link, norms, energies, result);
-    if (noisy()) result.noise_std = result.receive_scale * link.air_noise;
+    // Of energies: that of |z|^2 - |z'|^2, z and z' of two real symbols each, where nothing is sent.
+    const double noise = as_energies() ? std::sqrt(8.0) * link.air_noise * link.air_noise : link.air_noise;
+    if (noisy()) result.noise_std = result.receive_scale * noise;
   }
   return result;
 }
@@ -59,6 +63,10 @@ const std::vector<ChannelEntry>& channels() {
         "unknown phases, many receive antennas, one common pilot that is neither noisy nor counted",
         "Amiri, Duman and Gunduz, blind transmitters; spec 1.3"},
        make_blind_mimo},
+      {{"reed",
+        "Rayleigh fading with phases that nobody knows: a number is the difference of two received energies",
+        "REED, arXiv 2605.07263; docs/arena.md"},
+       make_reed},
       {{"sum_power", "as awgn, with one budget for all workers together", "spec 1.4"}, make_sum_power},
       {{"saturating", "as awgn, every worker always at full power", "spec 1.4"}, make_saturating},
       {{"trace",
@@ -104,7 +112,7 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
                 "standard deviation of a worker's residual timing offset in a draw");
   list.group("links", [&channel, &o] {
     const auto plain = make_channel(channel);
-    return o.peak_ratio != 0 && plain->noisy() && !plain->digital();
+    return o.peak_ratio != 0 && plain->noisy() && !plain->digital() && !plain->as_energies();
   });
   list.add_real("peak_ratio", o.peak_ratio, 0, 1e6, false, "",
                 "workers clip symbols whose square is more than so many times their mean square; 0: never");

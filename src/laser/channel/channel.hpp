@@ -52,9 +52,13 @@ struct Superposition {
     const double sent = amplitude[i] * norm;
     return spent.empty() ? sent * sent : spent[i];
   }
+  bool as_energies = false;
   /// Weight of worker i in the decoded block: receive_scale h_i a_i (1/k on an ideal channel), before phase
-  /// and timing turn it and clipping shortens it.
-  [[nodiscard]] double weight(std::size_t i) const { return receive_scale * gain[i] * amplitude[i]; }
+  /// and timing turn it and clipping shortens it; receive_scale (h_i a_i)^2 of numbers that are energies.
+  [[nodiscard]] double weight(std::size_t i) const {
+    const double met = gain[i] * amplitude[i];
+    return receive_scale * (as_energies ? met * met : met);
+  }
 };
 
 /// Gains that were measured or computed elsewhere, for the channel `trace`.
@@ -90,8 +94,8 @@ class Channel {
   virtual ~Channel() = default;
   /// Draws the gains of the workers that are `present` [k]; the others are not active.
   [[nodiscard]] virtual Link draw(const StreamKey& key, std::vector<char> present) const;
-  /// Scales for one group: `norms` [k] are N_i = ||s_i||, `energies` [k] are p_{b,i}, the most that worker i
-  /// may spend on it.
+  /// Scales for one group: `norms` [k] are N_i = ||s_i||, or the root of the sum of |s| where numbers travel
+  /// as energies; `energies` [k] are p_{b,i}, the most that worker i may spend on it.
   [[nodiscard]] Superposition superpose(const Link& link, std::span<const double> norms,
                                         std::span<const double> energies) const;
   /// Whether it needs a finite power budget.
@@ -109,6 +113,11 @@ class Channel {
   /// for those that are not active.
   [[nodiscard]] virtual std::vector<double> bits(const Link& link, double symbols,
                                                  std::span<const double> energies) const;
+  /// Whether a number u is sent as the energy a^2 |u| on one of two resource elements, one for each sign, so
+  /// that no phase matters: worker i spends a_i^2 sum |s| on a group, and the noise depends on what is sent.
+  [[nodiscard]] virtual bool as_energies() const { return false; }
+  /// Real symbols of the air that a number takes.
+  [[nodiscard]] virtual std::int64_t uses() const { return 1; }
   /// Throws Error (data, configuration) where it has no gains for so many workers and rounds.
   virtual void check(std::int64_t /*workers*/, std::int64_t /*rounds*/) const {}
 

@@ -26,7 +26,8 @@ class Imperfect final : public Channel {
       : channel_(std::move(channel)),
         phase_error_(channel_->aligned() ? options.phase_error : 0),
         timing_error_(channel_->aligned() ? options.timing_error : 0),
-        peak_ratio_(channel_->noisy() && !channel_->digital() ? options.peak_ratio : 0) {}
+        peak_ratio_(channel_->noisy() && !channel_->digital() && !channel_->as_energies() ? options.peak_ratio
+                                                                                          : 0) {}
 
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     constexpr std::uint32_t kPhases = 1U << 20, kDelays = kPhases + 1;  // units that no channel uses
@@ -54,6 +55,8 @@ class Imperfect final : public Channel {
                                          std::span<const double> energies) const override {
     return channel_->bits(link, symbols, energies);
   }
+  [[nodiscard]] bool as_energies() const override { return channel_->as_energies(); }
+  [[nodiscard]] std::int64_t uses() const override { return channel_->uses(); }
   void check(std::int64_t workers, std::int64_t rounds) const override { channel_->check(workers, rounds); }
 
  private:

@@ -16,6 +16,7 @@ std::unique_ptr<Channel> make_csit_trunc(const FadingOptions& options);
 std::unique_ptr<Channel> make_csir(const FadingOptions& options);
 std::unique_ptr<Channel> make_stat(const FadingOptions& options);
 std::unique_ptr<Channel> make_blind_mimo(const FadingOptions& options);
+std::unique_ptr<Channel> make_reed(const FadingOptions& options);
 std::unique_ptr<Channel> make_sum_power(const FadingOptions& options);
 std::unique_ptr<Channel> make_saturating(const FadingOptions& options);
 std::unique_ptr<Channel> make_trace(const FadingOptions& options);

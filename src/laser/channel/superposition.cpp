@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/kernels/reduction.hpp"
@@ -82,6 +83,47 @@ at::Tensor clipped(const at::Tensor& symbols, std::span<const double> norms, dou
   return at::minimum(at::maximum(symbols, -largest), largest);
 }
 
+/// What the workers put on the air where numbers travel as energies: a worker's |u| as an amplitude of its
+/// root and with a phase of its own, on the first resource element where u > 0 and on the second where u < 0.
+OnAir superpose_energies(const at::Tensor& symbols, std::span<const Superposition> groups, std::int64_t first,
+                         const StreamKey& phases) {
+  const auto workers = symbols.size(0), count = symbols.size(1), length = symbols.size(2);
+  const auto sent = symbols.abs().sqrt() *
+                    factor_tensor(symbols, groups, first,
+                                  [](const Superposition& s, std::size_t i) { return s.amplitude[i]; });
+  const auto sent_norms = group_norms(sent);
+  OnAir result{{}, std::vector<double>(static_cast<std::size_t>(workers), 0.0)};
+  for (std::size_t j = 0; j < sent_norms.size(); ++j) {
+    result.energy[j / static_cast<std::size_t>(count)] += sent_norms[j] * sent_norms[j];
+  }
+  const auto angles = at::empty({workers, count, length}, at::kDouble);
+  const auto numbers = static_cast<std::size_t>(count * length);
+  auto* const angle = angles.data_ptr<double>();
+  for_each_piece(
+      static_cast<std::size_t>(workers),
+      [&](std::size_t i) {
+        const auto start = (static_cast<std::size_t>(first) + i) * numbers;
+        for (std::size_t j = 0; j < numbers; ++j)
+          angle[i * numbers + j] = 2 * std::numbers::pi * random_uniform(phases, start + j);
+      },
+      numbers > 4096);
+  const auto arrives = sent * factor_tensor(symbols, groups, first,
+                                            [](const Superposition& s, std::size_t i) { return s.gain[i]; });
+  const auto turned_by = angles.to(symbols.scalar_type());
+  const auto real = arrives * turned_by.cos(), imaginary = arrives * turned_by.sin();
+  const auto plus = symbols.gt(0).to(symbols.scalar_type()), minus = symbols.lt(0).to(symbols.scalar_type());
+  result.sum = at::cat(
+      {(real * plus).sum(0), (imaginary * plus).sum(0), (real * minus).sum(0), (imaginary * minus).sum(0)},
+      1);
+  return result;
+}
+
+/// [C, 4 D] received parts, with noise -> [C, D]: the difference of the energies on the two elements.
+at::Tensor difference_of_energies(const at::Tensor& received) {
+  const auto parts = received.view({received.size(0), 4, -1}).square();
+  return parts.select(1, 0) + parts.select(1, 1) - parts.select(1, 2) - parts.select(1, 3);
+}
+
 }  // namespace
 
 void NoiseSource::add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key) {
@@ -118,8 +160,9 @@ void AddressedNoise::add(at::Tensor& values, std::span<const double> noise_std, 
 }
 
 OnAir superpose_symbols(const at::Tensor& given, std::span<const Superposition> groups,
-                        std::span<const double> norms, std::int64_t first, ChannelMode mode,
-                        at::Tensor place) {
+                        std::span<const double> norms, std::int64_t first, ChannelMode mode, at::Tensor place,
+                        const StreamKey& phases) {
+  if (groups[0].as_energies) return superpose_energies(given, groups, first, phases);
   const auto workers = given.size(0);
   const auto count = groups.size();
   at::Tensor symbols = given;
@@ -169,20 +212,33 @@ OnAir superpose_symbols(const at::Tensor& given, std::span<const Superposition> 
   return result;
 }
 
+at::Tensor exact_symbols(const at::Tensor& symbols, std::span<const Superposition> groups,
+                         std::span<const double> norms, std::int64_t first) {
+  if (!groups[0].as_energies) return superpose_symbols(symbols, groups, norms, first, ChannelMode::kFast).sum;
+  return (symbols * factor_tensor(symbols, groups, first,
+                                  [](const Superposition& s, std::size_t i) { return s.weight(i); }))
+      .sum(0);
+}
+
 void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, ChannelMode mode,
                      NoiseSource& noise, const StreamKey& key) {
   std::vector<double> noise_std;
   for (const auto& group : groups) noise_std.push_back(group.noise_std);
   const bool noisy = std::any_of(noise_std.begin(), noise_std.end(), [](double s) { return s > 0; });
-  if (mode == ChannelMode::kFast) {
+  if (mode == ChannelMode::kFast && !groups[0].as_energies) {
     if (noisy) noise.add(sum, noise_std, key);
     return;
   }
   for (std::size_t c = 0; c < groups.size(); ++c) noise_std[c] = noise_std[c] > 0 ? groups[c].air_noise : 0.0;
   if (noisy) noise.add(sum, noise_std, key);
+  if (groups[0].as_energies) sum = difference_of_energies(sum);
   const auto scales = at::empty({static_cast<std::int64_t>(groups.size()), 1}, at::kDouble);
   for (std::size_t c = 0; c < groups.size(); ++c) scales.data_ptr<double>()[c] = groups[c].receive_scale;
   sum.mul_(scales.to(sum.options()));
+}
+
+std::vector<double> group_norms(const at::Tensor& symbols, const Channel& channel) {
+  return channel.as_energies() ? group_norms(symbols.abs().sqrt()) : group_norms(symbols);
 }
 
 std::vector<double> group_norms(const at::Tensor& symbols) {

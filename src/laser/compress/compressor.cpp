@@ -15,6 +15,7 @@ namespace {
 std::unique_ptr<Compressor> make_low_rank(const CompressorOptions& options) {
   if (options.transport == "two_phase") return make_two_phase(options);
   if (options.transport == "one_shot") return make_one_shot(options);
+  if (options.transport == "parallel") return make_parallel(options);
   return make_alternating(options);
 }
 
@@ -76,6 +77,15 @@ const std::vector<CompressorEntry>& compressors() {
         "Amiri and Gunduz, arXiv 1901.00844, section III; spec 4.2"},
        make_top_k_mean,
        {}},
+      {{"top_k_pilot", "the same with a pilot symbol in each tensor, decoded by AMP (A-DSGD's own format)",
+        "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
+       make_top_k_pilot,
+       {"compression_factor"}},
+      {{"age_top_k",
+        "the largest coordinates of the last ones heard, then those that waited longest (AgeTop-k)",
+        "AgeTop-k, arXiv 2602.02469; docs/arena.md"},
+       make_age_top_k,
+       {"compression_factor"}},
   };
   return table;
 }
@@ -94,12 +104,14 @@ void describe(OptionList& list, CompressorOptions& o) {
   list.add_integer("rank", o.rank, 1, 64, "",
                    "rank r of the factors, or of those that a sweep has the symbols of");
   list.group("compressor", low_rank);
-  list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot"},
+  list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot", "parallel"},
                   "order in which the factors P and Q are sent");
   list.add_flag("warm_start", o.warm_start, "start from the last factors, not from random ones");
   list.add_choice("compress", o.compress, {"saves", "always"},
                   "factor a matrix only where that saves symbols, or always");
-  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport != "one_shot"; });
+  list.group("compressor", [&o] {
+    return o.name == "low_rank" && (o.transport == "alternating" || o.transport == "two_phase");
+  });
   list.add_choice("column_mode", o.column_mode, {"common", "sqrt_kappa"},
                   "one scale a factor, or one a column with energy in proportion to its norm");
   list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "two_phase"; });
@@ -112,6 +124,12 @@ void describe(OptionList& list, CompressorOptions& o) {
   });
   list.add_choice("rank_allocation", o.rank_allocation, {"sqrt_kappa", "opt"},
                   "a factor pair's energy over its ranks: Lemma 8, or the least noise at this power");
+  list.group("compressor", [&o] { return o.name == "low_rank" && o.transport == "parallel"; });
+  list.add_real("factor_step", o.factor_step, 0, 1, true, "",
+                "gamma: a factor goes that far from the last one to the refined one");
+  list.group("compressor", [&o] { return o.name == "age_top_k"; });
+  list.add_real("magnitude_share", o.magnitude_share, 0, 1, false, "",
+                "of the coordinates, chosen by magnitude; the others by how long they waited");
   list.group("compressor", [&o] { return uses_setting(o.name, "compression_factor"); });
   list.add_real("compression_factor", o.compression_factor, 0, 1, true, "", "symbols sent per parameter");
   list.group("compressor", [&o] { return o.name == "top_k_projection"; });

@@ -92,6 +92,7 @@ struct Traits {
   bool exact = false;  // without noise the estimate is the mean of the messages
   bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
   bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
+  bool absolute = false;  // it has a unit of its own (a pilot): gradients in other units are another problem
   bool threads = true;    // may be asked about several tensors at once
 };
 
@@ -136,7 +137,7 @@ class Compressor {
 struct CompressorOptions {
   std::string name = "low_rank";
   std::int64_t rank = 4;
-  std::string transport = "alternating";  // alternating | two_phase | one_shot
+  std::string transport = "alternating";  // alternating | two_phase | one_shot | parallel
   std::string column_mode = "common";     // common | sqrt_kappa
   bool warm_start = true;
   bool canonical = false;                      // one_shot: send thin SVD factors
@@ -145,6 +146,8 @@ struct CompressorOptions {
   std::string compress = "saves";              // saves | always
   double compression_factor = 0.2;
   std::string decoder = "pinv";  // A-DSGD: pinv | lmmse | amp
+  double factor_step = 0.5;      // parallel: gamma from the old factors to the refined ones
+  double magnitude_share = 0.5;  // AgeTop-k: coordinates that are chosen by magnitude
 };
 
 /// A row of the compressors' table.

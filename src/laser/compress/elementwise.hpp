@@ -12,6 +12,8 @@ std::unique_ptr<Compressor> make_count_sketch(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_sign(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_top_k_projection(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_top_k_mean(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_top_k_pilot(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_age_top_k(const CompressorOptions& options);
 
 /// A message [K, m, n] as one group of symbols a worker, [K, 1, d]; a view where the memory allows it.
 at::Tensor flat_symbols(const at::Tensor& message);

@@ -1,5 +1,5 @@
 // PowerSGD's low-rank factors, M = P Q^T with P [m, r], Q [n, r], in the three orders of sending them
-// (spec 2.4).
+// (spec 2.4) and in a fourth, at once and without a basis (low_rank_parallel.cpp).
 //
 // Factors are kept transposed, [r, m] and [r, n]: each column of the paper is a contiguous row here, so that
 // its norm, its scale and its noise are one run of memory.
@@ -43,5 +43,6 @@ at::Tensor orthonormal_rows(const at::Tensor& a, const StreamKey& replacement);
 std::unique_ptr<Compressor> make_alternating(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_two_phase(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_one_shot(const CompressorOptions& options);
+std::unique_ptr<Compressor> make_parallel(const CompressorOptions& options);
 
 }  // namespace laser

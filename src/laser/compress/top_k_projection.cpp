@@ -2,6 +2,10 @@
 //   pinv   A^T (A A^T)^-1 y, the minimum-norm solution; the noise level is not used
 //   lmmse  t A^T (t A A^T + sigma^2 I)^-1 y, t estimated from ||y||
 //   amp    approximate message passing with soft thresholds, stopped when it grows, backed up by lmmse
+// As `top_k_pilot` in its authors' own format: one projection less and a last symbol of 1, by which the
+// server divides what it hears, decoded by amp. The pilot has the unit 1, gradients have another: large ones
+// drown it. Where a worker sends at full power (channel `saturating`) its a_i is P / (||A v_i||^2 + 1), as
+// there; unlike there every tensor is projected by itself and no mean is removed.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -45,19 +49,26 @@ constexpr double kAmpGrowth = 3.0;     // stop when the residual grows this much
 
 class TopKProjection final : public Compressor {
  public:
-  explicit TopKProjection(const CompressorOptions& options)
-      : factor_(options.compression_factor), decoder_(options.decoder) {}
+  explicit TopKProjection(const CompressorOptions& options, bool pilot = false)
+      : factor_(options.compression_factor), decoder_(pilot ? "amp" : options.decoder), pilot_(pilot) {}
 
-  [[nodiscard]] Traits traits() const override { return {.linear = false, .splits = false, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = false, .splits = false, .exact = false, .scales = !pilot_, .absolute = pilot_};
+  }
+  /// A tensor that leaves no room for a projection beside the pilot is sent as it is.
+  [[nodiscard]] bool applies(const Layer& layer) const override {
+    return !pilot_ || kept_coordinates(layer.size, factor_) > 1;
+  }
 
   void check(const Layout& layout) const override {
     for (const auto& layer : layout.layers) {
-      if (projections(layer) * layer.size > kLargestProjection) {
+      if (applies(layer) && projections(layer) * layer.size > kLargestProjection) {
         fail(ExitCode::kConfiguration,
-             "top_k_projection needs a {} x {} matrix for tensor '{}', over the limit of 2^28 entries. HINT: "
+             "{} needs a {} x {} matrix for tensor '{}', over the limit of 2^28 entries. HINT: "
              "lower "
              "compression_factor (now {}) or use another method",
-             projections(layer), layer.size, layer.name, factor_);
+             pilot_ ? "top_k_pilot" : "top_k_projection", projections(layer), layer.size, layer.name,
+             factor_);
       }
     }
   }
@@ -96,14 +107,24 @@ class TopKProjection final : public Compressor {
     const auto projected = std::get<0>(
         at::embedding_bag(exchange.constants->at("transposed"), indices, offsets, false, 0, false, values));
     exchange.scratch = {{"indices", indices.to(at::kLong).view({workers, count})}};
-    return {{projected.unsqueeze(1)}, Message::Split::kByNorm, {}};
+    const auto symbols =
+        pilot_ ? at::cat({projected, at::ones({workers, 1}, projected.options())}, 1) : projected;
+    return {{symbols.unsqueeze(1)}, Message::Split::kByNorm, {}};
   }
 
   Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
-    const auto y = received[0].values.view({-1});
+    auto y = received[0].values.view({-1});
     const auto& constants = *exchange.constants;
-    const double noise = received[0].noise_std[0];
+    double noise = received[0].noise_std[0];
     at::Tensor estimate;
+    if (pilot_) {
+      const auto last = y.size(0) - 1;
+      const double pilot = y[last].item<double>();
+      // Noise that has turned the pilot's sign has left nothing to divide by.
+      if (!(pilot > 0)) return {at::zeros_like(exchange.message[0]), {}, *exchange.shared};
+      y = y.narrow(0, 0, last) / pilot;
+      noise /= pilot;
+    }
     if (decoder_ == "pinv") {
       estimate = at::mv(constants.at("transposed"), at::mv(constants.at("inverse"), y));
     } else if (decoder_ == "lmmse") {
@@ -120,7 +141,7 @@ class TopKProjection final : public Compressor {
 
  private:
   [[nodiscard]] std::int64_t projections(const Layer& layer) const {
-    return kept_coordinates(layer.size, factor_);
+    return kept_coordinates(layer.size, factor_) - (pilot_ ? 1 : 0);
   }
   [[nodiscard]] std::int64_t largest(const Layer& layer) const {
     return kept_coordinates(layer.size, factor_ / 2);
@@ -170,12 +191,17 @@ class TopKProjection final : public Compressor {
 
   double factor_;
   std::string decoder_;
+  bool pilot_;
 };
 
 }  // namespace
 
 std::unique_ptr<Compressor> make_top_k_projection(const CompressorOptions& options) {
   return std::make_unique<TopKProjection>(options);
+}
+
+std::unique_ptr<Compressor> make_top_k_pilot(const CompressorOptions& options) {
+  return std::make_unique<TopKProjection>(options, true);
 }
 
 }  // namespace laser

@@ -63,6 +63,28 @@ class HoldFeedback final : public Feedback {
   std::optional<double> prediction_;
 };
 
+/// e_i = c (M_i - alpha_i own reconstruction), alpha_i = <M_i, own> / ||own||^2: for reconstructions whose
+/// scale is not the message's, as signs.
+class FittedFeedback final : public Feedback {
+ public:
+  explicit FittedFeedback(double strength) : strength_(strength) {}
+  void update(MemoryUpdate& memory) const override {
+    const auto own = memory.own();
+    auto& left = memory.numbers();
+    for (std::size_t i = 0; i < memory.heard().size(); ++i) {
+      if (memory.heard()[i] == 0) continue;
+      const auto message = left[static_cast<std::int64_t>(i)], sent = own[static_cast<std::int64_t>(i)];
+      const auto wide = sent.to(at::kDouble);
+      const double energy = wide.square().sum().item<double>();
+      const double alpha = energy > 0 ? (wide * message).sum().item<double>() / energy : 0.0;
+      message.sub_(sent, alpha).mul_(strength_);
+    }
+  }
+
+ private:
+  double strength_;
+};
+
 template <class T>
 std::unique_ptr<Feedback> make(const FeedbackOptions&) {
   return std::make_unique<T>();
@@ -85,6 +107,12 @@ const std::vector<FeedbackEntry>& feedbacks() {
         "docs/beyond.md"},
        [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
          return std::make_unique<HoldFeedback>(number_or_word("prediction", o.prediction, {"matched"}, 0, 1));
+       }},
+      {{"fitted",
+        "a share of what is left of the message by the multiple of the own reconstruction that lies nearest",
+        "EFOBDA, arXiv 2303.11319; docs/arena.md"},
+       [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
+         return std::make_unique<FittedFeedback>(o.strength);
        }},
   };
   return table;

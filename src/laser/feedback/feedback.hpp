@@ -98,6 +98,7 @@ class Feedback {
 /// What feedbacks can be told; each uses some.
 struct FeedbackOptions {
   std::string prediction = "0";  // hold: rho, a number from 0 to 1 or `matched`
+  double strength = 0.9;         // fitted: c, the share of what is left that is kept
 };
 
 /// A row of the feedbacks' table.

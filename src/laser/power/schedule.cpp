@@ -1,6 +1,7 @@
 #include "laser/power/schedule.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "laser/core/arguments.hpp"
@@ -40,6 +41,19 @@ std::vector<double> step_up(std::int64_t periods, double average) {
   return budgets;
 }
 
+std::vector<double> power_law(std::int64_t periods, double average, double exponent) {
+  if (!(std::abs(exponent) <= 8)) {
+    fail(ExitCode::kConfiguration, "power_exponent = {} is out of range: it must be -8 .. 8", exponent);
+  }
+  std::vector<double> budgets(static_cast<std::size_t>(periods));
+  // Over the largest, so that no power of many periods leaves the range.
+  const double last = exponent > 0 ? static_cast<double>(periods) : 1.0;
+  for (std::size_t t = 0; t < budgets.size(); ++t)
+    budgets[t] = std::pow(static_cast<double>(t + 1) / last, exponent);
+  rescale_to_mean(budgets, average);
+  return budgets;
+}
+
 std::vector<double> reversed(std::vector<double> budgets) {
   std::ranges::reverse(budgets);
   return budgets;
@@ -66,7 +80,7 @@ PowerPolicy parse_power_policy(std::string_view name) {
 }
 
 std::vector<double> power_schedule(PowerPolicy policy, std::int64_t periods, double average,
-                                   std::span<const double> custom) {
+                                   std::span<const double> custom, double exponent) {
   require_positive("the average power", average);
   require_at_least("the number of periods of the power policy", periods, 1);
   switch (policy) {
@@ -80,6 +94,8 @@ std::vector<double> power_schedule(PowerPolicy policy, std::int64_t periods, dou
       return step_up(periods, average);
     case PowerPolicy::step_down:
       return reversed(step_up(periods, average));
+    case PowerPolicy::power_law:
+      return power_law(periods, average, exponent);
     case PowerPolicy::custom:
       return custom_schedule(periods, average, custom);
   }

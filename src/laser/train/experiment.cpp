@@ -15,6 +15,7 @@
 #include "laser/link/units.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
+#include "laser/receive/server_rule.hpp"
 #include "laser/train/gain_trace.hpp"
 #include "laser/train/task.hpp"
 #include "laser/train/transmission.hpp"
@@ -45,6 +46,11 @@ void describe_optimizer(OptionList& list, Experiment& e) {
   list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e.task); });
   list.add_real("gradient_clip", o.gradient_clip, 0, kInfinity, false, "",
                 "longest estimate that the optimizer sees; 0: as it is");
+  list.group("training", [&o] { return o.rule != "plain"; });
+  list.add_choice("server_rule", o.rule, names_of(server_rules()),
+                  "what the server makes of a tensor's update, so that its length does not follow the noise");
+  list.add_choice("rule_acts_on", o.rule_acts_on, {"momentum", "received"},
+                  "the average of the estimates (as Muon), or each as it was received (as Dion)");
   list.group("training");
 }
 
@@ -141,6 +147,9 @@ void describe(OptionList& list, Experiment& e) {
   list.group("channel", [&e, noisy] { return noisy() && e.power_policy == "custom"; });
   list.add_real_list("power_levels", e.power_levels, "relative",
                      "shape of the custom policy, one number a period");
+  list.group("channel", [&e, noisy] { return noisy() && e.power_policy == "power_law"; });
+  list.add_real("power_exponent", e.power_exponent, -8, 8, false, "",
+                "a of the power law: the budget is in proportion to (t + 1)^a");
   describe_links(list, e);
 
   list.group("training");
@@ -255,6 +264,12 @@ void validate(const Experiment& e) {
   for (const double epoch : e.milestones) {
     if (epoch != std::floor(epoch) || epoch < 0)
       fail(ExitCode::kConfiguration, "milestones: {} is not a whole number of epochs", epoch);
+  }
+  if (e.optimizer.rule != "plain" && e.optimizer.rule_acts_on == "momentum" && e.optimizer.name != "sgd") {
+    fail(ExitCode::kConfiguration,
+         "server_rule = '{}' acts on the momentum of optimizer=sgd, and optimizer = '{}'. HINT: "
+         "rule_acts_on=received",
+         e.optimizer.rule, e.optimizer.name);
   }
   if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
     fail(ExitCode::kConfiguration,

@@ -29,6 +29,7 @@ struct Experiment {
   std::string power_policy = "constant";  // spec 3.1
   std::string power_period = "epoch";     // epoch | round: what one step of the policy is
   std::vector<double> power_levels;       // custom policy: one number a period
+  double power_exponent = 0.8;            // power_law: a of (t + 1)^a
 
   std::string task = "mnist";
   std::int64_t workers = 16;

@@ -8,6 +8,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/reduction.hpp"
+#include "laser/receive/server_rule.hpp"
 
 namespace laser {
 namespace {
@@ -20,27 +21,52 @@ void clip(at::Tensor& estimate, double limit) {
   if (norm > limit) estimate.mul_(limit / norm);
 }
 
+/// The server's rule on every tensor of a vector [d].
+class RuleOnTensors {
+ public:
+  RuleOnTensors(const std::string& name, Layout layout)
+      : rule_(find_row(server_rules(), "server_rule", name)), layout_(std::move(layout)) {}
+  [[nodiscard]] bool acts() const { return rule_.apply != nullptr; }
+  void apply(at::Tensor& update) const {
+    if (!acts()) return;
+    for (const auto& layer : layout_.layers) {
+      auto tensor = update.narrow(0, layer.offset, layer.size).view({layer.rows, layer.columns});
+      rule_.apply(tensor);
+    }
+  }
+
+ private:
+  const ServerRuleEntry& rule_;
+  Layout layout_;
+};
+
 class Sgd final : public Optimizer {
  public:
-  Sgd(const OptimizerOptions& options, Ranges decayed) : options_(options), decayed_(std::move(decayed)) {}
+  Sgd(const OptimizerOptions& options, Ranges decayed, RuleOnTensors rule)
+      : options_(options), decayed_(std::move(decayed)), rule_(std::move(rule)) {}
 
   void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) override {
     clip(estimate, options_.gradient_clip);
-    if (options_.weight_decay != 0) {
-      for (const auto& [first, size] : decayed_) {
-        estimate.narrow(0, first, size).add_(parameters.narrow(0, first, size), options_.weight_decay);
+    const bool late = rule_.acts() && options_.rule_acts_on == "momentum";
+    if (!late) {
+      rule_.apply(estimate);
+      add_decay(estimate, parameters);
+    }
+    auto update = estimate;
+    if (options_.momentum != 0) {
+      if (velocity_.defined()) {
+        velocity_.mul_(options_.momentum).add_(estimate);
+      } else {
+        velocity_ = estimate.clone();
       }
+      update = velocity_;
     }
-    if (options_.momentum == 0) {
-      parameters.sub_(estimate, learning_rate);
-      return;
+    if (late) {
+      update = update.clone();
+      rule_.apply(update);
+      add_decay(update, parameters);
     }
-    if (velocity_.defined()) {
-      velocity_.mul_(options_.momentum).add_(estimate);
-    } else {
-      velocity_ = estimate.clone();
-    }
-    parameters.sub_(velocity_, learning_rate);
+    parameters.sub_(update, learning_rate);
   }
 
   [[nodiscard]] std::vector<std::string> vectors() const override {
@@ -55,17 +81,26 @@ class Sgd final : public Optimizer {
   }
 
  private:
+  void add_decay(at::Tensor& update, const at::Tensor& parameters) const {
+    if (options_.weight_decay == 0) return;
+    for (const auto& [first, size] : decayed_)
+      update.narrow(0, first, size).add_(parameters.narrow(0, first, size), options_.weight_decay);
+  }
+
   OptimizerOptions options_;
   Ranges decayed_;
+  RuleOnTensors rule_;
   at::Tensor velocity_;  // [d]; undefined before the first step
 };
 
 class AdamW final : public Optimizer {
  public:
-  AdamW(const OptimizerOptions& options, Ranges decayed) : options_(options), decayed_(std::move(decayed)) {}
+  AdamW(const OptimizerOptions& options, Ranges decayed, RuleOnTensors rule)
+      : options_(options), decayed_(std::move(decayed)), rule_(std::move(rule)) {}
 
   void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) override {
     clip(estimate, options_.gradient_clip);
+    rule_.apply(estimate);
     if (!mean_.defined()) {
       mean_ = at::zeros_like(parameters);
       square_ = at::zeros_like(parameters);
@@ -136,6 +171,7 @@ class AdamW final : public Optimizer {
 
   OptimizerOptions options_;
   Ranges decayed_;
+  RuleOnTensors rule_;
   std::int64_t steps_ = 0;
   at::Tensor mean_;    // [d], of the estimates; undefined before the first step
   at::Tensor square_;  // [d], of their squares
@@ -143,9 +179,11 @@ class AdamW final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed) {
-  if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(decayed));
-  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(decayed));
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed,
+                                          const Layout& layout) {
+  RuleOnTensors rule(options.rule, layout);
+  if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(decayed), std::move(rule));
+  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(decayed), std::move(rule));
   fail(ExitCode::kConfiguration, "optimizer = '{}' is unknown", options.name);
 }
 

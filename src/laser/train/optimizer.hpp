@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "laser/compress/compressor.hpp"
+#include "laser/core/layout.hpp"
 
 namespace laser {
 
@@ -24,7 +25,9 @@ struct OptimizerOptions {
   double beta2 = 0.999;      // adamw: decay of the mean square
   double epsilon = 1e-8;     // adamw
   double weight_decay = 0;
-  double gradient_clip = 0;  // longest estimate; 0: as it is
+  double gradient_clip = 0;               // longest estimate; 0: as it is
+  std::string rule = "plain";             // of the server: a name of receive/server_rule.hpp
+  std::string rule_acts_on = "momentum";  // momentum (sgd only) | received
 };
 
 class Optimizer {
@@ -43,8 +46,11 @@ class Optimizer {
 
 /// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5), or AdamW, weight decay
 /// apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. `decayed`: where
-/// weight decay acts. Throws Error (configuration) on an unknown name.
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed);
+/// weight decay acts. `layout` tells the server's rule the tensors; a rule but `plain` needs it. Where the
+/// rule acts on the momentum weight decay is added to what it makes. Throws Error (configuration) on an
+/// unknown name.
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed,
+                                          const Layout& layout = {});
 
 /// Exponential moving average with bias correction, the paper's evaluation (spec 5).
 class WeightAverage {

@@ -30,7 +30,7 @@ std::vector<double> budgets(const Experiment& e, std::int64_t rounds, std::int64
   }
   const bool by_epoch = e.power_period == "epoch";
   const auto periods = power_schedule(parse_power_policy(e.power_policy), by_epoch ? e.epochs : rounds,
-                                      e.power, e.power_levels);
+                                      e.power, e.power_levels, e.power_exponent);
   std::vector<double> result;
   for (std::int64_t t = 0; t < rounds; ++t) {
     result.push_back(periods[static_cast<std::size_t>(by_epoch ? t / rounds_per_epoch : t)]);
@@ -86,7 +86,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       collective_(processes != nullptr ? *processes : alone_),
       aggregator_(task.layout(), experiment.algorithm, with_channel(std::move(parts), experiment, rounds_),
                   static_cast<std::uint64_t>(experiment.seed), collective_),
-      optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms))),
+      optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms), task.layout())),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
       average_(experiment.ema_decay),
       statistics_average_(experiment.ema_decay),

@@ -50,7 +50,7 @@ double symbols_a_round(const Experiment& e, const Layout& layout) {
       symbols += static_cast<double>(layer.size);
     }
   }
-  return symbols;
+  return symbols * static_cast<double>(make_channel(e.algorithm.channel)->uses());
 }
 
 double power_of_ratio(const Experiment& e, const Layout& layout) {

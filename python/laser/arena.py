@@ -1,0 +1,482 @@
+"""The arena: methods against each other on equal terms, one of your own among them.
+
+    laser arena laser zsgd otalc --quick --out runs/arena              the command, for methods by name
+    laser.arena.run("runs/arena", ["laser", "zsgd"], quick=True)       the same from Python
+    laser.arena.enter("runs/arena", "mine", compressor=Mine())         a method of your own into an arena that has run
+
+A contest is a task, the workers' data, the air, and what is equal: the energy a worker and round, the transmit power (energy
+a channel use), or the air time (channel uses in all, at equal transmit power: who sends less a round has more rounds). In
+every contest every method goes through the same: all step sizes of one grid for a few epochs on training data of which a part
+is held out, the best of them on to the end, and the best of these again on all data with several seeds, whose test accuracy
+counts. Every method's result is a file of its own; what is there already is not computed again.
+
+docs/arena.md says what came out. The report is laser.arena_report's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+EXIT_IO = 6
+TASKS = ("mnist", "mnist_mlp")
+DATA: dict[str, dict[str, Any]] = {"iid": {"sharding": "iid"}, "dirichlet": {"sharding": "dirichlet", "concentration": 0.3}}
+EQUAL = ("energy", "power", "airtime")
+# What a method meets in the air where it is not what all meet: REED needs phases that nobody knows, and A-DSGD's own format
+# workers that send at full power.
+AIRS: dict[str, dict[str, str]] = {"awgn": {"": "awgn", "adsgd_pilot": "saturating"}, "rayleigh": {"": "csit_trunc", "reed": "reed"}}
+ONLY_IN = {"reed": "rayleigh"}
+SLOW = ("adsgd_pilot",)  # minutes a training: not in a first look unless asked for
+METHODS = ("laser", "laser_matched", "laser_momentum", "laser:server_rule=polar", "laser:server_rule=polar,rule_acts_on=received",
+           "otalc", "zsgd", "zsgd_matched", "zsgd_momentum", "zsgd_adaptive", "zsgd:server_rule=polar", "zsgd:server_rule=sign",
+           "signum", "signum_momentum", "efobda", "randomk", "sketch", "agetopk", "adsgd", "adsgd_pilot", "reed")
+COMMON = {"workers": 16, "batch_size": 128, "rank": 2, "compression_factor": 0.1, "weight_decay": 1e-4}
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """Where methods meet: task, data ("iid" or "dirichlet"), air ("awgn" or "rayleigh") and what is equal."""
+
+    task: str
+    data: str
+    air: str
+    equal: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}_{self.data}_{self.air}_{self.equal}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What all methods go through. power: energy a worker and round of the contests at equal energy, by task; the transmit
+    power of the others is that of raw gradients at this energy, power / d a channel use. epochs: by task. air_epochs: of raw
+    gradients where the air time is equal, most_epochs: the most that a method which sends little may have there. rates: the
+    grid; first_share: of the epochs after which the best keep of them go on. held_out: share of the training data that
+    chooses."""
+
+    contests: tuple[Contest, ...]
+    power: dict[str, float]
+    epochs: dict[str, int]
+    air_epochs: dict[str, int]
+    most_epochs: dict[str, int]
+    rates: tuple[float, ...]
+    first_share: float = 0.25
+    keep: int = 3
+    held_out: float = 0.1
+    seeds: int = 3
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Plan:
+        whole = {name: entry for name, entry in value.items() if name != "schema"}
+        whole["contests"] = tuple(Contest(**one) for one in whole["contests"])
+        whole["rates"] = tuple(whole["rates"])
+        return Plan(**whole)
+
+
+def _grid(lowest: float, highest: float, count: int) -> tuple[float, ...]:
+    step = (highest / lowest) ** (1 / (count - 1))
+    return tuple(float(f"{lowest * step**i:.3g}") for i in range(count))
+
+
+def plan_of(quick: bool = False, seeds: int | None = None, tasks: Sequence[str] = TASKS, power_scale: float = 1.0,
+            epochs: int | None = None) -> Plan:
+    """The plan of a whole arena, or of a first look: the linear model, the two kinds of data and of air at once, fewer rounds,
+    step sizes twice as far apart. power_scale multiplies the energies of all contests; epochs are those of all but the contests
+    at equal air time."""
+    contests = tuple(Contest(task, data, air, equal) for task in tasks for equal in EQUAL for data in DATA for air in AIRS)
+    if quick:
+        contests = tuple(one for one in contests if one.task == "mnist" and (one.data == "iid") == (one.air == "awgn"))
+        return Plan(contests, {"mnist": power_scale}, {"mnist": epochs or 5}, {"mnist": 2}, {"mnist": 10}, _grid(1e-4, 1.0, 5), keep=2,
+                    seeds=seeds or 2)
+    return Plan(contests, {"mnist": power_scale, "mnist_mlp": 10 * power_scale}, {"mnist": epochs or 20, "mnist_mlp": epochs or 5}, {"mnist": 4, "mnist_mlp": 1},
+                {"mnist": 40, "mnist_mlp": 10}, _grid(1e-4, 1.0, 9), seeds=seeds or 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A method by name with settings beside it, or parts of one's own."""
+
+    name: str
+    settings: dict[str, Any]
+    parts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        return str(self.settings.get("method", "laser"))
+
+    def file(self) -> str:
+        kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)
+        return f"{kept}.json"
+
+
+def contestant(text: str) -> Contestant:
+    """"zsgd", or "zsgd:server_rule=polar,momentum=0.5": a method and settings beside it. Raises Error where there is none."""
+    from laser.native import EXIT_USAGE, core, error, pairs
+
+    method, _, rest = text.partition(":")
+    settings: dict[str, Any] = {"method": method}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise error(EXIT_USAGE, f"'{item}' of '{text}' is not of the form key=value. HINT: laser:server_rule=polar")
+        settings[key] = value
+    core.settings(pairs(settings))  # unknown names and values are told here
+    return Contestant(text, settings)
+
+
+# -- one method in one contest ----------------------------------------------------------------------------------------
+
+
+def shapes_of(task: str) -> dict[str, tuple[int, ...]]:
+    """The tensors of a task's model."""
+    if task == "mnist":
+        return {"linear.weight": (10, 784), "linear.bias": (10,)}
+    return {"hidden.weight": (128, 784), "hidden.bias": (128,), "output.weight": (10, 128), "output.bias": (10,)}
+
+
+def air_of(contest: Contest, method: str) -> str | None:
+    """The channel that a method meets in a contest; None where it has no place in it."""
+    if ONLY_IN.get(method, contest.air) != contest.air:
+        return None
+    airs = AIRS[contest.air]
+    return airs.get(method, airs[""])
+
+
+def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+    """Channel uses a round of a method, its power and its epochs in a contest; None where it has no place in it."""
+    import torch
+
+    from laser.aggregation import Aggregator
+    from laser.native import core
+
+    read = {"method"} | {name for name, _, is_read in core.setting_groups() if is_read}  # what a round reads
+    channel = air_of(contest, one.method)
+    if channel is None:
+        return None
+    size = sum(math.prod(shape) for shape in shapes.values())
+    settings = {**{name: value for name, value in COMMON.items() if name in ("rank", "compression_factor")}, "channel": channel}
+    if "channel" in one.parts:
+        del settings["channel"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # settings that this method does not read
+        own = {name: value for name, value in one.settings.items() if name in read}
+        aggregator = Aggregator(dict(shapes), workers=2, power=1.0, **{**settings, **own}, **one.parts)
+        uses = [aggregator.round({name: torch.randn(2, *shape, generator=torch.Generator().manual_seed(t))
+                                  for name, shape in shapes.items()}).symbols for t in range(2)]
+    symbols = sum(uses) / len(uses)
+    power, epochs = plan.power[contest.task], plan.epochs[contest.task]
+    if contest.equal != "energy":
+        power *= symbols / size
+    if contest.equal == "airtime":
+        wanted = plan.air_epochs[contest.task] * size / symbols
+        if wanted < 0.75:
+            return None  # a single epoch is more air than there is
+        epochs = min(max(1, math.floor(wanted + 0.5)), plan.most_epochs[contest.task])
+    return {"symbols": symbols, "power": power, "epochs": epochs, "channel": channel}
+
+
+def _value(text: Any) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def compete(plan: Plan, contest: Contest, one: Contestant) -> dict[str, Any]:
+    """Chooses a step size on held-out data and trains with it: the result of one method in one contest, as it is filed."""
+    from laser.aggregation import Training
+    from laser.native import EXIT_NON_FINITE, Error
+
+    began = time.monotonic()
+    base: dict[str, Any] = {**COMMON, "task": contest.task, **DATA[contest.data], "verify_data": False, "threads": 1}
+    result: dict[str, Any] = {"schema": SCHEMA, "contest": contest.name, "method": one.name, "settings": {
+        name: str(value) for name, value in one.settings.items()}, "parts": {
+        role: f"{type(part).__module__}.{type(part).__qualname__}" for role, part in one.parts.items()}}
+
+    def training(**settings: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Training(**{**base, **settings, **one.settings}, **one.parts)
+
+    agreed = terms(plan, contest, one, shapes_of(contest.task))
+    if agreed is None:
+        return {**result, "absent": "it has no place in this contest"}
+    epochs = int(agreed["epochs"])
+    base |= {"epochs": epochs, "power": agreed["power"]}
+    if "channel" not in one.parts:
+        base["channel"] = agreed["channel"]
+
+    def advance(run: Any, rounds: int) -> float | None:
+        """The accuracy after so many rounds in all; None where training has diverged."""
+        try:
+            run.advance(rounds - run.rounds_done)
+        except Error as problem:
+            if problem.exit_code != EXIT_NON_FINITE:
+                raise
+            return None
+        return _value(run.accuracy)
+
+    first = max(1, math.floor(plan.first_share * epochs + 0.5))
+    tried: dict[float, dict[str, Any]] = {}
+    going: dict[float, Any] = {}  # the best so far, which may go on
+    for rate in plan.rates:
+        run = training(learning_rate=rate, seed=1, validation=plan.held_out)
+        accuracy = advance(run, first * run.rounds // epochs)
+        tried[rate] = {"rate": rate, "epochs": first, "accuracy": accuracy}
+        if accuracy is not None:
+            going[rate] = run
+        if len(going) > plan.keep:
+            del going[min(reversed(going), key=lambda other: tried[other]["accuracy"])]
+
+    def order(rate: float) -> float:
+        accuracy = tried[rate]["accuracy"]
+        return -1.0 if accuracy is None else accuracy
+
+    finalists = sorted(plan.rates, key=order, reverse=True)[: plan.keep]
+    if first < epochs:
+        for rate, run in going.items():
+            tried[rate] = {"rate": rate, "epochs": epochs, "accuracy": advance(run, run.rounds)}
+    going.clear()
+    chosen = max(finalists, key=order)
+    accuracies, uses, use = [], 0.0, 0.0
+    for seed in range(1, plan.seeds + 1):
+        run = training(learning_rate=chosen, seed=seed)
+        accuracies.append(advance(run, run.rounds))
+        if accuracies[-1] is not None:
+            uses, use = run.symbols, max(use, run.budget_use)
+    return {**result, **agreed, "uses_measured": uses, "budget_use": use, "tried": [tried[rate] for rate in plan.rates],
+            "rate": chosen, "at_edge": chosen in (plan.rates[0], plan.rates[-1]), "accuracy": accuracies,
+            "seconds": round(time.monotonic() - began, 1)}
+
+
+# -- a folder of results ----------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".laser-", delete=False, encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=1) + "\n")
+    os.replace(file.name, path)
+
+
+def _read_plan(folder: Path) -> Plan:
+    from laser.native import EXIT_DATA, error
+
+    try:
+        return Plan.from_json(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as problem:
+        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: laser arena --quick --out {folder}") from problem
+
+
+def _open(folder: Path, plan: Plan, resume: bool) -> None:
+    from laser.native import EXIT_CONFIGURATION, error
+
+    if not (folder / "plan.json").exists():
+        _write(folder / "plan.json", plan.to_json())
+        return
+    if not resume:
+        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: --resume goes on with it, or choose another folder")
+    if _read_plan(folder) != plan:
+        raise error(EXIT_CONFIGURATION, f"{folder} holds an arena of another plan. HINT: another folder, or the same options as then")
+
+
+def _identity(one: Contestant) -> str:
+    text = json.dumps([sorted((name, str(value)) for name, value in one.settings.items()), sorted(
+        (role, type(part).__qualname__) for role, part in one.parts.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _place(folder: Path, contest: Contest, one: Contestant) -> Path:
+    return folder / "runs" / contest.name / one.file()
+
+
+def _is_there(path: Path, one: Contestant) -> bool:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("identity") == _identity(one)
+    except (OSError, ValueError):
+        return False
+
+
+def _job(plan: Plan, contest: Contest, one: Contestant, path: str) -> dict[str, Any]:
+    """Also in a process of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    result = {**compete(plan, contest, one), "identity": _identity(one)}
+    _write(Path(path), result)
+    return result
+
+
+def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
+    """What an arena costs, in words: trainings, epochs, and the time as a few rounds of two methods of it take it here."""
+    from laser.aggregation import Training
+
+    seconds, rounds = {}, {}
+    for task in dict.fromkeys(one.task for one in plan.contests):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            took = []
+            for method in ("laser", "zsgd"):
+                run = Training(**COMMON, task=task, method=method, power=1.0, epochs=1, threads=1, verify_data=False)
+                run.advance(2)
+                start = time.monotonic()
+                run.advance(8)
+                took.append((time.monotonic() - start) / 8)
+            seconds[task], rounds[task] = sum(took) / 2, run.rounds
+    trainings, total, needed = 0, 0, 0.0
+    for contest in plan.contests:
+        for one in contestants:
+            agreed = terms(plan, contest, one, shapes_of(contest.task))
+            if agreed is None:
+                continue
+            epochs = agreed["epochs"]
+            first = max(1, math.floor(plan.first_share * epochs + 0.5))
+            own = len(plan.rates) * first + min(plan.keep, len(plan.rates)) * (epochs - first) + plan.seeds * epochs
+            trainings += len(plan.rates) + plan.seeds
+            total += own
+            needed += own * rounds[contest.task] * seconds[contest.task] * 1.4  # evaluations, and methods that take longer
+    return (f"{len(plan.contests)} contests, {len(contestants)} methods: {trainings} trainings, {total} epochs in all; about "
+            f"{max(1, round(needed / 60 / jobs))} minutes with {jobs} at once")
+
+
+def run(folder: str | Path, methods: Sequence[str] | None = None, quick: bool = False, *, seeds: int | None = None,
+        tasks: Sequence[str] = TASKS, power_scale: float = 1.0, epochs: int | None = None,
+        only: str = "", jobs: int | None = None, resume: bool = False, dry_run: bool = False,
+        tell: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Lets methods compete and writes the report; returns its summary (laser.arena_report).
+
+    folder: for results and report. methods: names of ``laser.methods()``, with settings beside them where wanted
+        ("zsgd:server_rule=polar"); all of METHODS by default. quick: a first look. seeds: runs whose test accuracy counts.
+    power_scale: multiplies the energies of all contests. epochs: of all contests but those at equal air time. only: contests whose name contains this text. jobs: trainings at once, by default one a core. resume: go on in a folder.
+    dry_run: only what it would cost. tell: is told the cost and each result in a line; by default stderr.
+
+    Raises Error for methods, folders and settings that do not fit. A run that diverges is a result.
+    """
+    from laser.native import EXIT_CONFIGURATION, error
+
+    say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
+    plan = plan_of(quick, seeds, tasks, power_scale, epochs)
+    if only:
+        plan = dataclasses.replace(plan, contests=tuple(one for one in plan.contests if only in one.name))
+    if not plan.contests:
+        raise error(EXIT_CONFIGURATION, f"no contest has '{only}' in its name. HINT: " + ", ".join(
+            one.name for one in plan_of(quick, seeds, tasks).contests[:4]) + " ...")
+    names = methods or [name for name in METHODS if not (quick and name in SLOW)]
+    contestants = [contestant(text) for text in dict.fromkeys(names)]
+    at_once = jobs or os.cpu_count() or 1
+    say(estimate(plan, contestants, at_once))
+    if dry_run:
+        return {}
+    root = Path(folder)
+    _open(root, plan, resume)
+    todo = [(contest, one) for contest in plan.contests for one in contestants
+            if not _is_there(_place(root, contest, one), one)]
+    if todo:
+        before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # read where the processes begin
+        try:
+            with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+                waiting = {pool.submit(_job, plan, contest, one, str(_place(root, contest, one))) for contest, one in todo}
+                for number, done in enumerate(as_completed(waiting), 1):
+                    say(f"{number}/{len(todo)} {line(done.result())}")
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+    from laser import arena_report
+
+    return arena_report.write(root)
+
+
+def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None = None, **given: Any) -> dict[str, Any]:
+    """Lets a method of one's own compete in all contests of an arena and writes the report anew; returns its summary.
+
+    given: parts (compressor, channel, feedback, receiver: objects of laser.Compressor ... or names) and settings, as of
+    ``laser.Training``: ``laser.arena.enter("runs/arena", "halves", compressor=Halves())``. What a method leaves out is
+    LASER's. Contests that it has been in already, by this name with the same settings and classes, are not run again.
+    """
+    from laser import arena_report, parts
+
+    say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
+    root = Path(folder)
+    plan = _read_plan(root)
+    objects = {role: value for role, value in given.items() if role in parts.ROLES and not isinstance(value, str)}
+    one = Contestant(name, {key: value for key, value in given.items() if key not in objects}, objects)
+    for number, contest in enumerate(plan.contests, 1):
+        path = _place(root, contest, one)
+        if not _is_there(path, one):
+            result = {**compete(plan, contest, one), "identity": _identity(one)}
+            _write(path, result)
+            say(f"{number}/{len(plan.contests)} {line(result)}")
+    return arena_report.write(root)
+
+
+def line(result: Mapping[str, Any]) -> str:
+    """A result in a line."""
+    if "absent" in result:
+        return f"{result['contest']} {result['method']}: {result['absent']}"
+    known = [value for value in result["accuracy"] if value is not None]
+    shown = f"{sum(known) / len(known):.2f} %" if len(known) == len(result["accuracy"]) else "diverges"
+    return (f"{result['contest']} {result['method']}: {shown} at the step size {result['rate']:g}, {result['epochs']} epochs, "
+            f"{result['seconds']:.0f} s")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("laser arena", description="Methods against each other on equal terms: docs/arena.md")
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="or METHOD:key=value,...; all of the field by default")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for results and report")
+    parser.add_argument("--quick", action="store_true", help="a first look: the linear model, few rounds, a coarse grid")
+    parser.add_argument("--seeds", type=int, help="runs whose test accuracy counts (default: 3, or 2 with --quick)")
+    parser.add_argument("--task", action="append", choices=TASKS, help="this task alone; may be repeated")
+    parser.add_argument("--power-scale", type=float, default=1.0, help="multiplies the energies of all contests (default: 1)")
+    parser.add_argument("--epochs", type=int, help="of all contests but those at equal air time (default: 20 and 5, or 5 with --quick)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="contests with this text in their name")
+    parser.add_argument("--jobs", type=int, help="trainings at once (default: as many as there are cores)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted one in --out, or add methods to it")
+    parser.add_argument("--dry-run", action="store_true", help="tell what it would cost and stop")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    a = parser.parse_args(arguments)
+    for name in ("seeds", "jobs", "epochs"):
+        if getattr(a, name) is not None and getattr(a, name) < 1:
+            parser.error(f"--{name} is {getattr(a, name)}: it must be at least 1")
+    if not (math.isfinite(a.power_scale) and a.power_scale > 0):
+        parser.error(f"--power-scale is {a.power_scale}: it must be above 0")
+    from laser.native import Error
+
+    try:
+        summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs, only=a.only, jobs=a.jobs,
+                      resume=a.resume, dry_run=a.dry_run)
+    except Error as problem:
+        print(f"laser: {problem}", file=sys.stderr)
+        return int(problem.exit_code)
+    except KeyboardInterrupt:
+        print("laser: interrupted. HINT: the same command with --resume goes on", file=sys.stderr)
+        return 130
+    if a.dry_run:
+        return 0
+    from laser import arena_report
+
+    print(json.dumps(summary, indent=1) if a.json else arena_report.to_text(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
