@@ -208,7 +208,7 @@ Study links() {
   };
   LinksPlan plan;
   plan.batches = {{"16", "32"}, {"4", "128"}, {"64", "8"}};  // 512 images a round
-  plan.airs = {{"short", {{"air_rank", "2"}, {"compression_factor", "0.0354"}}, with({"laser", "randomk"})},
+  plan.airs = {{"short", {{"air_rank", "2"}}, with({"laser", "randomk"})},
                {"long", {{"air_rank", "0"}}, with({"zsgd", "zsgd_adaptive"})}};
   plan.powers = {"1.1255", "31.827", "900", "25450"};
   // At the smallest power nobody has a bit for a hundred parameters.
