@@ -250,7 +250,7 @@ Study links() {
       parts.push_back(
           {fmt::format("{}-{}", group, air), group, settings, with(methods), powers, rates, powers_of});
     };
-    add("short", {{"air_rank", "2"}, {"compression_factor", "0.0354"}}, {"laser", "randomk"});
+    add("short", {{"air_rank", "2"}}, {"laser", "randomk"});
     add("long", {{"air_rank", "0"}}, {"zsgd", "zsgd_adaptive"});
   }
   const Axis methods{"method", {"laser", "zsgd", "zsgd_adaptive"}}, power{"power", {"1"}};

@@ -314,7 +314,8 @@ def draw_on_three_axes(plt, summary: dict):
     if summary.get("higher_is_better", True):  # the first steps would flatten everything else
         panels[0].set_ylim(max(min(values), best[0] - 25), best[0] + 1)
     panels[0].set_ylabel(summary["curve_label"])
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=min(len(shown), 5), frameon=False, fontsize=9.5)
+    columns = max(1, min(len(shown), 5, 150 // (8 + max(map(len, shown)))))  # as many as fit beside each other
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=columns, frameon=False, fontsize=9.5)
     return figure
 
 

@@ -14,8 +14,8 @@ namespace laser {
 namespace {
 
 /// Two epochs of 30 rounds: `symbols` a round, energies a worker and round of `energy` and half of it.
-Run run_of(const std::string& method, double power, std::uint64_t seed, double accuracy, double symbols,
-           double energy) {
+laser::Run run_of(const std::string& method, double power, std::uint64_t seed, double accuracy,
+                  double symbols, double energy) {
   auto summary = example_summary(method, power, seed, accuracy);
   summary.symbols_per_round = symbols;
   auto run = example_run(std::move(summary));
@@ -28,8 +28,8 @@ Run run_of(const std::string& method, double power, std::uint64_t seed, double a
 
 /// laser: 100 symbols; zsgd: 1000, the same ratio of 0 dB at ten times the power; a third that loses
 /// everywhere.
-const std::vector<Run>& runs() {
-  static const std::vector<Run> all{
+const std::vector<laser::Run>& runs() {
+  static const std::vector<laser::Run> all{
       run_of("laser", 100, 1, 90, 100, 80),   run_of("laser", 100, 2, 92, 100, 120),
       run_of("laser", 10, 1, 80, 100, 8),     run_of("laser", 10, 2, 82, 100, 12),
       run_of("zsgd", 1000, 1, 95, 1000, 800), run_of("zsgd", 1000, 2, 93, 1000, 1200),
@@ -133,7 +133,7 @@ TEST(ThreeAxes, AReportHasThemAndOneOfOldRecordsDoesNot) {
   const auto report = build_report(runs());
   EXPECT_EQ(report.fronts.size(), 9U);
   EXPECT_TRUE(contains(to_json(report), "\"axis\": \"transmit_power\""));
-  std::vector<Run> old = runs();
+  std::vector<laser::Run> old = runs();
   for (auto& run : old)
     for (auto& record : run.epochs) record.symbols = 0;
   EXPECT_TRUE(build_report(old).fronts.empty());
@@ -141,7 +141,7 @@ TEST(ThreeAxes, AReportHasThemAndOneOfOldRecordsDoesNot) {
 }
 
 TEST(ThreeAxes, WhereStepSizesWereSweptTheBestCounts) {
-  std::vector<Run> swept;
+  std::vector<laser::Run> swept;
   for (const char* rate : {"0.1", "0.5"}) {
     for (auto run : runs()) {
       run.summary.configuration["learning_rate"] = rate;
