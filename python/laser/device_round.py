@@ -37,6 +37,7 @@ REFUSED = {  # settings that this round does not take, and why
     "channel": ("trace", "its gains are read by the compiled round"),
     "compressor": ("sweep", "its rotations are the compiled round's"),
     "feedback": ("hold", "the estimate that all hold is the compiled round's"),
+    "equal_norms": ("true", "norms are made equal by the compiled round"),
     "preconditioner": ("second_moment", "second moments are the compiled round's"),
 }
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone

@@ -38,6 +38,12 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          "receiver=matched",
          called("feedback", algorithm.feedback, given.feedback != nullptr), its_name);
   }
+  if (algorithm.filter.equal_norms && feedback.remembers) {
+    fail(ExitCode::kConfiguration,
+         "equal_norms changes what arrives of a worker's message, and {} counts on what was sent. HINT: "
+         "feedback=none or hold",
+         called("feedback", algorithm.feedback, given.feedback != nullptr));
+  }
   if (feedback.holds && (!compressor.linear || parts.compressor->pass_shares().size() > 1)) {
     fail(ExitCode::kConfiguration,
          "{} holds what is sent in one pass and is linear in the messages, and {} is not. HINT: {}",
