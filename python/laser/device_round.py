@@ -45,6 +45,7 @@ REFUSED = {  # settings that this round does not take, and why
     ("compressor", "age_top_k"): "only the compiled round has it",
     ("feedback", "fitted"): "only the compiled round has it",
     ("transport", "parallel"): "only the compiled round has it",
+    ("equal_norms", "true"): "norms are made equal by the compiled round",
 }
 PERFECT = ("channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio")  # 0 is taken alone
 _RAW = ("norm", "norm2")  # allocations by the norms of messages

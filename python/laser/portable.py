@@ -113,6 +113,7 @@ SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: g
     "preconditioner_power": ("round", ("real", 0, 1, False), "0.25"),
     "preconditioner_floor": ("round", ("real", 0, 1e6, True), "0.01"),
     "preconditioner_refresh": ("round", ("whole", 1, 1000000), "10"),
+    "equal_norms": ("round", _FLAG, "false"),
     "prediction": ("round", ("number_or", "matched", 0, 1), "0"),
     "memory": ("round", ("choice", "float32", "bfloat16"), "float32"),
     "channel": ("channel", ("choice", *CHANNELS), "awgn"),
@@ -258,6 +259,9 @@ def _check_together(values: Mapping[str, str]) -> None:
     if feedback == "weighted" and receiver in ("mmse", "mmse_genie"):
         raise _error(f"feedback = '{feedback}' keeps what the receiver's weight left out, and receiver = '{receiver}' has no weight "
                      "that workers know. HINT: receiver=matched")
+    if values["equal_norms"] == "true" and feedback not in ("none", "hold"):
+        raise _error(f"equal_norms changes what arrives of a worker's message, and feedback = '{feedback}' counts on what was sent. "
+                     "HINT: feedback=none or hold")
     if feedback == "hold" and (not linear or (compressor == "low_rank" and values["transport"] == "two_phase")):
         raise _error(f"feedback = '{feedback}' holds what is sent in one pass and is linear in the messages, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating, or compressor=sweep")

@@ -151,6 +151,24 @@ TEST(Prediction, WithoutNoiseIsNoDifference) {
   }
 }
 
+/// Every worker counts by its direction, with the mean norm of all, and spends its whole budget.
+TEST(EqualNorms, AllSpendTheirBudgetAndCountAlike) {
+  auto algorithm = plain("identity", "none");
+  algorithm.filter.equal_norms = true;
+  const auto layout = one_matrix(6, 9);
+  Solo solo(kWorkers);
+  Aggregator aggregator(layout, algorithm, 1, solo, at::kDouble);
+  auto gradients = random_gradients(kWorkers, layout.size, 0);
+  gradients[1].mul_(3);
+  auto estimate = at::zeros({layout.size}, at::kDouble);
+  const auto report = aggregator.round(0, 1e20, gradients, estimate);
+  for (const double energy : report.energy) EXPECT_NEAR(energy / 1e20, 1, 1e-12);
+  const auto norms = gradients.norm(2, 1, true);
+  EXPECT_LT(relative_difference(estimate, (gradients / norms).mean(0) * norms.mean()), 1e-8);
+  algorithm.feedback = "decoded";
+  EXPECT_THROW(validate(algorithm), Error);
+}
+
 /// LASER's factors, held: the factor of a round replaces the estimate along its basis.
 TEST(Hold, WorksForLowRankFactors) {
   auto algorithm = plain("low_rank", "hold");

@@ -80,7 +80,7 @@ class Names(unittest.TestCase):
         promised = [
             "method", "compressor", "rank", "transport", "warm_start", "compress", "column_mode", "phase_share",
             "canonical", "compression_factor", "decoder", "feedback", "receiver", "worker_momentum", "lead", "preconditioner",
-            "preconditioner_power", "preconditioner_floor", "preconditioner_refresh", "prediction", "memory",
+            "preconditioner_power", "preconditioner_floor", "preconditioner_refresh", "equal_norms", "prediction", "memory",
             "channel", "channel_mode", "allocation", "power", "snr_db", "power_policy", "power_period", "power_levels",
             "least_gain", "antennas", "channel_error", "path_loss_exponent", "shadowing_db",
             "phase_error", "timing_error", "peak_ratio", "access", "gains", "air_rank", "scale_bits", "fading_draw", "power_shares", "participation", "loss_rate", "downlink",

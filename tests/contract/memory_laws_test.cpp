@@ -31,6 +31,7 @@ std::vector<LawCase> cases(bool receiver) {
     Subject subject{method("swept"), {}};
     subject.algorithm.compressor = {.name = compressor, .rank = 2, .compression_factor = 0.4};
     subject.algorithm.prediction = "matched";
+    subject.algorithm.filter.equal_norms = std::string(compressor) != "low_rank";  // with and without
     subject.algorithm.filter.preconditioner_refresh = 1;
     add_laws(result, std::string("swept_") + compressor, subject,
              receiver ? receiver_laws() : feedback_laws());

@@ -34,6 +34,7 @@ EFFECTS = {
     "preconditioner_power": (0.5, {"preconditioner": "second_moment", "preconditioner_refresh": 1}),
     "preconditioner_floor": (1.0, {"preconditioner": "second_moment", "preconditioner_refresh": 1}),
     "preconditioner_refresh": (2, {"preconditioner": "second_moment"}),
+    "equal_norms": None,  # one worker is its own mean
     "prediction": ("matched", {"method": "zsgd", "feedback": "hold"}),
     "memory": ("bfloat16", {}), "channel": ("none", {}), "channel_mode": ("physical", {}), "allocation": ("uniform", {}),
     "power": (20.0, {}), "least_gain": (1.2, {"channel": "csit_trunc", "seed": 3}), "antennas": (2, {"channel": "blind_mimo"}),

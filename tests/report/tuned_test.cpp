@@ -135,5 +135,23 @@ TEST(Tuned, JsonHoldsTheCurvesAndMarksOpenEnds) {
   EXPECT_TRUE(json["needs"].back()["power"][1].is_null());
 }
 
+// gain.json: a row a method, target and way of choosing the step size; the reference has none.
+TEST(Tuned, GainsTellMethodSymbolsAndSetting) {
+  const auto json = nlohmann::json::parse(gains_to_json(example()));
+  ASSERT_EQ(json["rows"].size(), 6U);  // three curves beside tuned LASER, two targets
+  int found = 0;
+  for (const auto& row : json["rows"]) {
+    EXPECT_EQ(row["laser_symbols"], 804);
+    if (row["method"] != "zsgd" || row["target"] != 80) continue;
+    ++found;
+    EXPECT_EQ(row["symbols"], 7850);
+    const bool tuned = row["setting"] == "tuned per power";
+    EXPECT_NEAR(row["gain"].get<double>(), tuned ? 2.0 / 8 : 2.0 / 20, 1e-6);
+    EXPECT_LT(row["low"].get<double>(), row["gain"].get<double>());
+    EXPECT_GT(row["high"].get<double>(), row["gain"].get<double>());
+  }
+  EXPECT_EQ(found, 2);
+}
+
 }  // namespace
 }  // namespace laser

@@ -54,6 +54,19 @@ TEST(Tuning, EveryMethodGetsTheSameGridAndOnlyChoosingRunsHoldExamplesBack) {
   for (const auto& job : fixed) EXPECT_EQ(job.experiment.shards.held_out, 0);
 }
 
+TEST(Tuning, AMethodThatKeepsItsOwnStepSizeIsReportedAndNotTuned) {
+  auto plan = small_plan();
+  plan.untuned = {"sgd"};
+  for (const auto& job : choosing_jobs(plan)) EXPECT_EQ(job.experiment.method, "laser");
+  EXPECT_EQ(choosing_jobs(plan).size(), 2U * 3 * 2);
+  EXPECT_EQ(fixed_jobs(plan).size(), 2U * 3 + 3);
+  std::vector<laser::Run> runs;
+  for (const auto& job : choosing_jobs(plan)) runs.push_back(ended(job, 80));
+  EXPECT_EQ(tuned_jobs(plan, choose_rates(plan, runs)).size(), 2U * 3);
+  plan.untuned = {"zsgd"};
+  EXPECT_THROW(validate(plan), Error);
+}
+
 TEST(Tuning, TheBestMeanOverTheSeedsIsChosenAndAnEdgeIsTold) {
   const auto plan = small_plan();
   std::vector<laser::Run> runs;

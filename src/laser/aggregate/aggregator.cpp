@@ -71,6 +71,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
       draws_per_tensor_(algorithm.fading_draw == "tensor" && parts_.channel->fades()),
       fill_budget_(algorithm.fill_budget),
+      equal_norms_(algorithm.filter.equal_norms),
       participation_(algorithm.participation),
       loss_rate_(algorithm.loss_rate),
       exact_exchange_(algorithm.exchange == "exact"),
@@ -289,6 +290,9 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     }
     return transmissions;
   }
+  if (equal_norms_) {
+    for_each_transmission(transmissions, [&](Transmission& transmission) { equalise(round, transmission); });
+  }
   for (const auto& transmission : transmissions)
     round.report.symbols += transmission.symbols * parts_.channel->uses();
   return transmissions;
@@ -310,6 +314,36 @@ void Aggregator::measure(Transmission& transmission) const {
     transmission.local_norms.put(first, {group_norms(block, *parts_.channel), groups});
     first += groups;
   }
+}
+
+/// Scales every group of a worker's symbols to the mean norm of those who send, so that the loudest no longer
+/// sets the scale of all. Workers count by direction then, not by length.
+void Aggregator::equalise(const Round& round, Transmission& transmission) const {
+  const auto& active = round.transmitting(transmission.tensor).active;
+  const auto first_worker = static_cast<std::size_t>(collective_.first_worker());
+  std::size_t group = 0;
+  for (auto& block : transmission.message.blocks) {
+    auto factors = at::ones({block.size(0), block.size(1), 1}, at::kDouble);
+    for (std::int64_t c = 0; c < block.size(1); ++c, ++group) {
+      double sum = 0, count = 0;
+      for (std::size_t i = 0; i < active.size(); ++i) {
+        if (active[i] == 0 || transmission.norms(i, group) == 0) continue;
+        sum += transmission.norms(i, group);
+        count += 1;
+      }
+      for (std::size_t i = 0; i < active.size() && count > 0; ++i) {
+        auto& norm = transmission.norms(i, group);
+        if (active[i] == 0 || norm == 0) continue;
+        if (i >= first_worker && i - first_worker < transmission.local_norms.workers()) {
+          factors[static_cast<std::int64_t>(i - first_worker)][c] = sum / count / norm;
+          transmission.local_norms(i - first_worker, group) = sum / count;
+        }
+        norm = sum / count;
+      }
+    }
+    block = block * factors.to(block.scalar_type());
+  }
+  transmission.message.content_norm.clear();
 }
 
 /// Where an estimate is held: its own symbols h, formed as a worker's are; and of the workers' symbols c_i,

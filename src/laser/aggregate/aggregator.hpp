@@ -162,6 +162,7 @@ class Aggregator {
   void form_messages(Round& round, double scale);
   std::vector<Transmission> encode(Round& round, int pass);
   void measure(Transmission& transmission) const;
+  void equalise(const Round& round, Transmission& transmission) const;
   void predict(Round& round, std::vector<Transmission>& transmissions, int pass) const;
   [[nodiscard]] at::Tensor changed(const Round& round, const Transmission& transmission, int pass,
                                    std::span<const Reception> heard) const;
@@ -238,6 +239,7 @@ class Aggregator {
   std::shared_ptr<MessageFilter> filter_;
   bool draws_per_tensor_;
   bool fill_budget_;
+  bool equal_norms_;
   double participation_;
   double loss_rate_;
   bool exact_exchange_;

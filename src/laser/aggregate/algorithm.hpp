@@ -18,6 +18,7 @@ struct FilterOptions {
   double preconditioner_power = 0.25;   // p
   double preconditioner_floor = 0.01;   // delta
   std::int64_t preconditioner_refresh = 10;
+  bool equal_norms = false;  // symbols are scaled to the workers' mean norm
 };
 
 /// Everything that says how k gradients become one estimate. The describe functions below say what each may

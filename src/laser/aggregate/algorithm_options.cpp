@@ -53,6 +53,11 @@ void describe_round(OptionList& list, Algorithm& a) {
   list.add_real("preconditioner_floor", a.filter.preconditioner_floor, 0, 1e6, true, "", "delta");
   list.add_integer("preconditioner_refresh", a.filter.preconditioner_refresh, 1, 1000000, "rounds",
                    "until it is formed first, and then whenever the run is four times as long");
+  list.group("round", [&a] { return a.filter.equal_norms; });
+  list.add_flag(
+      "equal_norms", a.filter.equal_norms,
+      "symbols are scaled to the workers' mean norm, so that all spend the whole budget: for workers "
+      "with like data");
   list.group("round", [&a] { return a.feedback == "hold"; });
   list.add_text(
       "prediction", a.prediction,

@@ -38,6 +38,12 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          "receiver=matched",
          called("feedback", algorithm.feedback, given.feedback != nullptr), its_name);
   }
+  if (algorithm.filter.equal_norms && feedback.remembers) {
+    fail(ExitCode::kConfiguration,
+         "equal_norms changes what arrives of a worker's message, and {} counts on what was sent. HINT: "
+         "feedback=none or hold",
+         called("feedback", algorithm.feedback, given.feedback != nullptr));
+  }
   if (feedback.holds && (!compressor.linear || parts.compressor->pass_shares().size() > 1)) {
     fail(ExitCode::kConfiguration,
          "{} holds what is sent in one pass and is linear in the messages, and {} is not. HINT: {}",
@@ -45,6 +51,12 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          called("compressor", algorithm.compressor.name, given.compressor != nullptr),
          given.compressor ? "linear = true in its traits where that holds, or feedback=none"
                           : "transport=alternating, or compressor=sweep");
+  }
+  if (algorithm.equal_norms && (parts.channel->digital() || parts.channel->as_energies())) {
+    fail(ExitCode::kConfiguration,
+         "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
+         "equal_norms=false, or channel=awgn",
+         called("channel", algorithm.channel, given.channel != nullptr));
   }
   if (feedback.holds && parts.channel->digital()) {
     fail(ExitCode::kConfiguration,
