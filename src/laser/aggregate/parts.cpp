@@ -52,7 +52,7 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          given.compressor ? "linear = true in its traits where that holds, or feedback=none"
                           : "transport=alternating, or compressor=sweep");
   }
-  if (algorithm.equal_norms && (parts.channel->digital() || parts.channel->as_energies())) {
+  if (algorithm.filter.equal_norms && (parts.channel->digital() || parts.channel->as_energies())) {
     fail(ExitCode::kConfiguration,
          "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
          "equal_norms=false, or channel=awgn",
