@@ -32,7 +32,7 @@ struct StudyPart {
   std::string group;  // parts of one group are in one report
   Settings settings;  // on top of the scale's
   std::vector<std::string> methods, powers;
-  std::vector<std::string> rates;  // the grid of step sizes
+  std::vector<std::string> rates;                                  // the grid of step sizes
   std::map<std::string, std::vector<std::string>> powers_of = {};  // of a method that has its own
 };
 
