@@ -77,9 +77,9 @@ std::vector<std::string> settings_given_as_flags(int argc, const char* const* ar
 Settings read_arguments(const std::vector<std::string>& items) {
   Settings settings;
   bool has_file = false;
+  if (std::ranges::find(items, "=") != items.end())
+    fail(ExitCode::kUsage, "a setting is one word. HINT: without blanks, key=value, or in quotes");
   for (const auto& item : items) {
-    if (item == "=")
-      fail(ExitCode::kUsage, "a setting is one word. HINT: without blanks, key=value, or in quotes");
     if (is_assignment(item)) continue;
     if (has_file)
       fail(ExitCode::kUsage, "'{}': one configuration file is enough; settings are key=value", item);

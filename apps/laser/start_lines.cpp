@@ -31,15 +31,15 @@ std::string grouped(std::int64_t number) {
   return text;
 }
 
-/// The settings that method and task do not bring by themselves, "key=value key=value".
+/// The settings that matter and that method and task do not bring by themselves, "key=value key=value".
 std::string changed_settings(const Experiment& experiment) {
   Settings brought{{"method", experiment.method}, {"task", experiment.task}};
   if (experiment.local.enabled())
     brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
-  const auto plain = to_map(resolve(brought));
+  const auto plain = to_map(resolve(brought)), read = course_settings(experiment);
   std::string text;
   for (const auto& [name, value] : to_map(experiment)) {
-    if (value == plain.at(name) || is_machine_setting(name)) continue;
+    if (value == plain.at(name) || (!read.contains(name) && name != "epochs")) continue;
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
   }
   return text;

@@ -17,7 +17,7 @@ RAYLEIGH_MEAN = 0.88622692545275801365  # sqrt(pi) / 2
 PRESENCE_LAYER = 2**24 - 1
 _SECTIONS, _SEARCHES, _INVERSE_STEPS, _MEAN_LOG_SLOPE = 32, 11, 24, 2.5  # 32^-11 of the bracket is its last bit
 
-FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo")  # channels with a draw of gains a round or a tensor
+FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed")  # channels with a draw of gains a round or a tensor
 
 
 # -- links ------------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class BadInput(InFolder):
             ("rank = 40 fits no layer.*rank <= 9", "rank=40"),
             ("method = 'lazer' is unknown.*did you mean 'laser'", "method=lazer"),
             ("epochs = 'many' is not a whole number", "epochs=many"),
-            ("workers = 4097 is out of range", "workers=4097"),
+            ("workers = 1000001 is out of range", "workers=1000001"),
         ]:
             self.expect(3, text, "train", *settings, "--quiet", "--out", out)
             self.assertFalse(out.exists(), "nothing is written before the configuration is known to be good")
@@ -451,7 +451,7 @@ class Runs(InFolder):
         summary = json.loads(done.stdout)
         self.assertEqual(summary["status"], "completed")
         self.assertGreater(summary["best_ema_accuracy"], 70)
-        self.assertRegex(done.stderr, r"(?m)^settings   epochs=2 power=10")
+        self.assertRegex(done.stderr, r"(?m)^settings   epochs=2 power=10 rank=2;")
         for name in ["config.toml", "versions.json", "metrics.jsonl", "summary.json"]:
             self.assertTrue((run / name).stat().st_size > 0, name)
         again = laser("train", run / "config.toml", "--out", self.folder / "again", "--json", "--quiet")

@@ -139,7 +139,7 @@ class Settings(InFolder):
         self.assertEqual((facts["device"], facts["threads"], facts["batch_size"]), ("cpu", "1", "500"))
         self.assertEqual(facts["data_check"], "have the published SHA-256")
         self.assertRegex(facts["data_sha256"], "^[0-9a-f]{64}$")
-        shown = self.train(*SHORT, "--out", self.folder / "shown").stderr
+        shown = self.train(*SHORT, "--verbose", "--out", self.folder / "shown").stderr
         self.assertIn(facts["data"], shown)
 
     def test_a_device_that_is_not_used_is_refused(self):

@@ -35,6 +35,7 @@ std::vector<LawCase> cases() {
         apply(find_recipe(method), subject.algorithm);
         subject.algorithm.channel = channel.name;
         subject.algorithm.scale_bits = 0;
+        subject.algorithm.filter.preconditioner_refresh = 1;  // within the few rounds of a law
         if (!channel.needs.empty()) subject.algorithm.fading.trace = trace(antennas);
         std::vector<LawCase> all;
         add_laws(all, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject, channel_laws());

@@ -149,10 +149,15 @@ struct Draws {
 };
 const std::map<std::string, Draws>& draws() {
   static const std::map<std::string, Draws> table{
-      {"identity", {false, false}},        {"sign", {false, false}},
-      {"random_k", {true, true}},          {"count_sketch", {true, true}},
+      {"identity", {false, false}},
+      {"sign", {false, false}},
+      {"random_k", {true, true}},
+      {"count_sketch", {true, true}},
       {"top_k_projection", {false, true}},  // a fixed matrix for each tensor
-      {"top_k_pilot", {false, true}},      {"age_top_k", {false, false}},
+      {"top_k_pilot", {false, true}},
+      {"age_top_k", {false, false}},
+      {"sweep", {true, true}},
+      {"top_k_mean", {false, false}},
       {"low_rank", {false, true}}};  // bases from the last round, the first of them random
   return table;
 }

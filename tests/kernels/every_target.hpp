@@ -3,11 +3,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cstdint>
 
 #include "laser/kernels/normal.hpp"
+#include "laser/kernels/simd_targets.hpp"
+
+// After the list of targets, which it reads.
+#include <hwy/targets.h>
 
 namespace laser {
 

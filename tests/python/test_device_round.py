@@ -19,7 +19,7 @@ from laser.native import core, pairs
 SHAPES = {"weight": (24, 30), "bias": (24,), "kernel": (16, 8, 3, 3), "thin": (40, 2), "last": (7,)}
 SIZE = sum(torch.Size(shape).numel() for shape in SHAPES.values())
 METHODS = [name for role, name, _, _ in core.part_rows() if role == "method" and not refusal(core.settings([("method", name)]), {})]
-CHANNELS = [name for role, name, _, _ in core.part_rows() if role == "channel" and name not in ("trace", "digital")]
+CHANNELS = [name for role, name, _, _ in core.part_rows() if role == "channel" and name not in ("trace", "digital", "reed")]
 ALLOCATIONS = [name for role, name, _, _ in core.part_rows() if role == "allocation"]
 MORE = [  # what else a round reads
     {"transport": "two_phase", "column_mode": "sqrt_kappa"}, {"column_mode": "sqrt_kappa"},

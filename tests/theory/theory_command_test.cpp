@@ -66,8 +66,8 @@ TEST(TheoryCommand, BadNumbersExitWith3AndSayWhatIsWrong) {
 
 TEST(TheoryCommand, BadUsageExitsWith2) {
   expect_failure("", 2, "A subcommand is required");
-  expect_failure("bogus", 2, "subcommand");
-  expect_failure("split --m 10 --power 3", 2, "--n is required");
+  expect_failure("bogus", 2, "there is no command 'bogus'");
+  expect_failure("split --m 10 --power 3", 2, "missing: --n");
   expect_failure("split --m ten --n 10 --power 3", 2, "--m");
   expect_failure("split --m 10 --n 10 --power 3 --sideways", 2, "--sideways");
   expect_failure("split --m 10 --n 10 --power abc", 2, "--power has 'abc', which is no number. HINT: ");

@@ -46,7 +46,8 @@ TEST(Sweep, RefusesWhatItCannotRead) {
     expect_error([&] { return parse_sweep("--power", text); }, ExitCode::kUsage,
                  "which is no number. HINT: 250");
   }
-  expect_error([] { return parse_sweep("--power", "1:2"); }, ExitCode::kUsage, "FROM:TO:log");
+  EXPECT_EQ(parse_sweep("--power", "1:3"), (std::vector<double>{1, 2, 3}));
+  expect_error([] { return parse_sweep("--power", "1:2.5"); }, ExitCode::kUsage, "FROM:TO:log");
   expect_error([] { return parse_sweep("--power", "1:2:exp"); }, ExitCode::kUsage, "FROM:TO:log");
   expect_error([] { return parse_sweep("--power", "1:2:log:3:4"); }, ExitCode::kUsage, "FROM:TO:log");
   expect_error([] { return parse_sweep("--power", "2:1:lin"); }, ExitCode::kUsage, "must rise");
