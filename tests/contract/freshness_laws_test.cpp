@@ -263,6 +263,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, FreshLinks, testing::ValuesIn([] {
 TEST_P(FreshLinks, GainsAreDrawnAnewWhereTheyShould) {
   constexpr std::int64_t kMany = 8;
   const bool fades = make_channel(GetParam())->fades();
+  if (make_channel(GetParam())->digital())
+    return;  // it has no gains, and what is quantised is drawn each round
   for (const char* draw : {"round", "tensor"}) {
     auto algorithm = algorithm_of({.name = "identity"}, GetParam());
     algorithm.feedback = "none";
