@@ -9,7 +9,6 @@
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/record/reader.hpp"
 #include "output.hpp"
 
 namespace laser {
@@ -86,7 +85,7 @@ void run_demo(DemoArguments& arguments, CommandLine& line) {
   const auto jobs = contending_jobs();
   line.exit_code = sweep_with_progress(jobs, options, "demo", arguments.quiet);
   if (line.exit_code != 0) return;
-  const auto runs = collect(jobs, [&](const Job& job) { return read_run(options.folder + "/" + job.name); });
+  const auto runs = runs_of(options.folder, jobs);
   std::cout << picture(runs) << std::flush;
   const auto page = make_report({options.folder}, options.folder + "/report");
   std::cout << fmt::format(

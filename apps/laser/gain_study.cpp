@@ -1,26 +1,17 @@
 #include "gain_study.hpp"
 
-#include <filesystem>
 #include <iostream>
 #include <set>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/record/reader.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/gain.hpp"
 #include "output.hpp"
 
 namespace laser {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
-  return collect(jobs, [&](const Job& job) { return read_run((fs::path(folder) / job.name).string()); });
-}
 
 /// The choice for one number of epochs and one grid.
 struct Choice {
@@ -107,15 +98,11 @@ void write_gain_report(const GainReport& report, const std::string& folder, bool
 
 }  // namespace
 
-int run_gain_study(const TuningPlan& plan, const GainPlan& gain, GainStudyOptions options) {
+int run_gain_study(const TuningPlan& plan, const GainPlan& gain, const GainStudyOptions& options) {
   validate(plan);
   const std::string root = options.sweep.folder;
-  options.sweep.extend = options.sweep.resume;  // a part that has not begun yet is new, the others go on
-  options.sweep.resume = false;
   const auto sweep = [&](const char* part, const std::vector<Job>& jobs) {
-    options.sweep.folder = root + "/" + part;
-    const int code = sweep_with_progress(jobs, options.sweep, part, options.quiet);
-    return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
+    return sweep_part(options.sweep, part, jobs, options.quiet);
   };
   const char* part = options.look ? "look" : "final";
   std::vector<Choice> choices;

@@ -16,6 +16,6 @@ struct GainStudyOptions {
 };
 
 /// Runs what is missing and prints the report. Returns the exit code. Throws what sweeps throw.
-int run_gain_study(const TuningPlan& plan, const GainPlan& gain, GainStudyOptions options);
+int run_gain_study(const TuningPlan& plan, const GainPlan& gain, const GainStudyOptions& options);
 
 }  // namespace laser

@@ -134,6 +134,18 @@ int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, cons
   return result.failures.empty() ? 0 : static_cast<int>(ExitCode::kNonFinite);
 }
 
+int sweep_part(SweepOptions options, const std::string& part, const std::vector<Job>& jobs, bool quiet) {
+  options.folder += "/" + part;
+  options.extend = options.resume;
+  options.resume = false;
+  const int code = sweep_with_progress(jobs, options, part, quiet);
+  return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;
+}
+
+std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
+  return collect(jobs, [&](const Job& job) { return read_run((fs::path(folder) / job.name).string()); });
+}
+
 namespace {
 
 /// Writes the report and returns the terminal's text.

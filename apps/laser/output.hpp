@@ -36,6 +36,13 @@ class FreshFolder {
 int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, const std::string& label,
                         bool quiet);
 
+/// The same for one part of a study, in the folder `part` below that of the options: with `resume` what has
+/// begun goes on and what has not is new. A run that diverged is a result.
+int sweep_part(SweepOptions options, const std::string& part, const std::vector<Job>& jobs, bool quiet);
+
+/// The runs of the jobs, in their order, from the folder of their sweep. Throws Error (data, I/O).
+std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs);
+
 /// Reads the runs below the folders, writes the report into `out` and returns its page.
 std::string make_report(const std::vector<std::string>& folders, const std::string& out);
 

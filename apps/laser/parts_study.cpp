@@ -1,12 +1,8 @@
 #include "parts_study.hpp"
 
-#include <filesystem>
 #include <iostream>
 #include <map>
 
-#include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
-#include "laser/record/reader.hpp"
 #include "laser/train/tuning.hpp"
 #include "output.hpp"
 
@@ -28,14 +24,11 @@ TuningPlan plan_of(const Settings& base, const StudyPart& part, std::int64_t see
 
 }  // namespace
 
-int run_parts_study(const Settings& base, std::span<const StudyPart> parts, PartsStudyOptions options) {
+int run_parts_study(const Settings& base, std::span<const StudyPart> parts,
+                    const PartsStudyOptions& options) {
   const std::string root = options.sweep.folder;
-  options.sweep.extend = options.sweep.resume;  // a part that has not begun yet is new, the others go on
-  options.sweep.resume = false;
   const auto sweep = [&](const std::string& name, const std::vector<Job>& jobs) {
-    options.sweep.folder = root + "/" + name;
-    const int code = sweep_with_progress(jobs, options.sweep, name, options.quiet);
-    return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
+    return sweep_part(options.sweep, name, jobs, options.quiet);
   };
   std::map<std::string, std::vector<std::string>> finals;  // folders, by group
   std::vector<std::string> groups;                         // in order
@@ -43,10 +36,7 @@ int run_parts_study(const Settings& base, std::span<const StudyPart> parts, Part
     const auto plan = plan_of(base, part, options.seeds);
     const auto choosing = choosing_jobs(plan);
     if (const int code = sweep(part.name + "/choosing", choosing); code != 0) return code;
-    const auto runs = collect(choosing, [&](const Job& job) {
-      return read_run((std::filesystem::path(root) / part.name / "choosing" / job.name).string());
-    });
-    const auto chosen = choose_rates(plan, runs);
+    const auto chosen = choose_rates(plan, runs_of(fmt::format("{}/{}/choosing", root, part.name), choosing));
     for (const auto& choice : chosen) {
       if (!choice.at_edge || options.quiet) continue;
       std::cerr << fmt::format(

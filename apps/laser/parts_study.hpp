@@ -18,7 +18,7 @@ struct PartsStudyOptions {
 };
 
 /// Runs what is missing and prints the reports. Returns the exit code. Throws what sweeps throw.
-int run_parts_study(const Settings& base, std::span<const StudyPart> parts, PartsStudyOptions options);
+int run_parts_study(const Settings& base, std::span<const StudyPart> parts, const PartsStudyOptions& options);
 
 /// The names of the runs that choose, a line each.
 std::string parts_runs(const Settings& base, std::span<const StudyPart> parts);

@@ -1,26 +1,16 @@
 #include "referee.hpp"
 
-#include <filesystem>
 #include <iostream>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/record/reader.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/tuned.hpp"
 #include "output.hpp"
 
 namespace laser {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// The runs of one sweep.
-std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs) {
-  return collect(jobs, [&](const Job& job) { return read_run((fs::path(folder) / job.name).string()); });
-}
 
 void write_referee_report(const TunedReport& report, const std::string& folder, bool json) {
   create_folders(folder);
@@ -52,16 +42,11 @@ void write_referee_report(const TunedReport& report, const std::string& folder, 
 
 }  // namespace
 
-int run_referee(const TuningPlan& plan, RefereeOptions options) {
+int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
   validate(plan);
   const std::string root = options.sweep.folder;
-  // A part that has not begun yet is new, the others go on.
-  options.sweep.extend = options.sweep.resume;
-  options.sweep.resume = false;
   const auto sweep = [&](const char* part, const std::vector<Job>& jobs) {
-    options.sweep.folder = root + "/" + part;
-    const int code = sweep_with_progress(jobs, options.sweep, part, options.quiet);
-    return code == static_cast<int>(ExitCode::kNonFinite) ? 0 : code;  // a run that diverged is a result
+    return sweep_part(options.sweep, part, jobs, options.quiet);
   };
   const auto choosing = choosing_jobs(plan), fixed = fixed_jobs(plan);
   if (const int code = sweep("choosing", choosing); code != 0) return code;

@@ -17,7 +17,7 @@ struct RefereeOptions {
 };
 
 /// Prints the report. Returns the exit code. Throws what sweeps throw.
-int run_referee(const TuningPlan& plan, RefereeOptions options);
+int run_referee(const TuningPlan& plan, const RefereeOptions& options);
 
 /// The names of all runs whose settings are known before the choice.
 std::string referee_runs(const TuningPlan& plan);

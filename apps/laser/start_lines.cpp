@@ -19,10 +19,6 @@ std::string line(const std::string& label, const std::string& text) {
   return wrap(fmt::format("{:<10} {}", label, text), kIndent) + "\n";
 }
 
-std::int64_t rounds_an_epoch(const Experiment& experiment, const Task& task) {
-  return (task.rounds_per_epoch() + experiment.local.steps - 1) / experiment.local.steps;
-}
-
 /// "1,234,567"
 std::string grouped(std::int64_t number) {
   auto text = std::to_string(number);
@@ -33,10 +29,7 @@ std::string grouped(std::int64_t number) {
 
 /// The settings that matter and that method and task do not bring by themselves, "key=value key=value".
 std::string changed_settings(const Experiment& experiment) {
-  Settings brought{{"method", experiment.method}, {"task", experiment.task}};
-  if (experiment.local.enabled())
-    brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
-  const auto plain = to_map(resolve(brought)), read = course_settings(experiment);
+  const auto plain = to_map(without_wishes(experiment)), read = course_settings(experiment);
   std::string text;
   for (const auto& [name, value] : to_map(experiment)) {
     if (value == plain.at(name) || (!read.contains(name) && name != "epochs")) continue;
@@ -50,7 +43,8 @@ std::string lag_text(const Experiment& experiment, const Task& task) {
   constexpr double kSettled = 10;  // lags
   const auto lag = memory_lag(experiment, task.layout());
   if (!lag) return "";
-  const auto rounds = static_cast<double>(rounds_an_epoch(experiment, task) * experiment.epochs);
+  const auto rounds =
+      static_cast<double>(experiment.local.rounds(task.rounds_per_epoch()) * experiment.epochs);
   const auto text =
       fmt::format("the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags)", *lag,
                   rounds, rounds / *lag);
@@ -91,7 +85,7 @@ std::string expectations(const Experiment& experiment, const Task& task) {
 
 std::string start_lines(const Experiment& experiment, const Task& task) {
   const auto& e = experiment;
-  const auto each = rounds_an_epoch(e, task);
+  const auto each = e.local.rounds(task.rounds_per_epoch());
   auto text = line("task", fmt::format("{}: {} parameters, {} workers, {} epoch{} of {} round{}", e.task,
                                        grouped(task.layout().size), grouped(e.workers), grouped(e.epochs),
                                        e.epochs == 1 ? "" : "s", grouped(each), each == 1 ? "" : "s"));

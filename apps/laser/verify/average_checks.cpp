@@ -123,14 +123,7 @@ Estimate held_noise(double lambda, double rho, std::int64_t rounds, std::uint64_
 
 Check check_of(const std::string& subject, const char* quantity, const char* source, Estimate measured,
                double expected, std::int64_t samples) {
-  Check check;
-  check.group = "averages";
-  check.subject = subject;
-  check.quantity = quantity;
-  check.source = source;
-  check.measured = measured;
-  check.expected = expected;
-  check.samples = samples;
+  auto check = equality("averages", subject, quantity, source, measured, expected, samples);
   check.plain_ratio = true;
   return check;
 }

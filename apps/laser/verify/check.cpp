@@ -30,6 +30,19 @@ std::string_view claim_name(Claim claim) {
   return claim == Claim::kEqual ? "equal" : claim == Claim::kAtMost ? "at most" : "at least";
 }
 
+Check equality(const std::string& group, const std::string& subject, const std::string& quantity,
+               const std::string& source, Estimate measured, double expected, std::int64_t samples) {
+  Check check;
+  check.group = group;
+  check.subject = subject;
+  check.quantity = quantity;
+  check.source = source;
+  check.measured = measured;
+  check.expected = expected;
+  check.samples = samples;
+  return check;
+}
+
 double Check::score() const {
   return measured.standard_error > 0 ? (measured.value - expected) / measured.standard_error : 0.0;
 }

@@ -57,6 +57,11 @@ struct Check {
   [[nodiscard]] bool holds_closely() const;
 };
 
+/// A claim of equality in one group of the verification.
+[[nodiscard]] Check equality(const std::string& group, const std::string& subject,
+                             const std::string& quantity, const std::string& source, Estimate measured,
+                             double expected, std::int64_t samples);
+
 /// The checks that do not hold.
 [[nodiscard]] std::vector<Check> failures(std::span<const Check> checks);
 

@@ -88,14 +88,8 @@ theory::Inequality telescoped(const LemmaSetting& setting, const LemmaTrace& tra
 
 Check equality(const LemmaSetting& setting, const std::string& quantity, const std::string& source,
                std::int64_t t, std::int64_t draws, Estimate measured, double exact) {
-  Check check;
-  check.group = "lemmas";
-  check.subject = fmt::format("{}, round {} repeated", subject_of(setting), t);
-  check.quantity = quantity;
-  check.source = source;
-  check.measured = measured;
-  check.expected = exact;
-  check.samples = draws;
+  auto check = equality("lemmas", fmt::format("{}, round {} repeated", subject_of(setting), t), quantity,
+                        source, measured, exact, draws);
   check.power = has_channel(setting) ? setting.power : 0;
   return check;
 }

@@ -127,15 +127,7 @@ std::vector<LinkSubject> link_subjects() {
 
 Check check_of(const std::string& subject, const std::string& quantity, const std::string& source,
                Estimate measured, double expected, std::int64_t samples) {
-  Check check;
-  check.group = "channels";
-  check.subject = subject;
-  check.quantity = quantity;
-  check.source = source;
-  check.measured = measured;
-  check.expected = expected;
-  check.samples = samples;
-  return check;
+  return equality("channels", subject, quantity, source, measured, expected, samples);
 }
 
 std::vector<Check> measure_link(const LinkSubject& subject, std::int64_t draws, std::uint64_t seed) {

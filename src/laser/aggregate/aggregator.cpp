@@ -19,15 +19,8 @@
 namespace laser {
 namespace {
 
-/// Streams of noise that a pass has, one for each block of a message.
-constexpr std::uint32_t kBlocksAPass = 16;
 /// The first stream of phases of numbers that travel as energies, beyond all streams of gains.
 constexpr std::uint32_t kFirstPhases = 1U << 22;
-
-/// The stream of a block among those of its tensor and round.
-std::uint32_t unit_of(int pass, std::size_t block) {
-  return static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(block);
-}
 
 /// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
 void check_layout(const Layout& layout, at::ScalarType type) {

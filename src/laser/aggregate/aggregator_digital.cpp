@@ -54,9 +54,8 @@ void Aggregator::quantise_message(const Round& round, Transmission& transmission
       }
       std::vector<double> bits;
       for (const double one : exchange.bits) bits.push_back(share_of(block, one));
-      const auto unit = 16 * static_cast<std::uint32_t>(pass) + static_cast<std::uint32_t>(b);
-      auto result =
-          quantise(block, bits, exchange.key(Purpose::kQuantising), unit, collective_.first_worker());
+      auto result = quantise(block, bits, exchange.key(Purpose::kQuantising), unit_of(pass, b),
+                             collective_.first_worker());
       block = std::move(result.symbols);
       for (std::size_t i = 0; i < bits.size(); ++i) message.bits[i] += result.bits[i];
     }

@@ -23,8 +23,8 @@ const Layer* largest_compressed(const Compressor& compressor, const Layout& layo
 double rounds_to_send(const CompressorOptions& options, const Compressor& compressor, const Layer& layer) {
   if (const auto cycle = compressor.cycle(layer); cycle > 1) return static_cast<double>(cycle);
   if (options.name == "low_rank") {
-    const auto factors = options.transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
-    return error_memory_lag(layer.rows, layer.columns, effective_rank(layer, options.rank), factors);
+    return error_memory_lag(layer.rows, layer.columns, effective_rank(layer, options.rank),
+                            factors_of(options.transport));
   }
   return uses_setting(options.name, "compression_factor") ? 1 / options.compression_factor : 1.0;
 }

@@ -84,48 +84,39 @@ std::vector<Recipe> all_recipes() {
   swept.preconditioner = "second_moment";
   table.push_back(swept);
   // What an engineer would do instead: bits over a digital link (spec 1.5).
-  const auto digital = [&](Recipe recipe) {
-    recipe.channel = "digital";
+  const auto over = [&](const char* channel, Recipe recipe) {
+    recipe.channel = channel;
     table.push_back(std::move(recipe));
   };
-  digital(recipe_of({"digital_qsgd", "gradients quantised to the bits that the link affords",
-                     "QSGD, arXiv 1610.02132; spec 1.5"},
-                    "identity", "none", "norm"));
-  digital(recipe_of({"digital_powersgd", "low-rank factors with error feedback, quantised likewise",
-                     "PowerSGD, arXiv 1905.13727; spec 1.5"},
-                    "low_rank", "local", "comp_norm"));
-  digital(recipe_of({"ddsgd", "places of the top entries and their mean, with error feedback",
-                     "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
-                    "top_k_mean", "local", "comp_norm"));
+  over("digital", recipe_of({"digital_qsgd", "gradients quantised to the bits that the link affords",
+                             "QSGD, arXiv 1610.02132; spec 1.5"},
+                            "identity", "none", "norm"));
+  over("digital", recipe_of({"digital_powersgd", "low-rank factors with error feedback, quantised likewise",
+                             "PowerSGD, arXiv 1905.13727; spec 1.5"},
+                            "low_rank", "local", "comp_norm"));
+  over("digital", recipe_of({"ddsgd", "places of the top entries and their mean, with error feedback",
+                             "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
+                            "top_k_mean", "local", "comp_norm"));
   // Of others, since LASER: docs/arena.md.
-  const auto over = [](Recipe recipe, const char* channel) {
-    recipe.channel = channel;
-    return recipe;
-  };
   auto otalc = recipe_of({"otalc", "both low-rank factors refined at once from the last ones, without QR",
                           "Ota-LC, arXiv 2401.07496"},
                          "low_rank", "local", "comp_norm");
   otalc.transport = "parallel";
   table.push_back(otalc);
-  table.push_back(over(recipe_of({"obda", "signs over truncated channel inversion", "OBDA, arXiv 2303.11319"},
-                                 "sign", "none", "sqrt_dim"),
-                       "csit_trunc"));
-  table.push_back(
-      over(recipe_of({"efobda", "the same with error feedback of the strength c", "EFOBDA, arXiv 2303.11319"},
-                     "sign", "fitted", "sqrt_dim"),
-           "csit_trunc"));
-  table.push_back(over(recipe_of({"agetopk", "the largest coordinates and those that waited longest",
-                                  "AgeTop-k, arXiv 2602.02469"},
-                                 "age_top_k", "local", "comp_norm"),
-                       "blind_mimo"));
-  table.push_back(over(recipe_of({"reed", "raw gradients as differences of energies, without phases",
-                                  "REED, arXiv 2605.07263"},
-                                 "identity", "none", "norm"),
-                       "reed"));
-  table.push_back(over(recipe_of({"adsgd_pilot", "A-DSGD's own format: a pilot beside the projections, AMP",
-                                  "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
-                                 "top_k_pilot", "local", "comp_norm"),
-                       "saturating"));
+  over("csit_trunc", recipe_of({"obda", "signs over truncated channel inversion", "OBDA, arXiv 2303.11319"},
+                               "sign", "none", "sqrt_dim"));
+  over("csit_trunc",
+       recipe_of({"efobda", "the same with error feedback of the strength c", "EFOBDA, arXiv 2303.11319"},
+                 "sign", "fitted", "sqrt_dim"));
+  over("blind_mimo", recipe_of({"agetopk", "the largest coordinates and those that waited longest",
+                                "AgeTop-k, arXiv 2602.02469"},
+                               "age_top_k", "local", "comp_norm"));
+  over("reed", recipe_of({"reed", "raw gradients as differences of energies, without phases",
+                          "REED, arXiv 2605.07263"},
+                         "identity", "none", "norm"));
+  over("saturating", recipe_of({"adsgd_pilot", "A-DSGD's own format: a pilot beside the projections, AMP",
+                                "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
+                               "top_k_pilot", "local", "comp_norm"));
   table.push_back(averaged(recipe_of({"signum_momentum", "signs of gradients averaged at the workers",
                                       "signSGD, arXiv 1802.04434; spec 4"},
                                      "sign", "none", "sqrt_dim"),

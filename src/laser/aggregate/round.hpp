@@ -5,6 +5,14 @@
 
 namespace laser {
 
+/// Streams that a pass has, one for each block of a message.
+inline constexpr std::uint32_t kBlocksAPass = 16;
+
+/// The stream of a block among those of its tensor and round.
+inline std::uint32_t unit_of(int pass, std::size_t block) {
+  return static_cast<std::uint32_t>(pass) * kBlocksAPass + static_cast<std::uint32_t>(block);
+}
+
 struct Aggregator::Round {
   std::int64_t index = 0;
   bool diagnosed = false;

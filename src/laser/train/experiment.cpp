@@ -355,13 +355,16 @@ bool is_machine_setting(std::string_view name) {
   return list.find(name).group == kMachineGroup;
 }
 
-std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment) {
-  auto copy = experiment;
-  // What method and task bring by themselves is no wish of the user's.
+Experiment without_wishes(const Experiment& experiment) {
   Settings brought{{"method", experiment.method}, {"task", experiment.task}};
   if (experiment.local.enabled())
     brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
-  auto plain = resolve(brought);
+  return resolve(brought);
+}
+
+std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment) {
+  auto copy = experiment;
+  auto plain = without_wishes(experiment);
   OptionList list, defaults;
   describe(list, copy);
   describe(defaults, plain);

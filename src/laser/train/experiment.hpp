@@ -109,6 +109,10 @@ std::string course_hash(const Experiment& experiment);
 /// Whether a setting says how and where to compute (threads, data_dir, ...) and never changes a result.
 bool is_machine_setting(std::string_view name);
 
+/// What method, task and local steps bring by themselves: the experiment with nothing else that a user
+/// wished.
+Experiment without_wishes(const Experiment& experiment);
+
 /// The settings, "key = value", that this experiment does not read although they are not at their defaults:
 /// of a method, channel or model that it has not.
 std::vector<std::string> unread_settings(const Settings& settings, const Experiment& experiment);

@@ -9,10 +9,6 @@
 
 namespace laser {
 
-std::int64_t LocalWork::rounds_per_epoch() const {
-  return (task_.rounds_per_epoch() + options_.steps - 1) / options_.steps;
-}
-
 void LocalWork::messages(const at::Tensor& models, std::int64_t round, at::Tensor& messages,
                          std::span<double> losses, std::span<const char> awake) {
   if (!options_.enabled()) {

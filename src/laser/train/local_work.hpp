@@ -20,6 +20,8 @@ struct LocalOptions {
   std::string asleep = "keep";  // keep | drop: the error memory of workers that do not take part
 
   [[nodiscard]] bool enabled() const { return learning_rate > 0; }
+  /// Rounds in which a worker sees so many batches, rounded up.
+  [[nodiscard]] std::int64_t rounds(std::int64_t batches) const { return (batches + steps - 1) / steps; }
 };
 
 class LocalWork {
@@ -28,7 +30,7 @@ class LocalWork {
   LocalWork(LocalOptions options, Task& task) : options_(std::move(options)), task_(task) {}
 
   /// Rounds until all training examples have been used once, rounded up.
-  [[nodiscard]] std::int64_t rounds_per_epoch() const;
+  [[nodiscard]] std::int64_t rounds_per_epoch() const { return options_.rounds(task_.rounds_per_epoch()); }
 
   /// What the awake workers have to send in a round, from `models` [d] or [K, d], to the rows of `messages`
   /// [K, d]: the gradient of a worker's mean loss, or w - w_i, the difference that its local steps made (to

@@ -70,8 +70,7 @@ std::string weights_hash(const at::Tensor& parameters) {
 std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout) {
   const auto& compressor = experiment.algorithm.compressor;
   if (compressor.name != "low_rank" || experiment.algorithm.feedback == "none") return {};
-  const auto factors = compressor.transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
-  const double lag = error_memory_lag(layout, compressor.rank, factors);
+  const double lag = error_memory_lag(layout, compressor.rank, factors_of(compressor.transport));
   return lag > 0 ? std::optional(lag) : std::nullopt;
 }
 
