@@ -52,7 +52,7 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   for (const auto& word : arguments.own) plan.untuned.insert(find_recipe(word).name);
   plan.rates = rate_grid(arguments.low, arguments.high, arguments.rates);
   if (plan.metric.empty()) {
-    const bool language = model_of(plan.base.back().second) == ModelKind::kLanguage;
+    const bool language = model_of(plan.base.back().second, {}) == ModelKind::kLanguage;
     plan.metric = language ? "perplexity" : "accuracy";
   }
   return plan;

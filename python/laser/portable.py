@@ -147,7 +147,7 @@ _NOT_READ = {  # those of the command that no round reads
                 "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip server_rule rule_acts_on message_scale ema_decay spectrum_rank",
     "shards": "sharding concentration shard_shares validation",
     "local": "local_learning_rate local_steps proximal asleep",
-    "model": "hidden image_size width augment train_images test_images decay_norms precision",
+    "model": "data model hidden image_size width augment train_images test_images decay_norms precision",
     "language": "layers heads context vocabulary biases dropout recompute accumulation epoch_rounds evaluation_batches evaluate_split",
     "machine": "device threads data_dir verify_data",
 }

@@ -89,7 +89,7 @@ class Names(unittest.TestCase):
             "schedule", "milestones", "decay_factor",
             "warmup_fraction", "start_divisor", "end_divisor", "optimizer", "momentum", "beta1", "beta2",
             "epsilon", "weight_decay", "gradient_clip", "message_scale", "ema_decay",
-            "hidden", "image_size", "width", "augment", "train_images", "test_images", "decay_norms", "precision", "layers", "heads",
+            "data", "model", "hidden", "image_size", "width", "augment", "train_images", "test_images", "decay_norms", "precision", "layers", "heads",
             "context", "vocabulary", "biases", "dropout", "recompute", "accumulation", "epoch_rounds",
             "evaluation_batches", "evaluate_split", "device", "threads",
             "data_dir", "verify_data"]

@@ -102,6 +102,23 @@ TEST(Sharding, HeldOutExamplesAreTheSameForEverySeedAndNoWorkersOwn) {
             Sharding(labels(), {.shares = {}, .held_out = 0.1}, 9, 8, 2).epoch_order(0, 0));
 }
 
+TEST(Sharding, OwnersKeepWhatIsTheirs) {
+  std::vector<std::int32_t> owners;
+  for (int i = 0; i < 100; ++i) owners.push_back(i % 7 == 0 ? 0 : i % 3);
+  const Sharding sharding(owners, 0.1, 3, 8, 1);
+  EXPECT_EQ(sharding.held_out().size(), 10u);
+  EXPECT_EQ(sharding.shard_size(), 30);
+  std::set<std::int32_t> seen(sharding.held_out().begin(), sharding.held_out().end());
+  for (std::int64_t worker = 0; worker < 3; ++worker) {
+    for (const auto example : sharding.shard(worker)) {
+      EXPECT_EQ(owners[static_cast<std::size_t>(example)], worker);
+      EXPECT_TRUE(seen.insert(example).second) << example;
+    }
+  }
+  EXPECT_EQ(seen.size(), 100u);
+  EXPECT_THROW(Sharding(owners, 0, 4, 8, 1), Error);  // nothing is the fourth's
+}
+
 TEST(Sharding, WhatMakesNoSenseIsRefused) {
   EXPECT_THROW(Sharding(labels(), {.shares = {1, 0}}, 4, 8, 1), Error);
   EXPECT_THROW(Sharding(labels(), {.kind = "dirichlet", .shares = {1, 2}}, 4, 8, 1), Error);

@@ -18,6 +18,7 @@
 #include "laser/data/data_files.hpp"
 #include "laser/data/gzip.hpp"
 #include "laser/data/mnist.hpp"
+#include "laser/data/pickled_images.hpp"
 #include "laser/data/token_file.hpp"
 #include "laser/fetch/archive.hpp"
 #include "laser/hash/sha256.hpp"
@@ -69,6 +70,25 @@ void read_cifar(const Workplace& place, const std::string& bytes) {
   unsigned sum = 0;
   for (std::int64_t i = 0; i < images.size(); ++i) sum += images.image(i)[ColorImages::kValues - 1];
   LASER_CHECK(sum <= 255 * bytes.size());
+}
+
+/// Two images as Python 2 pickles them.
+std::string pickled_images() {
+  using namespace std::string_literals;
+  return "\x80\x02}q\x00(U\x04"
+         "datacnumpy.core.multiarray\n_reconstruct\nq\x01"
+         "cnumpy\nndarray\nq\x02K\x00\x85U\x01"
+         "b\x87R("s +
+         "K\x01K\x02M\x00\x0c\x86"
+         "cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T"s +
+         std::string("\x00\x18\x00\x00", 4) + std::string(2 * 3072, '\3') +
+         "tbU\x06labels](K\x07K\x01"
+         "eu."s;
+}
+
+void read_pickle(const Workplace& place, const std::string& bytes) {
+  const auto images = read_pickled_images(place.put("data_batch_1", bytes));
+  LASER_CHECK(images.pixels.size() == 3072 * images.labels.size());
 }
 
 void read_vocabulary(const Workplace& place, const std::string& encoder, const std::string& merges) {
@@ -211,6 +231,7 @@ std::vector<Target> make_targets() {
       {"idx_labels", {idx_labels()}, [](P place, B bytes) { read_idx_pair(place, idx_images(), bytes); }},
       {"gzip", {gzipped(idx_images()), gzipped("")}, read_gzip},
       {"cifar", {std::string(3073, '\1') + std::string(3073, '\2')}, read_cifar},
+      {"pickled_images", {pickled_images()}, read_pickle},
       {"encoder_json",
        {SmallVocabulary().encoder_text()},
        [](P place, B bytes) { read_vocabulary(place, bytes, SmallVocabulary().merges_text()); }},

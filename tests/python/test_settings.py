@@ -88,7 +88,7 @@ def every_setting(rank):
 def another(name):
     default = core.settings([])[name]
     for value in "true", "false", "1", "2", "0.5", "[1, 2]", "sorted", "common", "linear_up", "round", "cuda", "cifar10", \
-            "one_cycle", "adamw", "learning_rate", "bfloat16", "dirichlet", "test":
+            "one_cycle", "adamw", "learning_rate", "bfloat16", "dirichlet", "test", "mlp":
         try:
             if value != default and core.settings([("task", "cifar10")] * (name == "augment") + [(name, value)])[name] != default:
                 return value

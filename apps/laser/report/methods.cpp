@@ -34,13 +34,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 23> kMethods
     {"sgd", "SGD"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTasks = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTasks = {{
     {"mnist", "MNIST"},
     {"mnist_mlp", "MNIST, one hidden layer"},
     {"cifar10", "CIFAR-10"},
     {"cifar100", "CIFAR-100"},
     {"wikitext2", "WikiText-2"},
     {"wikitext103", "WikiText-103"},
+    {"images", "images of one's own"},
+    {"tensors", "data of one's own"},
 }};
 
 }  // namespace

@@ -99,7 +99,6 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
   round.diagnosed = diagnosed;
   round.all_gradients = gradients.stride(1) == 1 ? gradients : gradients.contiguous();
   round.gradients = slices(round.all_gradients);
-  round.whole_estimate = estimate;
   round.estimate = slices(estimate);
   return run_checked(round, budget, scale);
 }
@@ -618,13 +617,6 @@ at::Tensor Aggregator::Round::joint_gradients() const {
   std::vector<at::Tensor> rows;
   for (const auto& part : gradients) rows.push_back(part.flatten(1));
   return at::cat(rows, 1);
-}
-
-at::Tensor Aggregator::Round::joint_estimate() const {
-  if (whole_estimate.defined()) return whole_estimate;
-  std::vector<at::Tensor> rows;
-  for (const auto& part : estimate) rows.push_back(part.flatten());
-  return at::cat(rows);
 }
 
 }  // namespace laser

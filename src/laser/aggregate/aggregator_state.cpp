@@ -9,6 +9,8 @@
 #include "laser/aggregate/round.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
+#include "laser/core/tensor_span.hpp"
+#include "laser/kernels/reduction.hpp"
 
 namespace laser {
 
@@ -133,17 +135,15 @@ void Aggregator::load_state(const NamedTensors& state) {
 
 namespace {
 
-/// ||t||^2 in double, a piece after the other: the numbers of all workers as doubles would be the most that a
-/// run ever holds.
+/// ||t||^2 in double, a worker's part after the other where they lie apart.
 double energy_of(const at::Tensor& t) {
-  constexpr std::int64_t kPiece = std::int64_t{1} << 20;
   double sum = 0;
-  if (t.dim() > 2) {  // the workers' parts lie apart
+  if (t.dim() > 2) {
     for (std::int64_t i = 0; i < t.size(0); ++i) sum += energy_of(t[i]);
     return sum;
   }
-  for (const auto& piece : t.reshape({-1}).split(kPiece))
-    sum += piece.to(at::kDouble).square().sum().item<double>();
+  const bool wide = t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble;
+  with_span(wide ? t.contiguous() : t.to(at::kFloat).contiguous(), [&](auto x) { sum = sum_of_squares(x); });
   return sum;
 }
 
@@ -157,34 +157,37 @@ double Aggregator::own_residual(const Round& round, std::size_t l) const {
 }
 
 void Aggregator::diagnose(Round& round, double scale) {
-  auto gradients = round.joint_gradients();
+  const auto here = static_cast<std::size_t>(collective_.local_workers());
+  const auto first = static_cast<std::size_t>(collective_.first_worker());
   const auto taking_part =
       std::count_if(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
-  if (taking_part < collective_.workers()) {  // what the others have computed, if anything, has not come in
-    gradients = gradients.clone();
-    for (std::int64_t i = 0; i < gradients.size(0); ++i) {
-      if (round.awake[static_cast<std::size_t>(collective_.first_worker() + i)] == 0) gradients[i].zero_();
-    }
-  }
   double message = 0, residual = 0, come_in = 0;
-  std::vector<double> own_memory(static_cast<std::size_t>(gradients.size(0)), 0.0);
+  std::vector<double> own_memory(here, 0.0), own_gradient(here, 0.0);
   settle();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
-    const auto& tensor = tensors_[l];
-    if (!is_compressed(tensor) || round.silent[l] != 0) continue;
-    const auto kept = memory(l);  // e_i
-    come_in += scale * scale * energy_of(slice(gradients, l));
-    for (const double norm : round.raw_norms.column(l)) message += norm * norm;
-    for (std::size_t i = 0; i < own_memory.size(); ++i) {
-      if (kept.defined()) own_memory[i] += energy_of(kept[static_cast<std::int64_t>(i)]);
+    const bool counts = is_compressed(tensors_[l]) && round.silent[l] == 0;
+    const auto kept = counts ? memory(l) : at::Tensor();  // e_i
+    double left = 0;
+    for (std::size_t i = 0; i < here; ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      if (round.awake[first + i] != 0) {  // what the others have computed, if anything, has not come in
+        const double energy = energy_of(round.gradients[l][row]);
+        own_gradient[i] += energy;
+        if (counts) come_in += scale * scale * energy;
+      }
+      if (!kept.defined()) continue;
+      const double energy = energy_of(kept[row]);
+      own_memory[i] += energy;
+      left += energy;
     }
-    residual += parts_.feedback->traits().residual ? energy_of(kept) : round.residuals[l];
+    if (!counts) continue;
+    for (const double norm : round.raw_norms.column(l)) message += norm * norm;
+    residual += parts_.feedback->traits().residual ? left : round.residuals[l];
   }
   std::vector<double>
       rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
-  for (std::size_t i = 0; i < own_memory.size(); ++i) {
-    const double gradient = energy_of(gradients[static_cast<std::int64_t>(i)]);
-    rows.push_back(gradient > 0 ? std::sqrt(own_memory[i] / gradient) : 0.0);
+  for (std::size_t i = 0; i < here; ++i) {
+    rows.push_back(own_gradient[i] > 0 ? std::sqrt(own_memory[i] / own_gradient[i]) : 0.0);
     rows.push_back(own_memory[i]);
     rows.push_back(i == 0 ? residual : 0.0);
     rows.push_back(i == 0 ? come_in : 0.0);
@@ -206,7 +209,10 @@ void Aggregator::diagnose(Round& round, double scale) {
     if (come_in > 0) round.report.sent_ratio = (message - residual) / come_in;
   }
   if (round.clean.defined()) {
-    const double signal = energy_of(round.clean), noise = energy_of(round.joint_estimate() - round.clean);
+    const double signal = energy_of(round.clean);
+    double noise = 0;
+    for (std::size_t l = 0; l < tensors_.size(); ++l)
+      noise += energy_of(round.estimate[l] - slice(round.clean, l));
     round.report.noise_energy = noise / (scale * scale);
     if (signal > 0) round.report.lambda = noise / signal;
   }

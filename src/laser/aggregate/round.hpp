@@ -34,12 +34,10 @@ struct Aggregator::Round {
   std::vector<at::Tensor> held;  // of each tensor: [m, n] what is held from here on, in units of gradients
   WorkerTable raw_norms;         // [k, tensors] of the messages M_i
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
-  at::Tensor whole_estimate;         // [d] the same, where it lies in one piece; undefined elsewhere
   at::Tensor clean;                  // [d] the estimate without noise, where diagnosed
   RoundReport report;
-  /// [K, d] and [d], in one piece.
+  /// [K, d], in one piece.
   [[nodiscard]] at::Tensor joint_gradients() const;
-  [[nodiscard]] at::Tensor joint_estimate() const;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }
   /// Whose transmissions cost energy, heard or not.
   [[nodiscard]] const Link& transmitting(std::size_t tensor) const {

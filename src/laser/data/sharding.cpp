@@ -100,15 +100,7 @@ Sharding::Sharding(std::int64_t examples, std::int64_t workers, std::int64_t bat
 Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
                    std::int64_t batch_size, std::uint64_t seed)
     : batch_size_(batch_size), seed_(seed) {
-  auto order = counting(static_cast<std::int64_t>(labels.size()));
-  const auto kept_back = static_cast<std::size_t>(options.held_out * static_cast<double>(labels.size()));
-  if (kept_back > 0) {
-    shuffle(order, {0, Purpose::kShards, 0, 0, kHeldOutUnit});
-    held_out_.assign(order.end() - static_cast<std::ptrdiff_t>(kept_back), order.end());
-    order.resize(order.size() - kept_back);
-    std::sort(held_out_.begin(), held_out_.end());
-    std::sort(order.begin(), order.end());
-  }
+  auto order = hold_out(labels.size(), options.held_out);
   const auto examples = static_cast<std::int64_t>(order.size());
   shard_size_ = examples / workers;
   if (shard_size_ == 0) {
@@ -132,6 +124,24 @@ Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& 
   cut(std::move(order), sizes_of(examples, workers, options.shares));
 }
 
+Sharding::Sharding(std::span<const std::int32_t> owners, double held_out, std::int64_t workers,
+                   std::int64_t batch_size, std::uint64_t seed)
+    : batch_size_(batch_size), seed_(seed) {
+  auto order = hold_out(owners.size(), held_out);
+  const auto owner_of = [&](std::int32_t example) { return owners[static_cast<std::size_t>(example)]; };
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(workers), 0);
+  for (const auto example : order) ++sizes.at(static_cast<std::size_t>(owner_of(example)));
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) {
+      fail(ExitCode::kConfiguration,
+           "worker {} has no examples of its own. HINT: fewer workers, or a smaller validation", i);
+    }
+  }
+  shard_size_ = std::ssize(order) / workers;
+  std::ranges::stable_sort(order, {}, owner_of);
+  cut(std::move(order), sizes);
+}
+
 Sharding::Sharding(std::span<const std::int64_t> sizes, std::int64_t batch_size, std::uint64_t seed)
     : batch_size_(batch_size), seed_(seed) {
   std::int64_t examples = 0;
@@ -142,6 +152,18 @@ Sharding::Sharding(std::span<const std::int64_t> sizes, std::int64_t batch_size,
   }
   shard_size_ = examples / std::max<std::int64_t>(1, std::ssize(sizes));
   cut(counting(examples), sizes);
+}
+
+std::vector<std::int32_t> Sharding::hold_out(std::size_t examples, double share) {
+  auto order = counting(static_cast<std::int64_t>(examples));
+  const auto kept_back = static_cast<std::size_t>(share * static_cast<double>(examples));
+  if (kept_back == 0) return order;
+  shuffle(order, {0, Purpose::kShards, 0, 0, kHeldOutUnit});
+  held_out_.assign(order.end() - static_cast<std::ptrdiff_t>(kept_back), order.end());
+  order.resize(order.size() - kept_back);
+  std::sort(held_out_.begin(), held_out_.end());
+  std::sort(order.begin(), order.end());
+  return order;
 }
 
 void Sharding::cut(std::vector<std::int32_t> order, std::span<const std::int64_t> sizes) {

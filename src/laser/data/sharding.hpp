@@ -15,7 +15,8 @@ namespace laser {
 
 /// How the training examples are spread.
 struct ShardingOptions {
-  std::string kind = "iid";    // iid | sorted (by label) | dirichlet (class shares drawn for each worker)
+  std::string kind = "iid";    // iid | sorted (by label) | dirichlet (class shares drawn for each worker) |
+                               // clients (as the data say)
   double concentration = 0.3;  // alpha of dirichlet: small is unlike, large is alike
   std::vector<double> shares;  // iid, sorted: relative sizes, repeated over the workers; empty: all equal
   double held_out = 0;         // share of the examples that no worker has: the same for every seed
@@ -29,6 +30,11 @@ class Sharding {
   Sharding(std::int64_t examples, std::int64_t workers, std::int64_t batch_size, std::uint64_t seed);
   /// As `options` say; `labels` [examples] are the classes, below 256. Throws Error (configuration).
   Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
+           std::int64_t batch_size, std::uint64_t seed);
+  /// Shards of owners that are known: owners[e] is the worker that has example e. A share `held_out` of the
+  /// examples is nobody's, the same ones as above. Throws Error (configuration) for a worker without
+  /// examples.
+  Sharding(std::span<const std::int32_t> owners, double held_out, std::int64_t workers,
            std::int64_t batch_size, std::uint64_t seed);
   /// Shards that are there already: the first sizes[0] examples are worker 0's, and so on. Throws Error
   /// (configuration) for a size below 1.
@@ -51,6 +57,8 @@ class Sharding {
                                                     std::int64_t step) const;
 
  private:
+  /// Numbers of the examples, ascending, without a share of them that is held out.
+  std::vector<std::int32_t> hold_out(std::size_t examples, double share);
   /// Cuts `order` into shards of the sizes.
   void cut(std::vector<std::int32_t> order, std::span<const std::int64_t> sizes);
 

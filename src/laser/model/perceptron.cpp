@@ -10,7 +10,6 @@
 namespace laser {
 
 Perceptron::Perceptron(std::int64_t inputs, const std::vector<std::int64_t>& hidden, std::int64_t classes) {
-  LASER_CHECK(!hidden.empty());
   for (std::size_t l = 0; l < hidden.size(); ++l) {
     const auto name = hidden.size() == 1 ? std::string("hidden") : fmt::format("hidden.{}", l + 1);
     layout_.add(name + ".weight", {hidden[l], inputs});

@@ -21,7 +21,7 @@ struct LabelledRows {
 
 class Perceptron {
  public:
-  /// Hidden layers of these sizes, one at least.
+  /// Hidden layers of these sizes; without any it is a linear classifier.
   Perceptron(std::int64_t inputs, const std::vector<std::int64_t>& hidden, std::int64_t classes);
   /// hidden.weight [hidden, inputs], hidden.bias, output.weight [classes, hidden], output.bias; several
   /// hidden layers are hidden.1, hidden.2, ...

@@ -37,6 +37,11 @@ class ResNet18 {
   /// Throws Error (configuration) on a dimension below 1.
   explicit ResNet18(std::int64_t classes = 10, std::int64_t width = 64, ResNet18Options options = {});
 
+  /// Whether weight decay acts on a tensor: all but BatchNorm's weights and biases.
+  [[nodiscard]] static bool decays(const Layer& layer) {
+    return layer.is_matrix() || layer.name.starts_with("linear") || layer.name.starts_with("fc");
+  }
+
   /// The 62 tensors of resnet18_layout(classes, width).
   [[nodiscard]] const Layout& layout() const { return layout_; }
   /// Running mean and variance of the 20 BatchNorms in the order of the layout; its size is B.

@@ -137,21 +137,11 @@ class CifarTask final : public Task {
     return network_.evaluate(parameters.to(device_), statistics.to(device_), test_);
   }
 
-  /// All but BatchNorm's weights and biases.
-  [[nodiscard]] bool decays(const Layer& layer) const override {
-    return layer.is_matrix() || layer.name.starts_with("linear") || layer.name.starts_with("fc");
-  }
+  [[nodiscard]] bool decays(const Layer& layer) const override { return ResNet18::decays(layer); }
 
   [[nodiscard]] NamedTensors state() const override { return {{"statistics", buffers_.cpu()}}; }
 
-  void load_state(const NamedTensors& state) override {
-    const auto found = state.find("statistics");
-    if (found == state.end() || found->second.sizes() != buffers_.sizes() ||
-        found->second.scalar_type() != at::kFloat) {
-      fail(ExitCode::kData, "the saved state has no BatchNorm statistics of the right shape");
-    }
-    buffers_.copy_(found->second);
-  }
+  void load_state(const NamedTensors& state) override { load_statistics(state, buffers_); }
 
  private:
   /// Has the batches from `round` on made by another thread.

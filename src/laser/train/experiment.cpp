@@ -28,12 +28,14 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kMachineGroup = "machine";  // options of this group never change a result
 
-bool is_language_model(const std::string& task) { return model_of(task) == ModelKind::kLanguage; }
+ModelKind kind_of(const Experiment& e) { return model_of(e.task, e.model); }
+
+bool is_language_model(const Experiment& e) { return kind_of(e) == ModelKind::kLanguage; }
 
 void describe_optimizer(OptionList& list, Experiment& e) {
   auto& o = e.optimizer;
   // What an option that is younger than published runs says by default is no part of their hashes.
-  list.group("training", [&e] { return e.optimizer.name != "sgd" || is_language_model(e.task); });
+  list.group("training", [&e] { return e.optimizer.name != "sgd" || is_language_model(e); });
   list.add_choice("optimizer", o.name, {"sgd", "adamw"}, "rule of the server's steps");
   list.group("training", [&o] { return o.name == "sgd"; });
   list.add_real("momentum", o.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
@@ -43,7 +45,7 @@ void describe_optimizer(OptionList& list, Experiment& e) {
   list.add_real("epsilon", o.epsilon, 0, 1, true, "", "least divisor of a step");
   list.group("training");
   list.add_real("weight_decay", o.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
-  list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e.task); });
+  list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e); });
   list.add_real("gradient_clip", o.gradient_clip, 0, kInfinity, false, "",
                 "longest estimate that the optimizer sees; 0: as it is");
   list.group("training", [&o] { return o.rule != "plain"; });
@@ -89,7 +91,7 @@ void read_gains(Experiment& e) {
 
 /// What the paper's experiment on a task has beside the defaults (spec 5).
 void apply_task(Experiment& e) {
-  if (!is_language_model(e.task)) return;
+  if (!is_language_model(e)) return;
   e.workers = 4;
   e.batch_size = 15;
   e.epochs = 40;  // of 500 rounds
@@ -175,7 +177,7 @@ void describe(OptionList& list, Experiment& e) {
   describe_optimizer(list, e);
   list.add_choice("message_scale", e.message_scale, {"grad", "learning_rate"},
                   "s of M = e + s g: the gradient itself, or the paper's gamma g");
-  list.group("training", [&e] { return !is_language_model(e.task); });
+  list.group("training", [&e] { return !is_language_model(e); });
   list.add_real("ema_decay", e.ema_decay, 0, 0.999999, false, "",
                 "per round, of the averaged weights that the paper evaluates");
   list.group("training", [&e] { return e.spectrum_rank > 0; });
@@ -183,27 +185,33 @@ void describe(OptionList& list, Experiment& e) {
                    "record the share of the gradients' energy in that many singular values; 0: none");
 
   const auto network = [&e] {
-    return model_of(e.task) == ModelKind::kResidual || model_of(e.task) == ModelKind::kLanguage;
+    return kind_of(e) == ModelKind::kResidual || kind_of(e) == ModelKind::kLanguage;
   };
-  const auto residual = [&e] { return model_of(e.task) == ModelKind::kResidual; };
-  list.group("model", [&e] { return model_of(e.task) == ModelKind::kPerceptron; });
+  const auto residual = [&e] { return kind_of(e) == ModelKind::kResidual; };
+  const auto cifar = [&e, residual] { return residual() && !has_own_data(e.task); };
+  list.group("model", [&e] { return has_own_data(e.task); });
+  list.add_text("data", e.data, "of your own: a folder for task=images, a file for task=tensors");
+  list.add_choice("model", e.model, model_choices(),
+                  "for your own data; an mlp has hidden layers, a resnet18 a width");
+  list.group("model", [&e] { return kind_of(e) == ModelKind::kPerceptron; });
   list.add_real_list("hidden", e.hidden, "units", "of an MLP's hidden layers");
   list.younger_than_runs_with("[128]");
-  list.group("model", residual);
+  list.group("model", cifar);
   list.add_integer("image_size", e.image_size, 8, 32, "pixels",
                    "side of the images: 32, or 16 or 8 by averaging, with crops in proportion");
   list.younger_than_runs_with("32");
   list.group("model", network);
   list.add_integer("width", e.width, 1, 8192, "",
                    "channels of a ResNet18's first stage; numbers a token of GPT-2");
-  list.group("model", residual);
+  list.group("model", cifar);
   list.add_flag("augment", e.augment, "random crops and flips of the training images");
   list.add_integer("train_images", e.train_images, 0, kNoLimit, "", "used of those for training; 0: all");
   list.add_integer("test_images", e.test_images, 0, kNoLimit, "", "used of those for the test; 0: all");
+  list.group("model", residual);
   list.add_flag("decay_norms", e.decay_norms, "weight decay on BatchNorm as well");
   list.group("model", network);
   list.add_choice("precision", e.precision, {"float32", "bfloat16"}, "numbers of activations");
-  describe(list, e.language, [&e] { return is_language_model(e.task); });
+  describe(list, e.language, [&e] { return is_language_model(e); });
 
   list.group(kMachineGroup);
   list.add_choice("device", e.device, {"auto", "cpu", "cuda"}, "where the model computes");
@@ -245,6 +253,7 @@ Experiment resolve(const Settings& settings) {
   }
   for (const auto& [key, value] : settings) list.set(key, value);
   experiment.data_dir = whole_path("data_dir", experiment.data_dir);
+  experiment.data = whole_path("data", experiment.data);
   read_gains(experiment);
   validate(experiment);
   apply_ratio(experiment, std::ranges::any_of(settings, [](const auto& s) { return s.first == "power"; }));
@@ -270,6 +279,11 @@ void validate(const Experiment& e) {
          "server_rule = '{}' acts on the momentum of optimizer=sgd, and optimizer = '{}'. HINT: "
          "rule_acts_on=received",
          e.optimizer.rule, e.optimizer.name);
+  }
+  if (has_own_data(e.task) && e.data.empty()) {
+    fail(ExitCode::kConfiguration, "task = '{}' needs your data. HINT: {}", e.task,
+         e.task == "images" ? "data=FOLDER, as docs/data.md describes it"
+                            : "data=FILE.safetensors, as docs/data.md describes it");
   }
   if (e.image_size != 32 && e.image_size != 16 && e.image_size != 8) {
     fail(ExitCode::kConfiguration,
@@ -359,6 +373,7 @@ Experiment without_wishes(const Experiment& experiment) {
   Settings brought{{"method", experiment.method}, {"task", experiment.task}};
   if (experiment.local.enabled())
     brought.emplace_back("local_learning_rate", number_text(experiment.local.learning_rate));
+  if (has_own_data(experiment.task)) brought.emplace_back("data", experiment.data);
   return resolve(brought);
 }
 

@@ -32,6 +32,8 @@ struct Experiment {
   double power_exponent = 0.8;            // power_law: a of (t + 1)^a
 
   std::string task = "mnist";
+  std::string data;              // of one's own: a folder of images, or a file of tensors
+  std::string model = "linear";  // for them
   std::int64_t workers = 16;
   std::int64_t batch_size = 128;
   std::int64_t epochs = 50;

@@ -33,10 +33,10 @@ class MnistMlpTask final : public Task {
     const auto rows = rows_awake(awake);
     const auto workers = static_cast<std::int64_t>(rows.size());
     if (workers == 0) return;
-    rounds_.open(round);
+    rounds_.batches().open(round);
     std::vector<std::int32_t> numbers;
     for (const auto i : rows) {
-      const auto batch = rounds_.batch(static_cast<std::size_t>(i));
+      const auto batch = rounds_.batches().batch(static_cast<std::size_t>(i));
       numbers.insert(numbers.end(), batch.begin(), batch.end());
     }
     const auto examples = dense(rounds_.train(), numbers);
@@ -49,9 +49,8 @@ class MnistMlpTask final : public Task {
   }
 
   [[nodiscard]] double working_bytes() const override {
-    const auto& sharding = rounds_.sharding();
     const auto workers = local_workers(options_);
-    const auto rows = static_cast<double>(workers * std::min(sharding.batch_size(), sharding.shard_size()));
+    const auto rows = static_cast<double>(workers * rounds_.batches().size());
     const auto tested = static_cast<double>(rounds_.evaluated().size());
     // Inputs, what the hidden layers give and its derivatives; the products before they go into the rows of
     // the gradients; and of the evaluation the inputs, which are kept, and what the layers give.

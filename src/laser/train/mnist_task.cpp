@@ -33,7 +33,7 @@ class MnistTask final : public Task {
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
                  std::span<double> losses, std::span<const char> awake) override {
     LASER_CHECK(losses.size() == scratch_.size() && awake.size() == losses.size());
-    rounds_.open(round);
+    rounds_.batches().open(round);
     const auto& train = rounds_.train();
     const auto rows = train.rows();
     const auto size = static_cast<std::size_t>(layout().size);
@@ -42,7 +42,7 @@ class MnistTask final : public Task {
     const auto work = [&](std::size_t j) {
       const auto i = static_cast<std::size_t>(workers[j]);
       const std::span<float> row(bank + static_cast<std::int64_t>(i) * gradients.stride(0), size);
-      losses[i] = model_.gradient(rows, train.labels, rounds_.batch(i), row, scratch_[i]);
+      losses[i] = model_.gradient(rows, train.labels, rounds_.batches().batch(i), row, scratch_[i]);
     };
     if (parameters.dim() == 2) {  // a model for each worker
       for (std::size_t j = 0; j < workers.size(); ++j) {

@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/model/device.hpp"
@@ -13,7 +17,7 @@ namespace {
 struct TaskEntry {
   const char* name;
   std::shared_ptr<TaskData> (*load)(const TaskOptions& options);
-  ModelKind model;
+  std::optional<ModelKind> model;  // none: the user chooses
 };
 
 /// The tasks' table of contents.
@@ -24,7 +28,13 @@ constexpr TaskEntry kTasks[] = {
     {"cifar100", load_cifar_data, ModelKind::kResidual},
     {"wikitext2", load_wikitext_data, ModelKind::kLanguage},
     {"wikitext103", load_wikitext_data, ModelKind::kLanguage},
+    {"images", load_image_data, {}},
+    {"tensors", load_tensor_data, {}},
 };
+
+/// Those for data of one's own.
+constexpr std::pair<const char*, ModelKind> kModels[] = {
+    {"linear", ModelKind::kOneLayer}, {"mlp", ModelKind::kPerceptron}, {"resnet18", ModelKind::kResidual}};
 
 }  // namespace
 
@@ -81,11 +91,31 @@ std::map<std::string, std::string> facts_of(std::map<std::string, std::string> d
 
 std::vector<std::string> task_names() { return names_of(kTasks); }
 
-ModelKind model_of(const std::string& name) {
+bool has_own_data(const std::string& name) {
+  return std::ranges::any_of(kTasks, [&](const auto& entry) { return name == entry.name && !entry.model; });
+}
+
+std::vector<std::string> model_choices() {
+  std::vector<std::string> names;
+  for (const auto& [name, kind] : kModels) names.emplace_back(name);
+  return names;
+}
+
+ModelKind model_of(const std::string& name, const std::string& model) {
   for (const auto& entry : kTasks) {
-    if (name == entry.name) return entry.model;
+    if (name == entry.name && entry.model) return *entry.model;
   }
-  return ModelKind::kOneLayer;
+  const auto* chosen = std::ranges::find(kModels, model, [](const auto& entry) { return entry.first; });
+  return has_own_data(name) && chosen != std::end(kModels) ? chosen->second : ModelKind::kOneLayer;
+}
+
+void load_statistics(const NamedTensors& state, at::Tensor& statistics) {
+  const auto found = state.find("statistics");
+  if (found == state.end() || found->second.sizes() != statistics.sizes() ||
+      found->second.scalar_type() != at::kFloat) {
+    fail(ExitCode::kData, "the saved state has no BatchNorm statistics of the right shape");
+  }
+  statistics.copy_(found->second);
 }
 
 }  // namespace laser

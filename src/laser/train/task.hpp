@@ -26,6 +26,8 @@ namespace laser {
 /// What a run asks of its task.
 struct TaskOptions {
   std::string name = "mnist";
+  std::string data;              // of one's own: a folder of images, or a file of tensors
+  std::string model = "linear";  // for them: linear | mlp | resnet18
   std::string data_dir;
   bool verify_data = true;
   std::int64_t workers = 16;  // in all
@@ -103,9 +105,14 @@ std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOption
 /// Names of all tasks, for option lists.
 std::vector<std::string> task_names();
 
+/// Whether the task `name` is on data of the user's own, with one of several models.
+bool has_own_data(const std::string& name);
+/// Names of the models for data of one's own.
+std::vector<std::string> model_choices();
+
 /// The model of a task: it decides which options matter.
 enum class ModelKind { kOneLayer, kPerceptron, kResidual, kLanguage };
-/// That of the task `name`; one layer where the name is unknown.
-ModelKind model_of(const std::string& name);
+/// That of the task `name`, on data of one's own of the model `model`; one layer where the name is unknown.
+ModelKind model_of(const std::string& name, const std::string& model);
 
 }  // namespace laser

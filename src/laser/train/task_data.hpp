@@ -22,6 +22,10 @@ class TaskData {
 std::map<std::string, std::string> facts_of(std::map<std::string, std::string> data, at::Device device,
                                             std::int64_t batch_size);
 
+/// Restores the statistics of BatchNorm [K, B] that `Task::state` returned. Throws Error (data) if they don't
+/// fit.
+void load_statistics(const NamedTensors& state, at::Tensor& statistics);
+
 /// Number of workers that the task computes for.
 inline std::int64_t local_workers(const TaskOptions& options) {
   return options.local_workers > 0 ? options.local_workers : options.workers;
@@ -30,6 +34,8 @@ inline std::int64_t local_workers(const TaskOptions& options) {
 std::shared_ptr<TaskData> load_mnist_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_cifar_data(const TaskOptions& options);
 std::shared_ptr<TaskData> load_wikitext_data(const TaskOptions& options);
+std::shared_ptr<TaskData> load_image_data(const TaskOptions& options);
+std::shared_ptr<TaskData> load_tensor_data(const TaskOptions& options);
 /// Images that are not in the canonical files, of any number.
 std::shared_ptr<TaskData> cifar_data(Cifar images);
 

@@ -138,6 +138,8 @@ TaskOptions task_options(const Experiment& e, const Collective* processes) {
     options.local_workers = processes->local_workers();
   }
   options.name = e.task;
+  options.data = e.data;
+  options.model = e.model;
   options.data_dir = e.data_dir;
   options.verify_data = e.verify_data;
   options.workers = e.workers;

@@ -6,12 +6,17 @@
 #include "laser/model/perceptron.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/train/task.hpp"
+#include "laser/train/trainer.hpp"
 
 namespace laser {
 
 Layout layout_of(const Experiment& e) {
   constexpr std::int64_t kPixels = 784, kDigits = 10;
-  switch (model_of(e.task)) {
+  if (has_own_data(e.task)) {
+    const auto options = task_options(e);
+    return make_task(load_task_data(options), options)->layout();
+  }
+  switch (model_of(e.task, e.model)) {
     case ModelKind::kPerceptron:
       return Perceptron(kPixels, {e.hidden.begin(), e.hidden.end()}, kDigits).layout();
     case ModelKind::kResidual:

@@ -29,8 +29,9 @@ void describe_links(OptionList& list, Experiment& e) {
 
 void describe_shards(OptionList& list, Experiment& e) {
   list.group("shards", [&e] { return e.shards.kind != "iid"; });
-  list.add_choice("sharding", e.shards.kind, {"iid", "sorted", "dirichlet"},
-                  "examples spread at random, by label, or with class shares drawn for each worker");
+  list.add_choice(
+      "sharding", e.shards.kind, {"iid", "sorted", "dirichlet", "clients"},
+      "examples spread at random, by label, with class shares drawn for each worker, or as the data say");
   list.group("shards", [&e] { return e.shards.kind == "dirichlet"; });
   list.add_real("concentration", e.shards.concentration, 0, 1e6, true, "",
                 "alpha of dirichlet: small is unlike");
@@ -72,7 +73,16 @@ void validate_workers(const Experiment& e) {
          "downlink = '{}' needs a downlink_power above 0. HINT: downlink_power=100000, or downlink=exact",
          e.downlink.mode);
   }
-  const bool text = model_of(e.task) == ModelKind::kLanguage;
+  if (e.shards.kind == "clients" && e.task != "tensors") {
+    fail(ExitCode::kConfiguration,
+         "sharding = 'clients' needs data that say whose an example is. HINT: task=tensors with "
+         "'clients' in its file");
+  }
+  if (e.shards.kind == "clients" && !e.shards.shares.empty()) {
+    fail(ExitCode::kConfiguration,
+         "shard_shares and sharding = 'clients' don't go together: the data give the sizes");
+  }
+  const bool text = model_of(e.task, e.model) == ModelKind::kLanguage;
   if (text && (e.shards.kind != "iid" || !e.shards.shares.empty())) {
     fail(
         ExitCode::kConfiguration,
