@@ -16,6 +16,8 @@ LABELS = {"accuracy": "Test accuracy (%)", "test_accuracy": "Test accuracy (%)",
           "energy": "Energy a worker and round, noise variance 1", "waiting_rounds": "Rounds of gradient that wait",
           "perplexity": "Perplexity"}
 LOGARITHMIC = ("lambda", "perplexity", "noise_energy")
+# They alternate with the factor that is sent, so that of records a round the mean of two is drawn.
+OF_TWO_ROUNDS = ("lambda", "delta", "noise_energy", "snr_db", "symbols", "sent_ratio")
 OF_RUNS = {"accuracy": "test_accuracy", "loss": "train_loss"}  # what the lines of a run's epochs call it
 
 
@@ -26,7 +28,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
     records: of a Simulator (``simulator.records``), a run of ``laser.load_run``, its folder, or a mapping of names to any of
         these: a line each. quantity: an entry of the records ("accuracy", "loss", "lambda", "energy" ...); where it is not given
         the accuracy, or the loss where there is none. over: another entry for the horizontal axis, such as "energy_so_far" (of a
-        worker, in units of the noise variance) or "symbols_so_far" (channel uses).
+        worker, in units of the noise variance) or "symbols_so_far" (channel uses). Of records a round, what alternates with the
+        transmitted factor (lambda, delta, the SNR, symbols) is drawn as the mean of two rounds.
     """
     try:
         import matplotlib.pyplot as plt
@@ -110,6 +113,8 @@ def _points(rows: list[Mapping[str, Any]], quantity: str, over: str) -> list[tup
         number = _mean(value) if isinstance(value, Sequence) else float(value)
         if math.isfinite(number):
             points.append((float(place), number))
+    if quantity in OF_TWO_ROUNDS and over == "round" and len(points) > 2 and len(points) == last:
+        return [(second[0], (first[1] + second[1]) / 2) for first, second in zip(points[::2], points[1::2])]
     return points
 
 

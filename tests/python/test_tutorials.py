@@ -155,6 +155,10 @@ class Plots(unittest.TestCase):
     def tearDown(self):
         self.plt.close("all")
 
+    def test_what_alternates_is_drawn_by_two_rounds(self):
+        axes = laser.plot([{"round": t + 1, "lambda": 1.0 + 2 * (t % 2) + t // 2} for t in range(7)], "lambda")
+        self.assertEqual(axes.lines[0].get_xydata().tolist(), [[2, 2], [4, 3], [6, 4]])
+
     def test_the_lines_are_the_records(self):
         _, axes = self.plt.subplots()
         self.assertIs(laser.plot(self.records, "loss", axes=axes), axes)
