@@ -78,8 +78,8 @@ TEST(ThreeAxes, WhoIsBeatenEverywhereIsNotEmphasised) {
   ASSERT_EQ(table.lines.size(), 4U);
   EXPECT_EQ(texts(table.lines[0]),
             (std::vector<std::string>{"Z-SGD, P = 1000", "94.00", "4.5e+04", "-1.2", "6e+04"}));
-  EXPECT_TRUE(table.lines[0].cells[0].emphasis);
-  EXPECT_FALSE(table.lines.back().cells[0].emphasis);
+  EXPECT_EQ(table.lines[0].cells[4].text, "yes");
+  EXPECT_EQ(table.lines.back().cells[4].text, "");
 }
 
 TEST(ThreeAxes, FrontsRiseInBoth) {
