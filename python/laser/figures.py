@@ -207,15 +207,17 @@ def plain(axes) -> None:
 
 
 def draw_over_power(plt, summary: dict):
-    """One line a method with its band over the seeds, the paper's values as open markers; None without powers."""
+    """One line a method with its band over the seeds, the paper's values as open markers; None where there are not two powers."""
     from matplotlib.lines import Line2D
 
     series = series_of(summary["rows"])
-    if not series:
-        return None
-    figure, axes = plt.subplots(figsize=(8.2, 4.9))
-    figure.subplots_adjust(left=0.085, right=0.83, top=0.97, bottom=0.12)
     powers = sorted({row["power"] for s in series for row in s["entries"]})
+    if len(powers) < 2:
+        return None
+    longest = max(len(one["label"]) for one in series)
+    width = 8.2 + 0.085 * max(0, longest - 17)  # the names stand to the right of the axes
+    figure, axes = plt.subplots(figsize=(width, 4.9))
+    figure.subplots_adjust(left=0.7 / width, right=6.8 / width, top=0.97, bottom=0.12)
     has_paper = False
     ends = []
     values: list[float] = []
@@ -356,6 +358,9 @@ def draw_diagnostics(plt, summary: dict):
                     axes.plot(curve["epochs"], values, markevery=sparse(place, len(series), len(values)), **small_markers(one))
         if entry["key"] in DIAGNOSED_ON_LOG:
             axes.set_yscale("log")
+        if entry["key"] == "delta" and axes.get_ylim()[0] < 0:  # where compression adds energy: it would flatten the others
+            kept = [value for curve in curves for value in map(number, curve.get("delta", [])) if value >= 0]
+            axes.set_ylim(0, 1.08 * max(kept, default=1) or 1)
         axes.set_title(entry["title"], fontsize=10.5, loc="left", fontweight="bold")
         axes.set_xlabel("Epoch")
         axes.set_xlim(left=0)

@@ -12,6 +12,7 @@ from harness import SOURCE, InFolder, laser
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (400, 1280, 1920)
+SINGLE = next((SOURCE / "results" / "table4").glob("laser_power-1_seed-1_*"))  # a run
 
 # What is wrong with a page whose folds are open, a sentence each.
 FAULTS = r"""() => {
@@ -89,14 +90,13 @@ class Pages(InFolder):
 
     def test_reports_fit(self):
         links = SOURCE / "results" / "links"
-        single = next((SOURCE / "results" / "table4").glob("laser_power-1_seed-1_*"))
-        for folders in ([SOURCE / "results" / "table4"], [links / "k-16-short" / "final", links / "k-16-long" / "final"], [single],
+        for folders in ([SOURCE / "results" / "table4"], [links / "k-16-short" / "final", links / "k-16-long" / "final"], [SINGLE],
                         [SOURCE / "results" / "fig6-small"]):
             with self.subTest(folders[0].name):
                 self.assertEqual(self.faults(self.report(*folders)), {})
 
     def test_what_sticks_out_and_what_is_pale_is_noticed(self):
-        page = self.report(SOURCE / "results" / "table4")
+        page = self.report(SINGLE)
         text = page.read_text()
         for right, wrong, fault in ((".box { overflow-x: auto; }", "", "the page is"), ("--soft: #55636f;", "--soft: #c0c8d0;", "contrast"),
                                     ("--soft: #a3afba;", "--soft: #404a54;", "contrast"), ("font-size: 0.88rem;", "font-size: 0.6rem;", "letters")):

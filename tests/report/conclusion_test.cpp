@@ -21,9 +21,9 @@ std::vector<std::string> accuracy(std::vector<ToldGain> gains) {
   return gain_sentences("LASER", "Z-SGD", gains, "accuracy", "%", true);
 }
 
-TEST(GainSentences, TheHardestTargetWithAnIntervalAndTheRangeOfAll) {
+TEST(GainSentences, TheTargetThatIsKnownBestAndTheRangeOfAll) {
   EXPECT_EQ(
-      perplexity({{100, {1.5, 1.5}, Interval{1.4, 1.7}},
+      perplexity({{100, {1.5, 1.5}, Interval{1.2, 1.7}},
                   {80, {2, 2}, Interval{1.8, 2.2}},
                   {70, {3, 3}, Interval{1.9, kInfinity}}}),
       (std::vector<std::string>{"LASER needs 2.0 (1.8 to 2.2) times less energy than Z-SGD at perplexity 80.",
@@ -31,6 +31,14 @@ TEST(GainSentences, TheHardestTargetWithAnIntervalAndTheRangeOfAll) {
   EXPECT_EQ(accuracy({{96, {46.4, 46.4}, Interval{33.6, 61}}}),
             std::vector<std::string>{
                 "LASER needs 46 (34 to 61) times less energy than Z-SGD at an accuracy of 96 %."});
+}
+
+TEST(GainSentences, AFactorBelowOneIsExplained) {
+  EXPECT_EQ(accuracy({{88, {2.3, 2.3}, Interval{1.8, 2.9}}, {92, {0.043, 0.043}, Interval{0.0085, 1.2}}}),
+            (std::vector<std::string>{
+                "LASER needs 2.3 (1.8 to 2.9) times less energy than Z-SGD at an accuracy of 88 %.",
+                "Over targets from 88 % to 92 % the factor goes from 0.043 to 2.3: below 1 more energy is "
+                "needed."}));
 }
 
 TEST(GainSentences, MoreEnergyNoDifferenceAndBounds) {

@@ -68,7 +68,7 @@ TEST(WriteReport, TextAndMarkdownHoldTheTable) {
   const std::string markdown = read_file(folder / "out/table.md");
   EXPECT_TRUE(contains(markdown, "| LASER | **84.38±0.18 (84.3)** | 89.38±0.18 (89.9) |\n")) << markdown;
   EXPECT_TRUE(contains(markdown, "| workers | 16 |")) << markdown;
-  EXPECT_TRUE(contains(markdown, "best\\_ema\\_accuracy")) << markdown;
+  EXPECT_TRUE(contains(markdown, "Accuracy by power budget P")) << markdown;
 }
 
 TEST(WriteReport, SummaryHasOneRowForEachMethodAndPower) {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -11,6 +12,11 @@
 
 namespace laser {
 namespace {
+
+std::string capitalised(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
 
 std::string row_label(const Row& row) { return method_label(row.method, row.axes, row.power); }
 
@@ -139,7 +145,7 @@ std::vector<Table> comparison_tables(const Report& report) {
   Table metric = by_power(report.rows, [&](const Row& row) { return metric_cell(row, several); });
   metric.title = fmt::format("{}: {}", task_name(report.task), report.metric.label);
   metric.caption = fmt::format(
-      "{} by {} (per worker and round, noise variance 1): {}; {}{}{}.", report.metric.name,
+      "{} by {} (per worker and round, noise variance 1): {}; {}{}{}.", capitalised(report.metric.quantity),
       PowerColumns(report.rows).by_ratio ? "signal over noise in a symbol, power following from the symbols"
                                          : "power budget P",
       report.metric.explanation, seeds_text(report), with_paper ? " (in brackets: the paper's value)" : "",
@@ -152,7 +158,7 @@ std::vector<Table> comparison_tables(const Report& report) {
   if (std::any_of(report.rows.begin(), report.rows.end(), measured)) {
     tables.push_back(by_power(report.rows, final_cell));
     tables.back().title = report.metric.companion_title;
-    tables.back().caption = fmt::format("{}.", seeds_text(report));
+    tables.back().caption = capitalised(seeds_text(report)) + ".";
   }
   tables.push_back(costs(report));
   return tables;

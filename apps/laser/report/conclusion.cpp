@@ -15,6 +15,7 @@ namespace {
 
 /// Two digits, and whole numbers from ten on.
 std::string factor_text(double value) {
+  if (value < 0.95) return fmt::format("{:.2g}", value);
   return value < 9.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);
 }
 
@@ -61,13 +62,15 @@ std::string range_text(std::span<const ToldGain> gains, const std::string& unit)
   if (factors.size() < 2) return "";
   const auto [from, to] = std::ranges::minmax(targets);
   const auto [least, most] = std::ranges::minmax(factors);
-  return fmt::format("Over targets from {} to {} the factor goes from {} to {}.", value_text(from, unit),
-                     value_text(to, unit), factor_text(least), factor_text(most));
+  return fmt::format("Over targets from {} to {} the factor goes from {} to {}{}.", value_text(from, unit),
+                     value_text(to, unit), factor_text(least), factor_text(most),
+                     least < 1 && most > 1 ? ": below 1 more energy is needed" : "");
 }
 
-/// "P = 1" or "-20 dB": what a column stands for.
-std::string column_text(const PowerColumns& columns, double value) {
-  return columns.by_ratio ? fmt::format("{} dB", value) : fmt::format("P = {}", value);
+/// "P = 0.1, 1" or "-20, -10 dB"
+std::string columns_text(const PowerColumns& columns, const std::vector<double>& values) {
+  return columns.by_ratio ? fmt::format("{} dB", fmt::join(values, ", "))
+                          : fmt::format("P = {}", fmt::join(values, ", "));
 }
 
 std::string label_of(const Row& row) { return method_label(row.method, row.axes, row.power); }
@@ -83,8 +86,8 @@ std::string row_sentence(const Report& report, const Row& row) {
 /// Who is best at which powers.
 std::vector<std::string> best_sentences(const Report& report) {
   const PowerColumns columns(report.rows);
-  std::vector<std::pair<std::string, std::vector<std::string>>> best;  // label, columns
-  std::vector<std::string> tied;
+  std::vector<std::pair<std::string, std::vector<double>>> best;  // label, columns
+  std::vector<double> tied;
   for (const double value : columns.values) {
     std::vector<const Row*> front;
     std::size_t rivals = 0;
@@ -94,23 +97,22 @@ std::vector<std::string> best_sentences(const Report& report) {
       if (row.leading) front.push_back(&row);
     }
     if (rivals < 2) continue;
-    const auto column = column_text(columns, value);
     if (front.size() != 1) {
-      tied.push_back(column);
+      tied.push_back(value);
       continue;
     }
     const auto label = label_of(*front[0]);
-    auto found = std::ranges::find(best, label, &std::pair<std::string, std::vector<std::string>>::first);
+    auto found = std::ranges::find(best, label, &std::pair<std::string, std::vector<double>>::first);
     if (found == best.end()) found = best.insert(best.end(), {label, {}});
-    found->second.push_back(column);
+    found->second.push_back(value);
   }
   std::vector<std::string> sentences;
   for (const auto& [label, where] : best)
     sentences.push_back(fmt::format("{} is best at {}: its 95 % interval lies beyond those of all others.",
-                                    label, fmt::join(where, ", ")));
+                                    label, columns_text(columns, where)));
   if (!tied.empty())
     sentences.push_back(
-        fmt::format("At {} the seeds do not tell which method is best.", fmt::join(tied, ", ")));
+        fmt::format("At {} the seeds do not tell which method is best.", columns_text(columns, tied)));
   return sentences;
 }
 
@@ -119,8 +121,11 @@ std::vector<std::string> best_sentences(const Report& report) {
 std::vector<std::string> gain_sentences(const std::string& ours, const std::string& theirs,
                                         std::span<const ToldGain> gains, const std::string& quantity,
                                         const std::string& unit, bool higher_is_better) {
+  // How well it is known: of two intervals the narrower, so that what is told does not depend on how large a
+  // gain is.
   const auto less_telling = [&](const ToldGain& a, const ToldGain& b) {
     if (knowledge(a) != knowledge(b)) return knowledge(a) < knowledge(b);
+    if (knowledge(a) == 3) return a.interval->high / a.interval->low > b.interval->high / b.interval->low;
     return higher_is_better ? a.target < b.target : a.target > b.target;
   };
   const auto told = std::ranges::max_element(gains, less_telling);

@@ -29,6 +29,7 @@ std::vector<Figure> report_figures(const Report& report) {
   const std::string paper = has([](const Row& row) { return row.power && row.paper; })
                                 ? "; open markers are the paper's values"
                                 : "";
+  const bool panels = PowerColumns(report.rows).values.size() > 1;
   const bool noisy = has([](const Row& row) { return row.power.has_value(); });
   std::string beside = "Ours and the paper's own figure.";
   if (report.power_factor != 1)
@@ -43,8 +44,8 @@ std::vector<Figure> report_figures(const Report& report) {
       {quantity + "_over_power", fmt::format("{} at each power budget{}{}{}.", mean, band, paper, noiseless)},
       {quantity + "_beside_paper", beside},
       {quantity + "_over_epochs",
-       fmt::format("{} after each epoch{}{}{}.", mean, noisy ? ", one panel for each power budget" : "", band,
-                   noisy ? noiseless : "")},
+       fmt::format("{} after each epoch{}{}{}.", mean, panels ? ", one panel for each power budget" : "",
+                   band, noisy ? noiseless : "")},
       {quantity + "_on_three_axes",
        "What each method reaches with at most so much energy, transmit power or air time, at whatever power "
        "budget and after "
@@ -52,7 +53,8 @@ std::vector<Figure> report_figures(const Report& report) {
       {"training_diagnostics",
        fmt::format("Inside of training, {}, means over the seeds after each epoch. λ is the energy of the "
                    "noise in the estimate over "
-                   "that of the estimate, δ the part of a message's energy that compression keeps.",
+                   "that of the estimate, δ the part of a message's energy that compression keeps (below 0, "
+                   "where it adds energy, is not drawn).",
                    where)},
       {"gradient_spectra",
        "Share of the squared norm of each tensor's average gradient in its largest singular values after "

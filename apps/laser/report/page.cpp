@@ -25,7 +25,7 @@ h1 { margin: 0; font-size: 1.9rem; line-height: 1.25; letter-spacing: -0.01em;
 .origin { margin: 0.5rem 0 1.6rem 1.15rem; color: var(--soft); font-size: 0.9rem; }
 .result { margin: 0 0 1.6rem; }
 .result p { margin: 0.3rem 0 0; max-width: 60rem; }
-.result p:first-child { font-size: 1.35rem; line-height: 1.35; font-weight: 650; }
+.result p:first-child { font-size: 1.35rem; line-height: 1.35; font-weight: 650; text-wrap: balance; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
           padding: 1.1rem 1.4rem 1.3rem; margin: 0 0 1.2rem; }
 h2, summary { margin: 0 0 0.5rem; font-size: 1.15rem; font-weight: 650; }
@@ -36,13 +36,14 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 0.38rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line);
          white-space: nowrap; vertical-align: top; }
 th { font-weight: 500; }
-th:first-child { text-align: left; min-width: 6.5rem; white-space: normal; position: sticky; left: 0;
+th:first-child { text-align: left; min-width: 6.5rem; white-space: normal; overflow-wrap: anywhere; position: sticky; left: 0;
                  background: var(--card); }
 thead th { border-bottom: 2px solid var(--ink); font-weight: 650; white-space: normal; vertical-align: bottom; }
 th.words, td.words { text-align: left; white-space: normal; min-width: 7rem; }
 td.words { overflow-wrap: anywhere; }
 tr.apart th, tr.apart td { border-top: 2px solid var(--line); }
 td.span { text-align: center; }
+td.names { white-space: normal; min-width: 7rem; }
 td strong { font-weight: 700; }
 figure { margin: 0; }
 figure svg { width: 100%; height: auto; display: block; margin: 0 auto; }
@@ -121,7 +122,7 @@ std::string to_html(const Table& table) {
       const std::string text = escape_html(line.cells[i].text);
       html += line.spanning ? fmt::format("<td class=\"span\" colspan=\"{}\">", table.header.size() - 1)
               : line.apart && !is_number(line.cells[i].text)
-                  ? "<td class=\"words\">"
+                  ? "<td class=\"names\">"
                   : fmt::format("<td{}>", i < kinds.size() ? kinds[i] : "");
       html += line.cells[i].emphasis ? "<strong>" + text + "</strong></td>" : text + "</td>";
     }
