@@ -43,7 +43,8 @@ def draw_accuracy(plt, summary: dict):
             mean = [number(p["mean"]) for p in curve["points"]]
             axes.fill_between(x, *band(mean, [p.get("interval") for p in curve["points"]]), color=style["color"], alpha=0.15,
                               linewidth=0)
-            axes.plot(x, mean, color=style["color"], marker=style["marker"], markersize=8, markeredgecolor="white",
+            axes.plot(x, mean, color=style["color"], marker=style["marker"],
+                      markersize=13 if curve["method"] == "laser" else 8, markeredgecolor="white",
                       markeredgewidth=0.6, linewidth=1.6, linestyle=style["linestyle"], label=short(curve))
         for curve in summary["curves"]:
             if curve["points"][0]["power"] is None and curve["tuned"] == tuned:
@@ -69,6 +70,8 @@ def draw_accuracy(plt, summary: dict):
 
 def draw_pareto(plt, summary: dict):
     """Power against channel uses for up to three accuracies: to the lower left is better; bars are 95 % intervals."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     needs = [n for n in summary["needs"] if None not in n["power"] and n["power"][0] == n["power"][1]]
     targets = sorted({n["target"] for n in needs})[-3:]
     if not targets:
@@ -92,8 +95,11 @@ def draw_pareto(plt, summary: dict):
             seen.setdefault(curve["label"], point)
         unit = " %" if summary.get("higher_is_better", True) else ""
         axes.set_title(f"{target:g}{unit}", fontsize=11, loc="left", fontweight="bold")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+            scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("Power needed")
         plain(axes)
     panels.flat[0].set_ylabel("Channel uses a worker and round")

@@ -90,7 +90,8 @@ std::string text_of(const Bounds& b) {
 std::string text_of(const std::optional<Interval>& interval) {
   if (!interval) return "";
   const auto bound = [](double value) {
-    return value == 0 || std::isinf(value) ? std::string("?") : fmt::format("{:.2g}", value);
+    if (value == 0 || std::isinf(value)) return std::string("?");
+    return value < 100 ? fmt::format("{:.2g}", value) : fmt::format("{:.0f}", value);
   };
   return bound(interval->low) + " .. " + bound(interval->high);
 }

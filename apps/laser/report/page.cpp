@@ -65,9 +65,9 @@ ul { margin: 0; padding-left: 1.2rem; max-width: 60rem; }
 
 /// Whether a cell is a number, or begins with one, rather than words.
 bool is_number(std::string_view text) {
-  const auto first = text.find_first_not_of("+-<>=~ ");
+  const auto first = text.find_first_not_of("+-<>=~?. ");
   if (text.starts_with("≤")) return true;
-  return first == std::string_view::npos || text == "?" ||
+  return first == std::string_view::npos ||
          (std::isdigit(static_cast<unsigned char>(text[first])) != 0 && text.size() <= 40);
 }
 

@@ -117,6 +117,7 @@ std::string write_study(const StudyReport& study, const std::string& folder, con
   const auto drawing = draw_figures(study.figures, python, script, json, folder);
   Page page(study.title, "laser study", study.origin);
   page.conclude(study.conclusion);
+  for (const auto& figure : drawing.figures) page.add(figure);
   std::string text, markdown;
   for (const auto& sentence : study.conclusion) {
     text += wrap(sentence, "") + "\n";
@@ -126,8 +127,6 @@ std::string write_study(const StudyReport& study, const std::string& folder, con
     text += (text.empty() ? "" : "\n") + to_text(table);
     markdown += (markdown.empty() || markdown.ends_with("\n\n") ? "" : "\n") + to_markdown(table);
     page.add(table);
-    if (&table != &study.tables.front()) continue;
-    for (const auto& figure : drawing.figures) page.add(figure);
   }
   for (const auto& note : study.notes) {
     text += "\n" + wrap("note: " + note, "  ") + "\n";
