@@ -81,7 +81,7 @@ TEST(WriteReport, SummaryHasOneRowForEachMethodAndPower) {
     return found;
   };
   EXPECT_EQ(count("\"seeds\": 2"), 4U);
-  EXPECT_EQ(count("\"power\": null"), 4U);  // row, curve and two runs of the noiseless baseline
+  EXPECT_EQ(count("\"power\": null"), 5U);  // row, curve, diagnosis and two runs of the noiseless baseline
   EXPECT_TRUE(contains(json, "\"paper\": 84.3,\n   \"paper_source\": \"Table 4\"")) << json;
   EXPECT_TRUE(contains(json, "\"metric\": \"best_ema_accuracy\"")) << json;
 }
