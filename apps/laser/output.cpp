@@ -153,6 +153,8 @@ std::map<std::string, std::string> brought_settings(const RunSummary& summary) {
   Experiment experiment;
   experiment.method = summary.method;
   experiment.task = summary.task;
+  if (const auto data = summary.configuration.find("data"); data != summary.configuration.end())
+    experiment.data = data->second;
   try {
     return to_map(without_wishes(experiment));
   } catch (const Error&) {

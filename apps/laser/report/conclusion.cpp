@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <limits>
 
 #include "laser/report/comparison.hpp"
 #include "laser/report/methods.hpp"
