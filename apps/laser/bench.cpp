@@ -16,7 +16,7 @@
 #include "laser/core/resources.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/report/figures.hpp"
-#include "laser/report/table.hpp"
+#include "laser/report/page.hpp"
 #include "laser/train/versions.hpp"
 #include "machine.hpp"
 #include "output.hpp"
@@ -79,17 +79,60 @@ std::vector<Table> tables_of(const bench::Result& result) {
   return tables;
 }
 
-void write_files(const bench::Result& result, const std::string& out, const std::string& python) {
+/// "2.1 to 3.4"
+std::string range_text(std::vector<double> values) {
+  const auto [least, most] = std::ranges::minmax(values);
+  const auto low = ratio_text(least), high = ratio_text(most);
+  return low == high ? low : low + " to " + high;
+}
+
+/// What LASER's rounds cost beside memory's own speed and beside PyTorch's hook.
+std::vector<std::string> conclusion_of(const bench::Result& result) {
+  std::vector<double> floors, hooks;
+  for (const auto& row : result.rows) {
+    if (row.group != "round" || !row.name.starts_with("round_laser")) continue;
+    floors.push_back(row.floor_ratio());
+    if (row.hook_seconds) hooks.push_back(*row.hook_seconds / row.median_seconds);
+  }
+  std::vector<std::string> sentences;
+  if (!floors.empty())
+    sentences.push_back(fmt::format(
+        "A round of LASER takes {} times as long as updating the same bytes in place.", range_text(floors)));
+  if (!hooks.empty())
+    sentences.push_back(
+        fmt::format("PyTorch's powerSGD_hook takes {} times as long as LASER's round.", range_text(hooks)));
+  return sentences;
+}
+
+std::vector<Figure> figures_of_bench() {
+  return {{"bench_ratios",
+           "Left: a case's time over the floor, the same bytes updated. Right: how many times longer the "
+           "peers take."},
+          {"bench_growth", "Time of a round over the parameters, the rank and the workers."}};
+}
+
+void write_files(const bench::Result& result, const std::string& out, const std::string& python,
+                 const Origin& origin) {
   const auto json = out + "/bench.json";
   write_file_atomically(json, to_json(result));
   const auto drawing =
-      draw_figures({{"bench_ratios", ""}, {"bench_growth", ""}}, python,
+      draw_figures(figures_of_bench(), python,
                    (resource_root() / "python" / "laser" / "bench_figures.py").string(), json, out);
-  std::cout << (drawing.drawn ? "" : drawing.reason + "\n");
-  std::cout << fmt::format("Written to {}: bench.json{}\n", out, drawing.drawn ? " and figures" : "");
+  Page page("Times of kernels and rounds", "laser bench", origin);
+  page.conclude(conclusion_of(result));
+  for (const auto& figure : drawing.figures) page.add(figure);
+  for (const auto& table : tables_of(result)) page.add(table);
+  page.add_list("Notes", result.notes);
+  Table machine{"Machine and versions", "", {"Key", "Value"}, {}};
+  for (const auto& [key, value] : result.machine) machine.lines.push_back({key, {{value}}});
+  page.add(machine);
+  write_file_atomically(out + "/bench.html", page.text());
+  std::cout << (drawing.reason.empty() ? "" : drawing.reason + "\n");
+  std::cout << fmt::format("Written to {}:\n  {}\n", out,
+                           wrap("bench.json bench.html" + drawing.files, "  "));
 }
 
-void run_bench(BenchArguments arguments) {
+void run_bench(BenchArguments arguments, const std::string& command_line) {
   // Not use_threads(): MKL's strict mode, which training has, would slow down the peers.
   const auto cores = default_threads();
   at::set_num_threads(static_cast<int>(arguments.threads > 0 ? arguments.threads : cores));
@@ -134,12 +177,12 @@ void run_bench(BenchArguments arguments) {
   for (const auto& table : tables_of(result)) std::cout << to_text(table) << '\n';
   for (const auto& note : result.notes) std::cout << note << '\n';
   std::cout << "Took " << duration_text(result.seconds) << ".\n";
-  if (keeps) write_files(result, out, options.python);
+  if (keeps) write_files(result, out, options.python, origin_now(command_line, laser_version()));
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app, CommandLine&) {
+void add_bench(CLI::App& app, CommandLine& line) {
   const auto arguments = std::make_shared<BenchArguments>();
   auto* command = app.add_subcommand(
       "bench", "Times of kernels and rounds beside memory's own speed and beside other software (minutes)");
@@ -150,10 +193,10 @@ void add_bench(CLI::App& app, CommandLine&) {
       ->check(CLI::Range(1, 1024));
   command->add_option(
       "--out", arguments->out,
-      "Folder for bench.json and the figures (default: runs/bench-<time>; none with --quick)");
+      "Folder for bench.json, bench.html and the figures (default: runs/bench-<time>; none with --quick)");
   command->add_flag("--json", arguments->json, "Print bench.json instead of tables");
   command->add_flag("--quiet", arguments->quiet, "No progress line");
-  command->callback([arguments] { run_bench(*arguments); });
+  command->callback([arguments, &line] { run_bench(*arguments, line.text); });
 }
 
 }  // namespace laser

@@ -3,11 +3,9 @@
 #include <iostream>
 #include <set>
 
-#include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/report/figures.hpp"
-#include "laser/report/gain.hpp"
+#include "laser/report/study.hpp"
 #include "output.hpp"
 
 namespace laser {
@@ -71,31 +69,6 @@ std::vector<Job> final_jobs(const TuningPlan& plan, std::span<const Choice> choi
   return jobs;
 }
 
-void write_gain_report(const GainReport& report, const std::string& folder, bool json) {
-  create_folders(folder);
-  const auto text = to_json(report);
-  write_file_atomically(folder + "/gain.json", text);
-  std::string shown, markdown;
-  for (const auto& table : gain_tables(report)) {
-    shown += (shown.empty() ? "" : "\n") + to_text(table);
-    markdown += (markdown.empty() ? "" : "\n") + to_markdown(table);
-  }
-  for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
-  for (const auto& note : report.notes) shown += "\n" + wrap("note: " + note, "  ") + "\n";
-  write_file_atomically(folder + "/gain.md", markdown);
-  const auto script = (resource_root() / "python" / "laser" / "gain_figures.py").string();
-  const auto drawing = draw_figures({{"gain", ""}, {"gain_values", ""}}, figures_python(), script,
-                                    folder + "/gain.json", folder);
-  if (json) {
-    std::cout << text;
-    return;
-  }
-  std::cout << shown;
-  if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
-  std::cout << fmt::format("\nWritten to {}: gain.md, gain.json{}\n", folder,
-                           drawing.drawn ? ", gain and gain_values (.svg, .png)" : "");
-}
-
 }  // namespace
 
 int run_gain_study(const TuningPlan& plan, const GainPlan& gain, const GainStudyOptions& options) {
@@ -131,7 +104,10 @@ int run_gain_study(const TuningPlan& plan, const GainPlan& gain, const GainStudy
           rate.method, rate.power.value_or(0), choice.question.epoch, rate.rate));
     }
   }
-  write_gain_report(report, root + "/report", options.json);
+  const auto study = study_of(report);
+  const auto text = write_study(study, root + "/report", figures_python(),
+                                (resource_root() / "python" / "laser" / "gain_figures.py").string());
+  std::cout << (options.json ? study.json : text);
   return 0;
 }
 

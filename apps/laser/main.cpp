@@ -75,7 +75,7 @@ int run(int argc, char** argv) {
   laser::add_tune(app, line);
   laser::add_arena(app);
   laser::add_report(app, line);
-  laser::add_theory_command(app);
+  laser::add_theory_command(app, line);
   laser::add_link(app);
   laser::add_bench(app, line);
   laser::add_data(app, line);

@@ -148,11 +148,26 @@ std::vector<Run> runs_of(const std::string& folder, const std::vector<Job>& jobs
 
 namespace {
 
+/// The settings that a run's method and task bring by themselves; none where this version does not know them.
+std::map<std::string, std::string> brought_settings(const RunSummary& summary) {
+  Experiment experiment;
+  experiment.method = summary.method;
+  experiment.task = summary.task;
+  if (const auto data = summary.configuration.find("data"); data != summary.configuration.end())
+    experiment.data = data->second;
+  try {
+    return to_map(without_wishes(experiment));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 /// Writes the report and returns the terminal's text.
 std::string written_report(const std::vector<std::string>& folders, const std::string& out) {
   ReportOptions options;
   options.python = figures_python();
   options.figures_script = (resource_root() / "python" / "laser" / "figures.py").string();
+  options.defaults = brought_settings;
   return write_report(read_runs(folders), out, options);
 }
 

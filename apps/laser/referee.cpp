@@ -5,42 +5,10 @@
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/report/figures.hpp"
-#include "laser/report/tuned.hpp"
+#include "laser/report/study.hpp"
 #include "output.hpp"
 
 namespace laser {
-namespace {
-
-void write_referee_report(const TunedReport& report, const std::string& folder, bool json) {
-  create_folders(folder);
-  const auto summary = to_json(report);
-  const auto path = folder + "/tuned.json";
-  write_file_atomically(path, summary);
-  write_file_atomically(folder + "/gain.json", gains_to_json(report));
-  std::string text, markdown;
-  for (const auto& table : tuned_tables(report)) {
-    if (!text.empty()) text += '\n';
-    text += to_text(table);
-    if (!markdown.empty()) markdown += '\n';
-    markdown += to_markdown(table);
-  }
-  for (const auto& note : report.notes) markdown += fmt::format("\n- {}\n", escape_markdown(note));
-  write_file_atomically(folder + "/tuned.md", markdown);
-  const auto script = (resource_root() / "python" / "laser" / "tuned_figures.py").string();
-  const std::vector<Figure> figures{{"tuned_accuracy", ""}, {"tuned_pareto", ""}};
-  const auto drawing = draw_figures(figures, figures_python(), script, path, folder);
-  if (json) {
-    std::cout << summary;
-    return;
-  }
-  std::cout << text;
-  if (!drawing.drawn) std::cout << '\n' << drawing.reason << '\n';
-  std::cout << fmt::format("\nWritten to {}: tuned.md, tuned.json, gain.json{}\n", folder,
-                           drawing.drawn ? ", tuned_accuracy and tuned_pareto (.svg, .png)" : "");
-}
-
-}  // namespace
 
 int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
   validate(plan);
@@ -70,7 +38,12 @@ int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
         "{}{}: the chosen step size {} is the edge of the grid; the best may lie beyond", choice.method,
         choice.power ? fmt::format(" at P = {:g}", *choice.power) : "", choice.rate));
   }
-  write_referee_report(report, root + "/report", options.json);
+  const auto study = study_of(report);
+  const auto folder = root + "/report";
+  const auto text = write_study(study, folder, figures_python(),
+                                (resource_root() / "python" / "laser" / "tuned_figures.py").string());
+  write_file_atomically(folder + "/gain.json", gains_to_json(report));
+  std::cout << (options.json ? study.json : text);
   return 0;
 }
 

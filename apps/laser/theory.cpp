@@ -198,7 +198,7 @@ void add_bounds(CLI::App& theory, const std::shared_ptr<Arguments>& a) {
 
 }  // namespace
 
-void add_theory_command(CLI::App& app) {
+void add_theory_command(CLI::App& app, const CommandLine& line) {
   auto* theory = app.add_subcommand("theory", "The paper's formulas as a calculator");
   theory->require_subcommand(1);
   const auto a = std::make_shared<Arguments>();
@@ -243,7 +243,7 @@ void add_theory_command(CLI::App& app) {
   add_theory_condition(*theory);
   add_theory_plan(*theory);
   add_theory_swept(*theory);
-  add_theory_verify(*theory);
+  add_theory_verify(*theory, line);
 }
 
 }  // namespace laser

@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "commands.hpp"
+
 namespace laser {
 
 /// Registers `laser theory split|ranks|lambda|bounds|channels|condition|volume|policy|plan|stability|
 /// prediction|verify`, each with --json.
-void add_theory_command(CLI::App& app);
+void add_theory_command(CLI::App& app, const CommandLine& line);
 
 /// Registers `laser theory channels` below the theory command.
 void add_theory_channels(CLI::App& theory);
@@ -23,6 +25,6 @@ void add_theory_plan(CLI::App& theory);
 void add_theory_swept(CLI::App& theory);
 
 /// Registers `laser theory verify` below the theory command.
-void add_theory_verify(CLI::App& theory);
+void add_theory_verify(CLI::App& theory, const CommandLine& line);
 
 }  // namespace laser

@@ -1,8 +1,6 @@
 // laser theory verify: the formulas against simulations of the real code. Everything is measured in verify/;
 // here are the arguments, the files and the terminal.
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -10,6 +8,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/report/figures.hpp"
+#include "laser/train/versions.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -42,38 +41,26 @@ verify::Verification run_with_progress(const verify::VerificationOptions& option
   }
 }
 
-std::string text_of(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
 /// Writes verify.json, the figures and verify.html; returns a sentence on what there is.
-std::string write_files(const verify::Verification& verification, const std::string& out) {
+std::string write_files(const verify::Verification& verification, const std::string& out,
+                        const std::string& command) {
   const auto json = out + "/verify.json";
   write_file_atomically(json, to_json(verification));
-  const auto figures = verification_figures();
   const auto drawing =
-      draw_figures(figures, figures_python(),
+      draw_figures(verification_figures(), figures_python(),
                    (resource_root() / "python" / "laser" / "theory_figures.py").string(), json, out);
-  std::vector<InlineFigure> inlined;
-  std::string written = "verify.json verify.html";
-  if (drawing.drawn) {
-    for (const auto& figure : figures) {
-      inlined.push_back({figure.caption, text_of(out + "/" + figure.name + ".svg")});
-      written += fmt::format(" {}.svg {}.png", figure.name, figure.name);
-    }
-  }
-  write_file_atomically(out + "/verify.html", verification_page(verification, inlined));
-  return (drawing.drawn ? "" : drawing.reason + "\n") +
-         fmt::format("Written to {}:\n  {}\n", out, wrap(written, "  "));
+  write_file_atomically(out + "/verify.html", verification_page(verification, drawing.figures,
+                                                                origin_now(command, laser_version())));
+  return (drawing.reason.empty() ? "" : drawing.reason + "\n") +
+         fmt::format("Written to {}:\n  {}\n", out, wrap("verify.json verify.html" + drawing.files, "  "));
 }
 
-void verify_theory(const VerifyArguments& arguments) {
+void verify_theory(const VerifyArguments& arguments, const std::string& command) {
   std::optional<FreshFolder> fresh;
   const auto out = arguments.out.empty() ? fresh.emplace("theory-verify").path() : arguments.out;
   create_folders(out);
   const auto verification = run_with_progress(arguments.options);
-  const auto written = write_files(verification, out);
+  const auto written = write_files(verification, out, command);
   const auto verdict = verdict_text(verification);
   if (arguments.json) {
     std::cout << to_json(verification);
@@ -86,7 +73,7 @@ void verify_theory(const VerifyArguments& arguments) {
 
 }  // namespace
 
-void add_theory_verify(CLI::App& theory) {
+void add_theory_verify(CLI::App& theory, const CommandLine& line) {
   const auto arguments = std::make_shared<VerifyArguments>();
   auto* command = theory.add_subcommand("verify",
                                         "Confront the formulas with simulations of the real code (a minute; "
@@ -100,7 +87,7 @@ void add_theory_verify(CLI::App& theory) {
       ->capture_default_str();
   command->add_flag("--quick", arguments->options.quick, "Fewer draws and shorter runs: seconds");
   command->add_flag("--json", arguments->json, "Print verify.json instead of tables");
-  command->callback([arguments] { verify_theory(*arguments); });
+  command->callback([arguments, &line] { verify_theory(*arguments, line.text); });
 }
 
 }  // namespace laser

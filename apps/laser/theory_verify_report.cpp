@@ -224,22 +224,6 @@ Table finding_table(const verify::Finding& finding) {
   return table;
 }
 
-constexpr std::string_view kStyle = R"(
-body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.2rem 4rem; color: #1c2733; background: #fff;
-       font: 16px/1.5 system-ui, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
-h1 { font-size: 1.8rem; border-left: 0.35rem solid #c1272d; padding-left: 0.8rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 0.4rem; }
-.failed { color: #c1272d; font-weight: 650; }
-section { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
-caption { caption-side: bottom; text-align: left; color: #5c6b7a; font-size: 0.88rem; padding-top: 0.5rem; }
-th, td { padding: 0.3rem 0.7rem; text-align: right; border-bottom: 1px solid #dde3e9; white-space: nowrap; }
-th:first-child { text-align: left; font-weight: 500; }
-thead th { border-bottom: 2px solid #1c2733; font-weight: 650; }
-figure { margin: 1.2rem 0; } figure svg { width: 100%; height: auto; }
-figcaption { color: #5c6b7a; font-size: 0.88rem; }
-)";
-
 }  // namespace
 
 std::vector<Table> verification_tables(const Verification& verification) {
@@ -253,7 +237,7 @@ std::vector<Table> verification_tables(const Verification& verification) {
 
 Table check_table(const Verification& verification) {
   Table table;
-  table.title = "All checks";
+  table.title = fmt::format("All {} checks", verification.checks.size());
   table.header = {"What was run", "P",       "Quantity", "Source", "Measured",
                   "Claim",        "Formula", "Samples",  "z",      "Verdict"};
   for (const auto& check : verification.checks) {
@@ -336,22 +320,24 @@ std::vector<Figure> verification_figures() {
        "5 % too large."}};
 }
 
-std::string verification_page(const Verification& verification, const std::vector<InlineFigure>& figures) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width, initial-scale=1\">\n<title>laser: the theory verified</title>\n<style>{}"
-      "</style>\n</head>\n<body>\n<h1>The theory, verified by simulation</h1>\n<p{}>{}</p>\n",
-      kStyle, verification.holds() ? "" : " class=\"failed\"", escape_html(verdict_text(verification)));
-  for (const auto& figure : figures) {
-    html += fmt::format("<figure role=\"img\" aria-label=\"{0}\">{1}<figcaption>{0}</figcaption></figure>\n",
-                        escape_html(figure.caption), inline_svg(figure.svg));
+std::string verification_page(const Verification& verification, const std::vector<InlineFigure>& figures,
+                              const Origin& origin) {
+  Page page("The theory, verified by simulation", "laser theory verify", origin);
+  const auto verdict = verdict_text(verification);
+  const auto first = verdict.find('\n');  // what failed or was missed stands on lines of its own
+  page.conclude({verification.holds()
+                     ? "Every formula holds, and every control with something wrong was caught."
+                     : "Formulas and code disagree, or a control was missed.",
+                 verdict.substr(0, first)});
+  for (auto at = first; at != std::string::npos;) {
+    const auto next = verdict.find('\n', at + 1);
+    page.warn(verdict.substr(at + 1, next == std::string::npos ? next : next - at - 1));
+    at = next;
   }
-  for (const auto& table : verification_tables(verification))
-    html += "<section><h2>" + escape_html(table.title) + "</h2>\n" + to_html(table) + "</section>\n";
-  const auto all = check_table(verification);
-  html += fmt::format("<details><summary>All {} checks</summary><section>\n{}</section></details>\n",
-                      verification.checks.size(), to_html(all));
-  return html + "</body>\n</html>\n";
+  for (const auto& figure : figures) page.add(figure);
+  for (const auto& table : verification_tables(verification)) page.add(table);
+  page.fold(check_table(verification));
+  return page.text();
 }
 
 }  // namespace laser

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "laser/report/figures.hpp"
-#include "laser/report/html.hpp"
+#include "laser/report/page.hpp"
 #include "laser/report/table.hpp"
 #include "laser/verify/verification.hpp"
 
@@ -29,6 +29,6 @@ std::vector<Figure> verification_figures();
 
 /// One page that needs no network and no other file.
 std::string verification_page(const verify::Verification& verification,
-                              const std::vector<InlineFigure>& figures);
+                              const std::vector<InlineFigure>& figures, const Origin& origin);
 
 }  // namespace laser

@@ -2,9 +2,9 @@
 
     python figures.py SUMMARY_JSON FOLDER
 
-writes QUANTITY_over_power, QUANTITY_over_epochs and, where there is something to draw, QUANTITY_beside_paper and
-gradient_spectra, each as SVG and PNG, into FOLDER. It computes nothing: means, spreads and the paper's values are taken from the file. Equal files give
-equal figures, byte for byte in SVG.
+writes QUANTITY_over_power, QUANTITY_over_epochs and, where there is something to draw, QUANTITY_beside_paper, QUANTITY_on_three_axes,
+training_diagnostics and gradient_spectra, each as SVG and PNG, into FOLDER. It computes nothing: means, intervals and the paper's values
+are taken from the file. Equal files give equal figures, byte for byte in SVG.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from pathlib import Path
 EXIT_DATA = 4
 EXIT_NO_MATPLOTLIB = 5
 
-# Colours that people with colour-vision deficiencies can tell apart (Okabe and Ito), one for each method for ever.
-# LASER has the strong red, a filled star and the widest line.
+# One look for each method for ever: a colour that people with colour-vision deficiencies can tell from the others of its kind (Okabe and
+# Ito), a marker and a dash, of which no two methods share both. LASER has the strong red, a filled star and the widest line.
+DASHES = ["-", (0, (5, 1.6)), (0, (1.5, 1.2)), (0, (6, 1.4, 1.2, 1.4)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)),
+          (0, (9, 1.5, 3, 1.5))]
 STYLES = {
-    "laser": {"color": "#C1272D", "marker": "*"},
-    "randomk": {"color": "#0072B2", "marker": "s"},
-    "sketch": {"color": "#009E73", "marker": "^"},
-    "zsgd": {"color": "#E69F00", "marker": "o"},
-    "adsgd": {"color": "#7B4FA3", "marker": "D"},
-    "signum": {"color": "#56B4E9", "marker": "v"},
-    "sgd": {"color": "#333333", "marker": "x"},
+    name: {"color": color, "marker": marker, "linestyle": DASHES[dash]}
+    for name, color, marker, dash in [
+        ("laser", "#C1272D", "*", 0), ("randomk", "#0072B2", "s", 1), ("sketch", "#009E73", "^", 2), ("zsgd", "#E69F00", "o", 3),
+        ("adsgd", "#7B4FA3", "D", 4), ("signum", "#56B4E9", "v", 5), ("sgd", "#333333", "x", 6),
+        ("laser_matched", "#E0656A", "P", 1), ("laser_momentum", "#7A1117", "X", 5), ("zsgd_matched", "#0B7A75", "p", 0),
+        ("zsgd_momentum", "#1F4E9E", "h", 2), ("zsgd_adaptive", "#6A3D9A", "d", 7), ("digital_powersgd", "#8C6D31", "<", 4),
+        ("digital_qsgd", "#4B7F1F", ">", 6), ("ddsgd", "#D55E8F", "8", 3), ("swept", "#B35900", "H", 5),
+    ]
 }
-OTHER_COLORS = ["#8C6D31", "#D55E8F", "#4D4D4D", "#6B8E23"]
-DASHES = ["-", (0, (5, 1.6)), (0, (1.5, 1.2)), (0, (6, 1.4, 1.2, 1.4))]
+OTHER_COLORS = ["#4D4D4D", "#6B8E23", "#A0522D", "#5F7A9E"]
+OTHER_MARKERS = ["P", "X", "<", ">", "p", "h", "d", "8"]
 POWER_LABEL = "Power budget P (per worker and round, noise variance 1)"
 
 
@@ -37,7 +40,23 @@ def method_style(method: str, others: list[str]) -> dict:
     """Colour and marker of a method; a method that we don't know gets one by its place in `others`."""
     if method in STYLES:
         return STYLES[method]
-    return {"color": OTHER_COLORS[others.index(method) % len(OTHER_COLORS)], "marker": "P"}
+    place = others.index(method)
+    return {"color": OTHER_COLORS[place % len(OTHER_COLORS)], "marker": OTHER_MARKERS[place % len(OTHER_MARKERS)],
+            "linestyle": DASHES[(place + 1) % len(DASHES)]}
+
+
+def told_apart(styles: list[dict]) -> list[dict]:
+    """The styles with markers and dashes changed where an earlier one has the same: no two differ by colour alone."""
+    markers: set = set()
+    dashes: set = set()
+    result = []
+    for style in styles:
+        marker = next((m for m in [style["marker"], *OTHER_MARKERS] if m not in markers), style["marker"])
+        dash = next((d for d in [style["linestyle"], *DASHES] if d not in dashes), style["linestyle"])
+        markers.add(marker)
+        dashes.add(dash)
+        result.append(dict(style, marker=marker, linestyle=dash))
+    return result
 
 
 def label_of(entry: dict) -> str:
@@ -49,18 +68,15 @@ def series_of(entries: list[dict]) -> list[dict]:
     """Groups rows or curves with a power into one series a label, in the order of the file."""
     others = sorted({e["method"] for e in entries} - STYLES.keys())
     series: dict[str, dict] = {}
-    variants: dict[str, int] = {}
     for entry in entries:
         if entry["power"] is None:
             continue
         label = label_of(entry)
         if label not in series:
-            variant = variants.get(entry["method"], 0)
-            variants[entry["method"]] = variant + 1
-            style = dict(method_style(entry["method"], others), linestyle=DASHES[variant % len(DASHES)])
-            series[label] = {"label": label, "method": entry["method"], "style": style, "entries": []}
+            series[label] = {"label": label, "method": entry["method"], "entries": []}
         series[label]["entries"].append(entry)
-    return list(series.values())
+    styles = told_apart([method_style(one["method"], others) for one in series.values()])
+    return [dict(one, style=style) for one, style in zip(series.values(), styles)]
 
 
 def number(value) -> float:
@@ -68,10 +84,31 @@ def number(value) -> float:
     return math.nan if value is None else float(value)
 
 
-def band(mean: list[float], std: list) -> tuple[list[float], list[float]]:
-    """Lower and upper edge of mean +- std; where there is no spread the band has no height."""
-    spread = [0.0 if s is None else float(s) for s in std]
+def band(mean: list[float], halves: list | None) -> tuple[list[float], list[float]]:
+    """Lower and upper edge of the intervals mean +- half; of a single seed, which has none, the band has no height."""
+    spread = [0.0 if half is None else float(half) for half in halves or [None] * len(mean)]
     return [m - s for m, s in zip(mean, spread)], [m + s for m, s in zip(mean, spread)]
+
+
+def limits_of(values: list[float], halves: list, logarithmic: bool) -> tuple[float, float] | None:
+    """Range of an axis: the values and their intervals, but of these no more than a third of the range of the values to each side, so
+    that a wide one does not flatten all else. None without a value."""
+    pairs = [(v, 0.0 if h is None else float(h)) for v, h in zip(values, halves) if math.isfinite(v) and (v > 0 or not logarithmic)]
+    if not pairs:
+        return None
+    along, back = (math.log, math.exp) if logarithmic else (float, float)
+    low, high = along(min(v for v, _ in pairs)), along(max(v for v, _ in pairs))
+    reach = max((high - low) / 3, 0.02)
+    lower = min(along(v - h) if v - h > 0 or not logarithmic else low - reach for v, h in pairs)
+    upper = max(along(v + h) for v, h in pairs)
+    margin = 0.05 * (high - low) + 0.01
+    return back(max(lower, low - reach) - margin), back(min(upper, high + reach) + margin)
+
+
+def sparse(place: int, count: int, points: int) -> tuple[int, int]:
+    """Every how manieth of a curve's points has its marker: about six of them, not at the places of the other curves."""
+    step = max(points // 6, 1)
+    return (place * step // max(count, 1)) % step, step
 
 
 def line_options(series: dict, marker: bool) -> dict:
@@ -86,6 +123,11 @@ def line_options(series: dict, marker: bool) -> dict:
         options.update(marker=series["style"]["marker"], markersize=14 if star else 6.5, markeredgecolor="white",
                        markeredgewidth=0.6)
     return options
+
+
+def small_markers(series: dict) -> dict:
+    """The line of a curve over many epochs."""
+    return dict(line_options(series, True), markersize=9 if series["method"] == "laser" else 5)
 
 
 def spread_positions(wanted: list[float], gap: float) -> list[float]:
@@ -165,43 +207,55 @@ def plain(axes) -> None:
 
 
 def draw_over_power(plt, summary: dict):
-    """One line a method with its band over the seeds, the paper's values as open markers; None without powers."""
+    """One line a method with its band over the seeds, the paper's values as open markers; None where there are not two powers."""
     from matplotlib.lines import Line2D
 
     series = series_of(summary["rows"])
-    if not series:
-        return None
-    figure, axes = plt.subplots(figsize=(8.2, 4.9))
-    figure.subplots_adjust(left=0.085, right=0.83, top=0.97, bottom=0.12)
     powers = sorted({row["power"] for s in series for row in s["entries"]})
+    if len(powers) < 2:
+        return None
+    longest = max(len(one["label"]) for one in series)
+    width = 8.2 + 0.085 * max(0, longest - 17)  # the names stand to the right of the axes
+    figure, axes = plt.subplots(figsize=(width, 4.9))
+    figure.subplots_adjust(left=0.7 / width, right=6.8 / width, top=0.97, bottom=0.12)
     has_paper = False
     ends = []
+    values: list[float] = []
+    heights: list = []
     for one in series:
         rows = sorted(one["entries"], key=lambda row: row["power"])
         x = [row["power"] for row in rows]
         mean = [number(row["mean"]) for row in rows]
-        axes.fill_between(x, *band(mean, [row["std"] for row in rows]), color=one["style"]["color"], alpha=0.18,
-                          linewidth=0, zorder=2)
+        halves = [row.get("interval") for row in rows]
+        values += mean
+        heights += halves
+        axes.fill_between(x, *band(mean, halves), color=one["style"]["color"], alpha=0.18, linewidth=0, zorder=2)
         axes.plot(x, mean, **line_options(one, True))
         paper = [(row["power"], row["paper"]) for row in rows if row.get("paper") is not None]
         if paper:
             has_paper = True
+            values += [value for _, value in paper]
+            heights += [None] * len(paper)
             axes.plot(*zip(*paper), linestyle="none", marker=one["style"]["marker"], fillstyle="none",
                       markersize=19 if one["method"] == "laser" else 11, markeredgewidth=1.1,
                       color=one["style"]["color"], zorder=4.5 if one["method"] == "laser" else 2.5)
         ends.append((mean[-1], one["label"], one))
     for row in noiseless_of(summary["rows"]):
         axes.axhline(number(row["mean"]), color=STYLES["sgd"]["color"], linestyle=(0, (6, 3)), linewidth=1.2, zorder=1)
+        values.append(number(row["mean"]))
+        heights.append(None)
         ends.append((number(row["mean"]), label_of(row), {"style": STYLES["sgd"]}))
     metric_axis(axes, summary)
     power_axis(axes, powers)
     axes.set_xlabel(POWER_LABEL)
     axes.set_ylabel(summary["label"])
     plain(axes)
+    if limits := limits_of(values, heights, not summary.get("higher_is_better", True)):
+        axes.set_ylim(*limits)
     label_lines(axes, ends, 10)
-    spread = any(row["std"] is not None for row in summary["rows"])
+    spread = any(row.get("interval") is not None for row in summary["rows"])
     handles = [Line2D([], [], color="#555555", marker="o", markersize=6,
-                      label="this code, band: ±1 std over seeds" if spread else "this code, one seed")]
+                      label="this code, band: 95 % interval over seeds" if spread else "this code, single seeds")]
     if has_paper:
         handles.append(Line2D([], [], color="#555555", marker="o", markersize=10.5, fillstyle="none", linestyle="none",
                               label="paper"))
@@ -246,12 +300,12 @@ def draw_over_epochs(plt, summary: dict):
         for curve in noiseless:
             axes.plot(curve["epochs"], [number(v) for v in curve["mean"]], color=STYLES["sgd"]["color"],
                       linestyle=(0, (6, 3)), linewidth=1.2)
-        for one in series:
+        for place, one in enumerate(series):
             for curve in (c for c in one["entries"] if c["power"] == power):
                 mean = [number(v) for v in curve["mean"]]
-                axes.fill_between(curve["epochs"], *band(mean, curve["std"]), color=one["style"]["color"], alpha=0.2,
+                axes.fill_between(curve["epochs"], *band(mean, curve.get("interval")), color=one["style"]["color"], alpha=0.2,
                                   linewidth=0)
-                axes.plot(curve["epochs"], mean, **line_options(one, False))
+                axes.plot(curve["epochs"], mean, markevery=sparse(place, len(series), len(mean)), **small_markers(one))
         if power is not None:
             axes.set_title(f"P = {power:g}", fontsize=11, loc="left", fontweight="bold")
         plain(axes)
@@ -264,7 +318,7 @@ def draw_over_epochs(plt, summary: dict):
         shown[-1].set_xlabel("Epoch")
         shown[-1].tick_params(labelbottom=True)
     figure.supylabel(summary["curve_label"], fontsize=plt.rcParams["axes.labelsize"])
-    handles = [Line2D([], [], label=one["label"], **line_options(one, False)) for one in series]
+    handles = [Line2D([], [], label=one["label"], **small_markers(one)) for one in series]
     if noiseless:
         handles.append(Line2D([], [], color=STYLES["sgd"]["color"], linestyle=(0, (6, 3)), linewidth=1.2,
                               label=label_of(noiseless[0])))
@@ -276,6 +330,43 @@ def draw_over_epochs(plt, summary: dict):
     else:
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4 if columns > 1 else 3),
                       frameon=False, fontsize=9.5)
+    return figure
+
+
+DIAGNOSED_ON_LOG = ("lambda", "memory")
+
+
+def draw_diagnostics(plt, summary: dict):
+    """A panel a quantity of the inside of training, one line a method; None where no record has any."""
+    curves = summary.get("diagnostics")
+    if not curves:
+        return None
+    from matplotlib.lines import Line2D
+
+    shown = [entry for entry in summary["diagnosed"] if any(entry["key"] in curve for curve in curves)]
+    columns = min(3, len(shown))
+    lines = math.ceil((len(shown) + 1) / columns)  # one place for the legend
+    figure, grid = plt.subplots(lines, columns, figsize=(max(3.5 * columns, 5.0), 2.9 * lines), squeeze=False, layout="constrained")
+    series = series_of([dict(curve, power=curve["power"] or 0) for curve in curves])
+    for axes in grid.flat[len(shown):]:
+        axes.axis("off")
+    for axes, entry in zip(grid.flat, shown):
+        for place, one in enumerate(series):
+            for curve in one["entries"]:
+                values = [number(value) for value in curve.get(entry["key"], [])]
+                if values:
+                    axes.plot(curve["epochs"], values, markevery=sparse(place, len(series), len(values)), **small_markers(one))
+        if entry["key"] in DIAGNOSED_ON_LOG:
+            axes.set_yscale("log")
+        if entry["key"] == "delta" and axes.get_ylim()[0] < 0:  # where compression adds energy: it would flatten the others
+            kept = [value for curve in curves for value in map(number, curve.get("delta", [])) if value >= 0]
+            axes.set_ylim(0, 1.08 * max(kept, default=1) or 1)
+        axes.set_title(entry["title"], fontsize=10.5, loc="left", fontweight="bold")
+        axes.set_xlabel("Epoch")
+        axes.set_xlim(left=0)
+        plain(axes)
+    handles = [Line2D([], [], label=one["label"], **small_markers(one)) for one in series]
+    grid.flat[len(shown)].legend(handles=handles, loc="center", frameon=False, fontsize=9 if len(handles) < 10 else 7.5)
     return figure
 
 
@@ -300,9 +391,8 @@ def draw_on_three_axes(plt, summary: dict):
         for front in mine:
             one = styles[label_of(front)]
             x, y = [scale(value) for value in front["x"]], [number(value) for value in front["y"]]
-            line, = axes.step([*x, scale(most)], [*y, y[-1]], where="post", **line_options(one, False))
-            axes.plot(x[:1], y[:1], linestyle="none", color=one["style"]["color"], marker=one["style"]["marker"],
-                      markersize=7)
+            every = sparse(list(styles).index(label_of(front)), len(styles), len(x) + 1)
+            line, = axes.step([*x, scale(most)], [*y, y[-1]], where="post", markevery=every, **small_markers(one))
             shown.setdefault(label_of(front), line)
         if not decibels:
             axes.set_xscale("log")
@@ -354,7 +444,7 @@ def draw(summary: dict, folder: Path) -> list[Path]:
     quantity = summary.get("quantity", "accuracy")
     drawings = {f"{quantity}_over_power": draw_over_power, f"{quantity}_beside_paper": draw_beside_paper,
                 f"{quantity}_over_epochs": draw_over_epochs, f"{quantity}_on_three_axes": draw_on_three_axes,
-                "gradient_spectra": draw_spectra}
+                "training_diagnostics": draw_diagnostics, "gradient_spectra": draw_spectra}
     return draw_all(drawings, summary, folder)
 
 

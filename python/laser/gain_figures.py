@@ -89,10 +89,11 @@ def draw_values(plt, summary: dict):
         style = method_style(curve["method"], [])
         x = [p["power"] for p in curve["points"]]
         mean = [number(p["mean"]) for p in curve["points"]]
-        axes.fill_between(x, *band(mean, [p["std"] for p in curve["points"]]), color=style["color"], alpha=0.15,
+        axes.fill_between(x, *band(mean, [p.get("interval") for p in curve["points"]]), color=style["color"], alpha=0.15,
                           linewidth=0)
-        axes.plot(x, mean, color=style["color"], marker=style["marker"], markersize=7, markeredgecolor="white",
-                  linestyle="-" if curve["tuned"] else (0, (4, 2)),
+        axes.plot(x, mean, color=style["color"], marker=style["marker"], markersize=7, markeredgecolor="white" if curve["tuned"] else style["color"],
+                  linestyle=style["linestyle"] if curve["tuned"] else (0, (2, 2)),
+                  fillstyle="full" if curve["tuned"] else "none",
                   label=f"{NAMES.get(curve['method'], curve['method'])}, {'tuned' if curve['tuned'] else 'the paper’s grid or fixed'}")
     power_axis(axes, powers)
     axes.set_xlabel(POWER_LABEL)

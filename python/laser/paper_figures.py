@@ -18,7 +18,7 @@ def tick_text(value: float) -> str:
 
 
 def our_curves(summary: dict, along: str) -> list[dict]:
-    """Curves {method, label, power, x, y, std} of the rows, along "power" or another setting."""
+    """Curves {method, label, power, x, y, interval} of the rows, along "power" or another setting."""
     groups: dict[tuple, dict] = {}
     for row in summary["rows"]:
         if row["power"] is None:
@@ -32,10 +32,10 @@ def our_curves(summary: dict, along: str) -> list[dict]:
             continue
         curve = groups.setdefault(key, {"method": row["method"], "label": row.get("label", row["method"]),
                                         "power": None if along == "power" else row["power"], "points": []})
-        curve["points"].append((row["power"] if along == "power" else float(axes[along]), row["mean"], row["std"]))
+        curve["points"].append((row["power"] if along == "power" else float(axes[along]), row["mean"], row.get("interval")))
     for curve in groups.values():
-        curve["points"].sort()
-        curve["x"], curve["y"], curve["std"] = (list(column) for column in zip(*curve["points"]))
+        curve["points"].sort(key=lambda point: point[0])
+        curve["x"], curve["y"], curve["interval"] = (list(column) for column in zip(*curve["points"]))
     return list(groups.values())
 
 
@@ -53,7 +53,7 @@ def draw_beside_paper(plt, summary: dict):
     if not ours or max(len(curve["x"]) for curve in ours) < 2:
         return None
     factor = summary.get("power_factor", 1) or 1
-    theirs = [dict(curve, std=[None] * len(curve["x"])) for curve in paper["curves"]]
+    theirs = [dict(curve, interval=None) for curve in paper["curves"]]
     figure, panels = plt.subplots(1, 2, figsize=(12.4, 4.7))
     figure.subplots_adjust(left=0.06, right=0.86, top=0.92, bottom=0.13, wspace=0.48)
     scaled = along == "power" and factor != 1
@@ -73,11 +73,10 @@ def draw_beside_paper(plt, summary: dict):
         ends = []
         for curve in curves:
             style = styles[curve["label"]]
-            options = line_options(dict(style, style=dict(style["style"], linestyle="-" if curve["power"] else
-                                                           style["style"]["linestyle"])), True)
+            options = line_options(style, True)
             x, y = [value / divisor for value in curve["x"]], [number(value) for value in curve["y"]]
             alpha = opacity[curve["power"] or 0]
-            axes.fill_between(x, *band(y, curve["std"]), color=options["color"], alpha=0.16 * alpha, linewidth=0)
+            axes.fill_between(x, *band(y, curve["interval"]), color=options["color"], alpha=0.16 * alpha, linewidth=0)
             axes.plot(x, y, alpha=alpha, **options)
             # At equal power per parameter the paper's P is `factor` times ours.
             label = curve["label"] if curve["power"] is None else f"P = {curve['power']:g}"
@@ -120,7 +119,7 @@ def draw_spectra(plt, summary: dict):
             axes.plot(x, y, color="#C9D0D6", linewidth=1.0, zorder=1)
             continue
         style = styles[known.index(spectrum) % len(styles)]
-        axes.fill_between(x, *band(y, spectrum["std"]), color=style["color"], alpha=0.18, linewidth=0, zorder=2)
+        axes.fill_between(x, *band(y, spectrum.get("interval")), color=style["color"], alpha=0.18, linewidth=0, zorder=2)
         axes.plot(x, y, color=style["color"], linewidth=2.0, marker=style["marker"] if len(x) < 12 else None, zorder=4)
         name = f"{spectrum['label']}, {spectrum['tensor']}" if several else spectrum["tensor"]
         ends.append((y[-1], name, {"style": style}))

@@ -53,7 +53,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
         known = figures.method_style(_method_of(label, name), others)
         turn = used.get(known["color"], 0)
         used[known["color"]] = turn + 1
-        series = {"method": _method_of(label, name), "style": dict(known, linestyle=figures.DASHES[turn % len(figures.DASHES)])}
+        dash = figures.DASHES[turn % len(figures.DASHES)] if turn else known["linestyle"]
+        series = {"method": _method_of(label, name), "style": dict(known, linestyle=dash)}
         xs, ys = zip(*points)
         axes.plot(xs, ys, **figures.line_options(series, False))
         if label:

@@ -15,21 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from figures import (POWER_LABEL, STYLES, band, draw_all, method_style, number, plain, power_axis,  # noqa: E402
-                     run)
+                     run, told_apart)
 
-OWN = {
-    "laser_matched": {"color": "#C1272D", "marker": "P"},
-    "laser_momentum": {"color": "#7A1117", "marker": "X"},
-    "zsgd_matched": {"color": "#0B7A75", "marker": "P"},
-    "zsgd_momentum": {"color": "#1F4E9E", "marker": "X"},
-    "zsgd_adaptive": {"color": "#6A3D9A", "marker": "*"},
-    "swept": {"color": "#B35900", "marker": "D"},
-}
-
-
-def style_of(method: str, methods: list[str]) -> dict:
-    others = [m for m in methods if m not in STYLES and m not in OWN]
-    return OWN.get(method) or method_style(method, others)
+def styles_of(curves: list[dict]) -> dict[str, dict]:
+    """A look a method, no two of which differ by colour alone."""
+    methods = list(dict.fromkeys(curve["method"] for curve in curves))
+    others = [method for method in methods if method not in STYLES]
+    return dict(zip(methods, told_apart([method_style(method, others) for method in methods])))
 
 
 def short(curve: dict) -> str:
@@ -41,20 +33,19 @@ def draw_accuracy(plt, summary: dict):
     curves = [c for c in summary["curves"] if c["points"][0]["power"] is not None]
     if not curves:
         return None
-    methods = [c["method"] for c in summary["curves"]]
+    styles = styles_of(summary["curves"])
     figure, panels = plt.subplots(1, 2, figsize=(11, 5.0), sharey=True, layout="constrained")
     powers = sorted({p["power"] for c in curves for p in c["points"]})
     for axes, tuned in zip(panels, [False, True]):
         for curve in (c for c in curves if c["tuned"] == tuned):
-            style = style_of(curve["method"], methods)
-            own = curve["method"] in OWN
+            style = styles[curve["method"]]
             x = [p["power"] for p in curve["points"]]
             mean = [number(p["mean"]) for p in curve["points"]]
-            axes.fill_between(x, *band(mean, [p["std"] for p in curve["points"]]), color=style["color"], alpha=0.15,
+            axes.fill_between(x, *band(mean, [p.get("interval") for p in curve["points"]]), color=style["color"], alpha=0.15,
                               linewidth=0)
-            axes.plot(x, mean, color=style["color"], marker=style["marker"], markersize=8, markeredgecolor="white",
-                      markeredgewidth=0.6, linewidth=2.0 if own else 1.4, linestyle="-" if own else (0, (5, 1.6)),
-                      label=short(curve))
+            axes.plot(x, mean, color=style["color"], marker=style["marker"],
+                      markersize=13 if curve["method"] == "laser" else 8, markeredgecolor="white",
+                      markeredgewidth=0.6, linewidth=1.6, linestyle=style["linestyle"], label=short(curve))
         for curve in summary["curves"]:
             if curve["points"][0]["power"] is None and curve["tuned"] == tuned:
                 axes.axhline(number(curve["points"][0]["mean"]), color=STYLES["sgd"]["color"],
@@ -79,19 +70,21 @@ def draw_accuracy(plt, summary: dict):
 
 def draw_pareto(plt, summary: dict):
     """Power against channel uses for up to three accuracies: to the lower left is better; bars are 95 % intervals."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     needs = [n for n in summary["needs"] if None not in n["power"] and n["power"][0] == n["power"][1]]
     targets = sorted({n["target"] for n in needs})[-3:]
     if not targets:
         return None
     curves = {c["label"]: c for c in summary["curves"]}
-    methods = [c["method"] for c in summary["curves"]]
+    styles = styles_of(summary["curves"])
     figure, panels = plt.subplots(1, len(targets), figsize=(3.9 * len(targets) + 0.6, 4.6), sharey=True,
                                   squeeze=False, layout="constrained")
     seen: dict = {}
     for axes, target in zip(panels.flat, targets):
         for need in (n for n in needs if n["target"] == target):
             curve = curves[need["label"]]
-            style = style_of(curve["method"], methods)
+            style = styles[curve["method"]]
             power = need["power"][0]
             ends = need["power_interval"] or [power, power]
             low, high = (end if end is not None else power for end in ends)
@@ -102,8 +95,11 @@ def draw_pareto(plt, summary: dict):
             seen.setdefault(curve["label"], point)
         unit = " %" if summary.get("higher_is_better", True) else ""
         axes.set_title(f"{target:g}{unit}", fontsize=11, loc="left", fontweight="bold")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+            scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("Power needed")
         plain(axes)
     panels.flat[0].set_ylabel("Channel uses a worker and round")

@@ -12,3 +12,7 @@ endforeach()
 add_test(NAME cli.completion COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_completion.py)
 set_tests_properties(cli.completion PROPERTIES LABELS fast TIMEOUT 600
   ENVIRONMENT "LASER_COMMAND=$<TARGET_FILE:laser_command>")
+# The browser is driven by a package of the environment that draws the figures.
+add_test(NAME cli.pages COMMAND ${TORCH_DIR}/../../../../bin/python3 ${CMAKE_CURRENT_LIST_DIR}/test_pages.py)
+set_tests_properties(cli.pages PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT
+  "LASER_COMMAND=$<TARGET_FILE:laser_command>;LASER_PYTHON=${TORCH_DIR}/../../../../bin/python3")

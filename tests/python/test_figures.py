@@ -22,12 +22,12 @@ from laser import figures  # noqa: E402
 
 def row(method, power, mean, std=0.1, paper=None):
     return {"method": method, "label": method.upper(), "power": power, "metric": "best_ema_accuracy", "mean": mean,
-            "std": std, "seeds": 3, "paper": paper}
+            "std": std, "interval": std, "seeds": 3, "paper": paper}
 
 
 def curve(method, power, top, std=0.1):
     return {"method": method, "label": method.upper(), "power": power, "epochs": [1, 2, 3],
-            "mean": [top - 20, top - 5, top], "std": [std] * 3}
+            "mean": [top - 20, top - 5, top], "std": [std] * 3, "interval": [std] * 3}
 
 
 SUMMARY = {
@@ -95,14 +95,29 @@ class Script(unittest.TestCase):
         self.assertNotEqual(outs[0], outs[1])
 
     @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
+    def test_diagnostics_are_drawn_where_they_are_known(self):
+        summary = dict(SUMMARY, diagnosed=[{"key": "loss", "title": "Training loss"}, {"key": "lambda", "title": "Noise"},
+                                           {"key": "delta", "title": "nobody's"}],
+                       diagnostics=[{"method": "laser", "label": "LASER", "power": 1, "epochs": [1, 2], "loss": [2.0, 1.0],
+                                     "lambda": [0.5, None]},
+                                    {"method": "sgd", "label": "SGD", "power": None, "epochs": [1, 2], "loss": [2.0, 0.5]}])
+        outs = []
+        for name, loss in ("a", 1.0), ("b", 1.5):
+            summary["diagnostics"][0]["loss"][1] = loss
+            result, out = self.draw(summary, name)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            outs.append((out / "training_diagnostics.svg").read_bytes())
+        self.assertNotEqual(outs[0], outs[1])
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
     def test_one_seed_one_power_one_epoch(self):
         summary = copy.deepcopy(SUMMARY)
         summary["rows"] = [row("laser", 1, 89.8, std=None)]
         one = curve("laser", 1, 89.8, std=None)
-        summary["curves"] = [dict(one, epochs=[1], mean=[89.8], std=[None])]
+        summary["curves"] = [dict(one, epochs=[1], mean=[89.8], std=[None], interval=[None])]
         result, out = self.draw(summary)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(sorted(path.name for path in out.iterdir()), FILES)
+        self.assertEqual(sorted(path.name for path in out.iterdir()), FILES[:2])
 
     @unittest.skipUnless(HAS_MATPLOTLIB, f"{PYTHON} has no matplotlib")
     def test_noiseless_only_has_no_figure_over_power(self):
@@ -184,6 +199,21 @@ class Parts(unittest.TestCase):
         for key in ("color", "marker"):
             values = [style[key] for style in figures.STYLES.values()]
             self.assertEqual(len(values), len(set(values)))
+
+    def test_no_two_series_differ_by_colour_alone(self):
+        entries = [dict(row(method, 1, 80), label=f"{method}, rank {rank}") for method in ("laser", "mine") for rank in (1, 2, 4)]
+        looks = [(one["style"]["marker"], one["style"]["linestyle"]) for one in figures.series_of(entries)]
+        self.assertEqual(len(looks), len(set(looks)))
+        self.assertEqual(looks[0], ("*", "-"))
+
+    def test_a_wide_interval_does_not_flatten_the_axis(self):
+        self.assertEqual(figures.limits_of([], [], False), None)
+        low, high = figures.limits_of([80.0, 90.0], [0.5, None], False)
+        self.assertTrue(78.5 < low < 79.5 and 90 < high < 91, (low, high))
+        low, high = figures.limits_of([80.0, 90.0], [50.0, None], False)
+        self.assertTrue(75 < low < 77 and 93 < high < 95, (low, high))
+        low, high = figures.limits_of([50.0, 500.0], [100.0, 10.0], True)
+        self.assertTrue(0 < low < 50 < 500 < high, (low, high))
 
     def test_spread_positions_keep_order_and_distance(self):
         wanted = [92.3, 92.2, 91.9, 92.25, 80.0, 87.0]

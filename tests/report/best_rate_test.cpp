@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "../record/temporary_folder.hpp"
@@ -45,13 +46,14 @@ TEST(BestRate, IsChosenByTheMeanAtEveryPower) {
   EXPECT_EQ(report.rows[1].learning_rate, "0.05");
   for (const auto& row : report.rows) {
     EXPECT_TRUE(row.axes.empty());
-    EXPECT_TRUE(row.best_at_power);
+    EXPECT_TRUE(row.leading);
   }
   ASSERT_EQ(report.curves.size(), 2U);
   EXPECT_EQ(report.curves[0].mean.back(), 86.5);
   EXPECT_TRUE(report.curves[0].axes.empty());
   const auto* table = rates_of(report);
   ASSERT_NE(table, nullptr);
+  EXPECT_TRUE(contains(table->caption, "by the test data")) << table->caption;
   EXPECT_EQ(table->lines.at(0).cells.at(0).text, "0.01");
   EXPECT_EQ(table->lines.at(0).cells.at(1).text, "0.05 (end)");
   EXPECT_TRUE(contains(to_json(report), "\"learning_rate\": 0.05"));
@@ -69,6 +71,22 @@ TEST(BestRate, OtherSweptSettingsKeepTheirRows) {
   ASSERT_EQ(report.rows.size(), 2U);
   EXPECT_EQ(report.rows[0].axes, (std::map<std::string, std::string>{{"rank", "2"}}));
   EXPECT_EQ(report.rows[1].learning_rate, "0.01");
+}
+
+// Two air times of a method, each with the one rate that was chosen for it elsewhere: nothing is chosen here.
+TEST(BestRate, OneRateALineWasChosenBefore) {
+  std::vector<laser::Run> runs;
+  for (const char* rank : {"2", "4"}) {
+    runs.push_back(at_rate("laser", 1, 1, rank[0] == '2' ? "0.01" : "0.05", 80));
+    runs.back().summary.configuration["rank"] = rank;
+    runs.back().summary.weights_hash += rank;
+  }
+  const auto report = build_report(runs);
+  EXPECT_EQ(rates_of(report), nullptr);
+  const auto table = std::ranges::find(report.tables, "Learning rate", &Table::title);
+  ASSERT_NE(table, report.tables.end());
+  EXPECT_TRUE(contains(table->caption, "not by their test data")) << table->caption;
+  EXPECT_EQ(table->lines.at(0).cells.at(0).text, "0.01");
 }
 
 TEST(BestRate, WithoutASweepThereIsNoTable) {

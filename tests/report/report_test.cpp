@@ -62,8 +62,10 @@ TEST(BuildReport, AveragesOverTheSeedsOfAMethodAndPower) {
   EXPECT_NEAR(row.final_mean, 84.333333333333333, 1e-12);
   EXPECT_NEAR(row.final_std.value(), 1.527525231651947, 1e-12);
   EXPECT_EQ(row.paper.value().value, 84.3);
-  EXPECT_TRUE(row.best_at_power);
-  EXPECT_FALSE(row_at(report, "zsgd", 0.1).best_at_power);
+  EXPECT_NEAR(row.interval.value(), 3.795, 1e-3);  // 4.303 standard errors
+  EXPECT_TRUE(row.leading);
+  EXPECT_FALSE(row.best_at_power) << "Z-SGD has one seed: who knows";
+  EXPECT_TRUE(row_at(report, "zsgd", 0.1).leading);
   EXPECT_FALSE(row_at(report, "sgd", std::nullopt).best_at_power);
   EXPECT_TRUE(has_note(report, "LASER at P = 1: 1 of 3 seeds."));
 }
@@ -132,7 +134,7 @@ TEST(BuildReport, OneSeedHasNoSpread) {
   const Report report = build_report(Runs{run_of("laser", 1, 1, 90)});
   EXPECT_FALSE(report.rows.at(0).std.has_value());
   EXPECT_EQ(report.tables.at(0).lines.at(0).cells.at(0).text, "90.00 (89.9)");
-  EXPECT_TRUE(contains(report.tables.at(0).caption, "one seed"));
+  EXPECT_TRUE(contains(report.tables.at(0).caption, "single seeds"));
   EXPECT_EQ(report.tables.at(0).lines.size(), 1U);  // nothing to be best of
   EXPECT_TRUE(contains(to_json(report), "\"std\": null"));
 }
@@ -204,6 +206,34 @@ TEST(BuildReport, BitIdenticalRepetitionsCountOnce) {
   EXPECT_EQ(report.rows[0].seeds, 2);
   EXPECT_TRUE(report.rows[0].axes.empty());
   EXPECT_TRUE(has_note(report, "2 runs repeat another run"));
+}
+
+// A digital link whose bits all arrive ends with the same weights whatever time it has the air for.
+TEST(BuildReport, EqualWeightsAfterAnotherAirTimeAreAResultOfTheirOwn) {
+  Runs runs;
+  for (const char* rank : {"0", "2"}) {
+    runs.push_back(with(run_of("digital_qsgd", 1, 1, 88), "air_rank", rank));
+    runs.back().summary.symbols_per_round = rank[0] == '0' ? 25450 : 900;
+  }
+  ASSERT_EQ(runs[0].summary.weights_hash, runs[1].summary.weights_hash);
+  const Report report = build_report(runs);
+  ASSERT_EQ(report.rows.size(), 2U);
+  EXPECT_NE(report.rows[0].symbols, report.rows[1].symbols);
+  EXPECT_FALSE(has_note(report, "repeats another run"));
+}
+
+TEST(BuildReport, SettingsAreHeldAgainstWhatMethodAndTaskBring) {
+  const Runs runs = {with(run_of("laser", 1, 1, 90), "rank", "4"),
+                     with(run_of("zsgd", 1, 1, 80), "workers", "16")};
+  EXPECT_TRUE(build_report(runs).changed.empty()) << "without defaults nothing is known";
+  const auto report = build_report(runs, [](const RunSummary& summary) {
+    return std::map<std::string, std::string>{
+        {"rank", summary.method == "laser" ? "4" : "1"}, {"workers", "8"}, {"unknown", "1"}};
+  });
+  std::vector<std::tuple<std::string, std::string, std::string>> changed;
+  for (const auto& [name, values, usual] : report.changed) changed.emplace_back(name, values, usual);
+  EXPECT_EQ(changed, (std::vector<std::tuple<std::string, std::string, std::string>>{
+                         {"rank", "2", "1"}, {"workers", "16", "8"}}));
 }
 
 TEST(BuildReport, OneSeedWithTwoResultsIsToldAndCountsOnce) {

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "../record/temporary_folder.hpp"
+#include "laser/report/page.hpp"
 #include "laser/report/report.hpp"
 
 namespace laser {
@@ -51,6 +52,15 @@ TEST(Table, HtmlIsEscapedAndSpans) {
   EXPECT_TRUE(contains(
       html, "<tr class=\"apart\"><th scope=\"row\">SGD</th><td class=\"span\" colspan=\"2\">92.30</td>"))
       << html;
+}
+
+TEST(Table, WordsStandLeftAndTheCaptionOutsideTheBoxThatScrolls) {
+  auto table = small_table();
+  table.lines[1].cells[1].text = "not told";
+  const std::string html = to_html(table);
+  EXPECT_TRUE(contains(html, "<th scope=\"col\" class=\"words\">P = 10</th>")) << html;
+  EXPECT_TRUE(contains(html, "<td class=\"words\">not told</td>")) << html;
+  EXPECT_TRUE(contains(html, "</table></div>\n<p class=\"caption\">Caption.</p>")) << html;
 }
 
 TEST(Table, EscapesAllOfHtml) {

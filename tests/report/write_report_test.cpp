@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "../record/temporary_folder.hpp"
-#include "laser/report/html.hpp"
+#include "laser/report/page.hpp"
 
 namespace laser {
 namespace {
@@ -26,7 +26,7 @@ std::vector<laser::Run> example_runs() {
     const double shift = 0.25 * static_cast<double>(seed);
     runs.push_back(example_run(example_summary("laser", 0.1, seed, 84 + shift)));
     runs.push_back(example_run(example_summary("laser", 1, seed, 89 + shift)));
-    runs.push_back(example_run(example_summary("zsgd", 0.1, seed, 81 + shift)));
+    runs.push_back(example_run(example_summary("zsgd", 0.1, seed, 79 + shift)));
     runs.push_back(example_run(example_summary("sgd", std::nullopt, seed, 92)));
   }
   return runs;
@@ -38,9 +38,10 @@ TEST(WriteReport, WithoutPythonEverythingElseIsWritten) {
     const std::string text = write_report(example_runs(), folder / "out", {interpreter, kScript});
     EXPECT_EQ(names_in(folder / "out"),
               (std::vector<std::string>{"report.html", "summary.json", "table.md"}));
-    EXPECT_TRUE(contains(text,
-                         "Figures not drawn (accuracy_over_power, accuracy_beside_paper, "
-                         "accuracy_over_epochs, accuracy_on_three_axes, gradient_spectra): "))
+    EXPECT_TRUE(
+        contains(text,
+                 "Figures not drawn (accuracy_over_power, accuracy_beside_paper, "
+                 "accuracy_over_epochs, accuracy_on_three_axes, training_diagnostics, gradient_spectra): "))
         << text;
     EXPECT_TRUE(contains(text, ". HINT: ")) << text;
     EXPECT_FALSE(contains(read_file(folder / "out/report.html"), "<svg"));
@@ -65,9 +66,9 @@ TEST(WriteReport, TextAndMarkdownHoldTheTable) {
   EXPECT_TRUE(contains(text, "SGD (noiseless)      92.00±0.00 (92.3)\n")) << text;
   EXPECT_TRUE(contains(text, "over 2 seeds")) << text;
   const std::string markdown = read_file(folder / "out/table.md");
-  EXPECT_TRUE(contains(markdown, "| LASER | **84.38±0.18 (84.3)** | **89.38±0.18 (89.9)** |\n")) << markdown;
+  EXPECT_TRUE(contains(markdown, "| LASER | **84.38±0.18 (84.3)** | 89.38±0.18 (89.9) |\n")) << markdown;
   EXPECT_TRUE(contains(markdown, "| workers | 16 |")) << markdown;
-  EXPECT_TRUE(contains(markdown, "best\\_ema\\_accuracy")) << markdown;
+  EXPECT_TRUE(contains(markdown, "Accuracy by power budget P")) << markdown;
 }
 
 TEST(WriteReport, SummaryHasOneRowForEachMethodAndPower) {
@@ -80,7 +81,7 @@ TEST(WriteReport, SummaryHasOneRowForEachMethodAndPower) {
     return found;
   };
   EXPECT_EQ(count("\"seeds\": 2"), 4U);
-  EXPECT_EQ(count("\"power\": null"), 4U);  // row, curve and two runs of the noiseless baseline
+  EXPECT_EQ(count("\"power\": null"), 5U);  // row, curve, diagnosis and two runs of the noiseless baseline
   EXPECT_TRUE(contains(json, "\"paper\": 84.3,\n   \"paper_source\": \"Table 4\"")) << json;
   EXPECT_TRUE(contains(json, "\"metric\": \"best_ema_accuracy\"")) << json;
 }
@@ -104,6 +105,7 @@ TEST(WriteReport, EveryTextOfThePageIsEscaped) {
     run.summary.configuration["extra" + attack] = attack;
     run.summary.task = attack;
     run.warnings = {attack};
+    run.versions["command"] = run.versions["started"] = attack;
     if (run.summary.method == "zsgd") run.summary.method = attack;
   }
   runs[0].summary.status = "failed" + attack;
@@ -113,6 +115,25 @@ TEST(WriteReport, EveryTextOfThePageIsEscaped) {
   const std::string html = read_file(folder / "out/report.html");
   EXPECT_FALSE(contains(html, "<script"));
   EXPECT_TRUE(contains(html, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
+}
+
+TEST(WriteReport, ThePageBeginsWithItsOriginAndWhatWasFound) {
+  const TemporaryFolder folder;
+  auto runs = example_runs();
+  for (auto& run : runs)
+    run.versions = {
+        {"laser", "0.1.0 (abc)"}, {"command", "laser sweep"}, {"started", "2026-11-26T09:46:46Z"}};
+  runs[0].versions["started"] = "2026-11-27T00:00:00Z";
+  const std::string text = write_report(runs, folder / "out", {"", kScript});
+  const std::string html = read_file(folder / "out/report.html");
+  const auto origin = html.find(
+      "laser report of 8 runs · <code>laser sweep</code> · 2026-11-26 to 2026-11-27 · laser 0.1.0 (abc)");
+  const auto found =
+      html.find("LASER is best at P = 0.1: its 95 % interval lies beyond those of all others.");
+  ASSERT_NE(found, std::string::npos);
+  EXPECT_LT(origin, found);
+  EXPECT_LT(found, html.find("<table"));
+  EXPECT_TRUE(text.starts_with("LASER is best at P = 0.1")) << text;
 }
 
 TEST(WriteReport, AFileInTheWayIsAnError) {
@@ -140,7 +161,8 @@ TEST(WriteReport, DrawsTheFiguresIntoAnOfflinePage) {
   EXPECT_EQ(names_in(folder / "out"),
             (std::vector<std::string>{"accuracy_over_epochs.png", "accuracy_over_epochs.svg",
                                       "accuracy_over_power.png", "accuracy_over_power.svg", "report.html",
-                                      "summary.json", "table.md"}))
+                                      "summary.json", "table.md", "training_diagnostics.png",
+                                      "training_diagnostics.svg"}))
       << text;
   const std::string html = read_file(folder / "out/report.html");
   const std::size_t first = html.find("<svg");

@@ -61,7 +61,7 @@ TEST(Verification, JsonHoldsEverything) {
 }
 
 TEST(Verification, PageIsCompleteAndOffline) {
-  const auto page = verification_page(quick(), {{"a caption", "<svg>drawn</svg>"}});
+  const auto page = verification_page(quick(), {{"a caption", "<svg>drawn</svg>"}}, {});
   EXPECT_TRUE(has(page, "<svg>drawn</svg>"));
   EXPECT_FALSE(has(page, "http"));
   EXPECT_FALSE(has(page, "FAILS"));
@@ -75,7 +75,7 @@ TEST(Verification, OneWrongNumberTurnsTheVerdict) {
   EXPECT_FALSE(wrong.holds());
   expect_error([&] { require_holds(wrong, "out"); }, ExitCode::kData, "the verification failed: 1 of ");
   EXPECT_TRUE(has(verdict_text(wrong), "FAILED Z-SGD: influence factor measured"));
-  EXPECT_TRUE(has(verification_page(wrong, {}), "<strong>FAILS</strong>"));
+  EXPECT_TRUE(has(verification_page(wrong, {}, {}), "<strong>FAILS</strong>"));
   EXPECT_EQ(nlohmann::json::parse(to_json(wrong))["holds"], false);
   wrong.checks[0].expected = NAN;
   EXPECT_FALSE(wrong.holds());
@@ -89,7 +89,7 @@ TEST(Verification, AMissedControlTurnsTheVerdict) {
   EXPECT_TRUE(verify::failures(blind.checks).empty());
   expect_error([&] { require_holds(blind, "out"); }, ExitCode::kData, "the verification is blind: 1 of ");
   EXPECT_TRUE(has(verdict_text(blind), "MISSED " + blind.controls[0].name));
-  EXPECT_TRUE(has(verification_page(blind, {}), "<strong>MISSED</strong>"));
+  EXPECT_TRUE(has(verification_page(blind, {}, {}), "<strong>MISSED</strong>"));
   const auto json = nlohmann::json::parse(to_json(blind));
   EXPECT_EQ(json["holds"], false);
   EXPECT_EQ(json["controls"][0]["caught"], false);

@@ -12,7 +12,8 @@ namespace laser {
 struct Report;
 
 /// Where learning rates were swept: keeps of each method, setting and power the row with the best mean and
-/// its curve, notes the rate in the row, and returns the table of the rates. None where they were not swept.
+/// its curve, notes the rate in the row, and returns the table of the rates, which tells whether there was a
+/// choice. None where rates tell no rows apart.
 std::optional<Table> keep_best_rates(Report& report);
 
 }  // namespace laser

@@ -1,8 +1,9 @@
 #include "laser/report/comparison.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -12,10 +13,16 @@
 namespace laser {
 namespace {
 
+std::string capitalised(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
 std::string row_label(const Row& row) { return method_label(row.method, row.axes, row.power); }
 
-Cell metric_cell(const Row& row) {
+Cell metric_cell(const Row& row, bool mark_single) {
   std::string text = format_moments(row.mean, row.std);
+  if (mark_single && row.seeds == 1) text += ", one seed";
   if (row.paper) text += fmt::format(" ({:.1f})", row.paper->value);
   return {text, row.best_at_power};
 }
@@ -32,28 +39,32 @@ TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std:
   return lines.back();
 }
 
-// Which method wins at each power; only worth a line where there is a choice.
+// Which method is best at each power, as far as the intervals tell; only worth a line where there is a
+// choice.
 void add_best(const Report& report, Table& table) {
   const PowerColumns columns(report.rows);
-  std::map<double, std::string> best;
+  std::map<double, std::vector<std::string>> leading;
   std::map<double, int> rivals;
   for (const Row& row : report.rows) {
     if (!row.power) continue;
     const double column = *columns.of(row);
     ++rivals[column];
-    std::string& names = best[column];
-    if (row.best_at_power) names += (names.empty() ? "" : " = ") + row_label(row);
+    if (row.leading) leading[column].push_back(row_label(row));
   }
   if (std::none_of(rivals.begin(), rivals.end(), [](const auto& at) { return at.second > 1; })) return;
   TableLine line{columns.by_ratio ? "Best at this ratio" : "Best at this power", {}, false, true};
-  for (const auto& [power, names] : best) line.cells.push_back({names});
+  for (const auto& [power, names] : leading) {
+    constexpr std::size_t kNamed = 3;
+    line.cells.push_back({names.size() <= kNamed ? fmt::format("{}", fmt::join(names, " or "))
+                                                 : fmt::format("not told ({} methods)", names.size())});
+  }
   table.lines.push_back(line);
 }
 
 std::string seeds_text(const Report& report) {
   const auto fewer = [](const Row& a, const Row& b) { return a.seeds < b.seeds; };
   const auto [least, most] = std::minmax_element(report.rows.begin(), report.rows.end(), fewer);
-  if (most->seeds == 1) return "one seed";
+  if (most->seeds == 1) return "single seeds, which have no spread";
   const std::string spread = "mean ± sample standard deviation over ";
   if (least->seeds == most->seeds) return spread + fmt::format("{} seeds", most->seeds);
   return spread + fmt::format("{} to {} seeds", least->seeds, most->seeds);
@@ -130,20 +141,24 @@ std::string format_moments(double mean, const std::optional<double>& std) {
 std::vector<Table> comparison_tables(const Report& report) {
   const bool with_paper = std::any_of(report.rows.begin(), report.rows.end(),
                                       [](const Row& row) { return row.paper.has_value(); });
-  Table metric = by_power(report.rows, metric_cell);
+  const bool several = std::ranges::any_of(report.rows, [](const Row& row) { return row.seeds > 1; });
+  Table metric = by_power(report.rows, [&](const Row& row) { return metric_cell(row, several); });
   metric.title = fmt::format("{}: {}", task_name(report.task), report.metric.label);
   metric.caption = fmt::format(
-      "{} by {} (per worker and round, noise variance 1): {}; {}{}.", report.metric.name,
+      "{} by {} (per worker and round, noise variance 1): {}; {}{}{}.", capitalised(report.metric.quantity),
       PowerColumns(report.rows).by_ratio ? "signal over noise in a symbol, power following from the symbols"
                                          : "power budget P",
-      report.metric.explanation, seeds_text(report), with_paper ? " (in brackets: the paper's value)" : "");
+      report.metric.explanation, seeds_text(report), with_paper ? " (in brackets: the paper's value)" : "",
+      std::ranges::any_of(report.rows, &Row::best_at_power)
+          ? "; the best of a power, bold in the page, has a 95 % interval beyond those of all others"
+          : "");
   add_best(report, metric);
   std::vector<Table> tables{metric};
   const auto measured = [](const Row& row) { return std::isfinite(row.final_mean); };
   if (std::any_of(report.rows.begin(), report.rows.end(), measured)) {
     tables.push_back(by_power(report.rows, final_cell));
     tables.back().title = report.metric.companion_title;
-    tables.back().caption = fmt::format("{}.", seeds_text(report));
+    tables.back().caption = capitalised(seeds_text(report)) + ".";
   }
   tables.push_back(costs(report));
   return tables;

@@ -1,33 +1,39 @@
-// Draws the figures by running python/laser/figures.py on a report's summary.json. Nothing else depends on
-// Python: without it, or without matplotlib, the report says which figures are missing and how to get them.
+// Draws figures by running a script of python/laser on a JSON file. Nothing else depends on Python: without
+// it, or without matplotlib, it is told which figures are missing and how to get them.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "laser/report/page.hpp"
+
 namespace laser {
 
-/// A figure that figures.py knows: NAME.svg and NAME.png.
+struct Report;
+
+/// A figure that a script knows: NAME.svg and NAME.png.
 struct Figure {
   std::string name;
   std::string caption;
 };
 
-/// The figures of a report on `quantity` ("accuracy"), in the order of the page.
-std::vector<Figure> known_figures(const std::string& quantity);
+/// The figures that figures.py may draw of a report, in the order of the page, with captions that say what is
+/// in them.
+std::vector<Figure> report_figures(const Report& report);
 
+/// What was drawn.
 struct DrawingResult {
-  bool drawn = false;
-  std::string reason;  // why not, and how to get the figures; empty when drawn
+  std::vector<InlineFigure> figures;  // in the order in which they were asked for
+  std::string files;                  // " a.svg a.png b.svg b.png"
+  std::string reason;                 // why nothing was, and how to get it; empty where something was
 };
 
 /// The Python that draws: $LASER_PYTHON, or python3 where it is not set.
 std::string figures_python();
 
-/// Runs `python script summary_json folder` (no shell) and waits. Removes the figures of an earlier report
-/// first, so that what is there belongs to this one.
+/// Runs `python script json folder` (no shell) and waits. Removes the figures of an earlier report first, so
+/// that what is there belongs to this one. A figure that the script has no data for is left out.
 DrawingResult draw_figures(const std::vector<Figure>& figures, const std::string& python,
-                           const std::string& script, const std::string& summary_json,
-                           const std::string& folder);
+                           const std::string& script, const std::string& json, const std::string& folder);
 
 }  // namespace laser

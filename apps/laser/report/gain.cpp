@@ -90,7 +90,8 @@ std::string text_of(const Bounds& b) {
 std::string text_of(const std::optional<Interval>& interval) {
   if (!interval) return "";
   const auto bound = [](double value) {
-    return value == 0 || std::isinf(value) ? std::string("?") : fmt::format("{:.2g}", value);
+    if (value == 0 || std::isinf(value)) return std::string("?");
+    return value < 100 ? fmt::format("{:.2g}", value) : fmt::format("{:.0f}", value);
   };
   return bound(interval->low) + " .. " + bound(interval->high);
 }
@@ -106,6 +107,7 @@ GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQues
   GainReport report;
   const auto& first = runs.front().summary;
   report.task = first.task;
+  report.origin = origin_of(runs);
   report.unit = first.perplexity ? "" : "%";
   report.higher_is_better = higher_is_better;
   report.parameters = first.dense_symbols;
@@ -203,9 +205,11 @@ std::string to_json(const GainReport& report) {
     Json points = Json::array();
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& point = curve.points[i];
+      const auto interval = half_interval(point.std, static_cast<std::size_t>(point.seeds));
       points.push_back({{"power", point.power},
                         {"mean", curve.diverged[i] != 0 ? Json(nullptr) : Json(point.mean)},
                         {"std", point.std ? Json(*point.std) : Json(nullptr)},
+                        {"interval", interval ? Json(*interval) : Json(nullptr)},
                         {"seeds", point.seeds},
                         {"rate", curve.rates[i]}});
     }

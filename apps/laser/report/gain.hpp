@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "laser/record/schema.hpp"
+#include "laser/report/origin.hpp"
 #include "laser/report/power_needed.hpp"
 #include "laser/report/table.hpp"
 
@@ -57,6 +58,7 @@ struct GainReport {
   double lag = 0;         // rounds that the error memory lags in its slowest tensor; 0: not known
   std::vector<GainCurve> curves;
   std::vector<GainRow> rows;
+  Origin origin;
   std::vector<std::string> notes;
 };
 

@@ -39,15 +39,17 @@ bool same_method_and_power(const RunSummary& a, const RunSummary& b) {
 }
 
 // A grid also varies settings that a method doesn't have (the rank, for Z-SGD). Such runs end with the same
-// weights and are one run.
+// weights and are one run. Not so two that took different air time: where bits arrive without an error, a
+// digital link with more of it ends with the same weights too.
 void drop_equal_results(std::vector<const Run*>& runs, std::vector<std::string>& notes) {
-  std::set<std::tuple<std::string, double, std::uint64_t, std::string>> seen;
+  std::set<std::tuple<std::string, double, std::uint64_t, double, std::string>> seen;
   std::size_t dropped = 0;
   std::erase_if(runs, [&](const Run* run) {
     const RunSummary& summary = run->summary;
     if (summary.weights_hash.empty()) return false;
-    const bool repeats =
-        !seen.insert({summary.method, power_key(summary.power), summary.seed, summary.weights_hash}).second;
+    const bool repeats = !seen.insert({summary.method, power_key(summary.power), summary.seed,
+                                       summary.symbols_per_round, summary.weights_hash})
+                              .second;
     dropped += repeats ? 1 : 0;
     return repeats;
   });

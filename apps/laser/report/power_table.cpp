@@ -130,7 +130,8 @@ Table power_table(const std::vector<TargetNeed>& needs, const Metric& metric, co
       "where "
       "the line through the means over log P first does, with its 95 % interval over the seeds where there "
       "are "
-      "several. ≤: the smallest power reaches it already; >: the largest does not.",
+      "several. ≤: the smallest power reaches it already; >: the largest does not; bold: "
+      "the interval of a gain does not hold 1.",
       metric.rounding, metric.quantity);
   table.header = {metric.quantity};
   for (const auto& method : needs.front().methods) table.header.push_back(method.label);
@@ -140,8 +141,11 @@ Table power_table(const std::vector<TargetNeed>& needs, const Metric& metric, co
     TableLine line{fmt::format("{:g}{}", need.target, metric.unit.empty() ? "" : " " + metric.unit), {}};
     for (const auto& method : need.methods)
       line.cells.push_back({cell_text(method.grid, method.between, method.interval, "")});
-    if (gains)
-      line.cells.push_back({cell_text(need.gain->grid, need.gain->between, need.gain->interval, "x"), true});
+    if (gains) {
+      const auto& interval = need.gain->interval;
+      line.cells.push_back({cell_text(need.gain->grid, need.gain->between, interval, "x"),
+                            interval && (interval->low > 1 || interval->high < 1)});
+    }
     table.lines.push_back(std::move(line));
   }
   return table;

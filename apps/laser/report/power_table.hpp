@@ -43,7 +43,8 @@ std::vector<TargetNeed> power_needs(const std::vector<Row>& rows, const Metric& 
 /// The same for the paper's curves, at its own targets or as above.
 std::vector<TargetNeed> power_needs(const PaperFigure& figure, const Metric& metric);
 
-/// A line a target, a column a method, the gain in the last. `whose` begins the title.
+/// A line a target, a column a method, the gain in the last, bold where its interval does not hold 1. `whose`
+/// begins the title.
 Table power_table(const std::vector<TargetNeed>& needs, const Metric& metric, const std::string& whose);
 
 }  // namespace laser

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <set>
 
 #include "laser/core/collect.hpp"
@@ -13,6 +12,7 @@
 #include "laser/link/units.hpp"
 #include "laser/report/best_rate.hpp"
 #include "laser/report/comparison.hpp"
+#include "laser/report/conclusion.hpp"
 #include "laser/report/grouping.hpp"
 #include "laser/report/methods.hpp"
 
@@ -36,6 +36,7 @@ Row make_row(const Group& group, const Metric& measure) {
   row.seeds = static_cast<std::int64_t>(group.runs.size());
   row.mean = of_metric.mean;
   row.std = of_metric.std;
+  row.interval = of_metric.interval;
   row.best = measure.higher_is_better ? *std::max_element(metric.begin(), metric.end())
                                       : *std::min_element(metric.begin(), metric.end());
   row.final_mean = of_final.mean;
@@ -62,18 +63,9 @@ Curve make_curve(const Group& group, const Metric& measure) {
     curve.epochs.push_back(epoch);
     curve.mean.push_back(at_epoch.mean);
     curve.std.push_back(at_epoch.std);
+    curve.interval.push_back(at_epoch.interval);
   }
   return curve;
-}
-
-void mark_best(std::vector<Row>& rows, bool higher_is_better) {
-  const PowerColumns columns(rows);
-  for (Row& row : rows) {
-    row.best_at_power = row.power && std::none_of(rows.begin(), rows.end(), [&](const Row& other) {
-                          return columns.of(other) == columns.of(row) &&
-                                 (higher_is_better ? other.mean > row.mean : other.mean < row.mean);
-                        });
-  }
 }
 
 // Every value that occurs, or how many where they would fill the page (start times, command lines).
@@ -98,6 +90,31 @@ void collect_settings(std::span<const Run> runs, Report& report) {
   }
   report.settings = summarise(settings);
   report.versions = summarise(versions);
+}
+
+/// The settings of completed runs that are not what their method and task bring. Those that name the runs,
+/// and a default that the records do not know, are left out.
+std::vector<ChangedSetting> changed_settings(std::span<const Run> runs, const DefaultSettings& defaults) {
+  static const std::set<std::string> naming = {"method", "task", "power", "seed", "data_dir", "threads"};
+  std::map<std::string, std::pair<std::set<std::string>, std::set<std::string>>> changed;  // values, defaults
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> known;
+  for (const Run& run : runs) {
+    const auto& s = run.summary;
+    if (s.status != "completed") continue;
+    auto [usual, fresh] = known.try_emplace({s.method, s.task});
+    if (fresh) usual->second = defaults(s);
+    for (const auto& [name, value] : s.configuration) {
+      const auto found = usual->second.find(name);
+      if (found == usual->second.end() || found->second == value || naming.contains(name)) continue;
+      changed[name].first.insert(value.empty() ? "empty" : value);
+      changed[name].second.insert(found->second.empty() ? "empty" : found->second);
+    }
+  }
+  std::vector<ChangedSetting> list;
+  for (const auto& [name, texts] : changed)
+    list.push_back({name, fmt::format("{}", fmt::join(texts.first, ", ")),
+                    fmt::format("{}", fmt::join(texts.second, ", "))});
+  return list;
 }
 
 void check_runs(std::span<const Run> runs, Report& report) {
@@ -200,18 +217,23 @@ void add_power_needed(const std::vector<Group>& groups, Report& report) {
   report.tables.push_back(table);
 }
 
-/// What the rows cost in energy, transmit power and air time; where step sizes were swept, at the best.
-void add_three_axes(std::vector<Group> groups, Report& report) {
+/// The groups that the rows show: where step sizes were swept, those at the best.
+std::vector<Group> at_best_rates(std::vector<Group> groups, const std::vector<Row>& rows) {
   constexpr const char* kRate = "learning_rate";
   std::erase_if(groups, [&](Group& group) {
     const auto rate = group.axes.find(kRate);
     const auto own = rate == group.axes.end() ? std::nullopt : std::optional(rate->second);
     if (own) group.axes.erase(rate);
-    return std::ranges::none_of(report.rows, [&](const Row& row) {
+    return std::ranges::none_of(rows, [&](const Row& row) {
       return row.method == group.method && row.axes == group.axes && row.power == group.power &&
              row.learning_rate == own;
     });
   });
+  return groups;
+}
+
+/// What the rows cost in energy, transmit power and air time.
+void add_three_axes(const std::vector<Group>& groups, Report& report) {
   const auto courses = courses_of(groups, report.metric);
   if (courses.size() < 2) return;
   report.fronts = axis_fronts(courses, report.metric);
@@ -249,18 +271,7 @@ std::vector<std::string> PowerColumns::header() const {
   });
 }
 
-Moments moments(std::span<const double> values) {
-  LASER_CHECK(!values.empty());
-  const double count = static_cast<double>(values.size());
-  Moments result{std::accumulate(values.begin(), values.end(), 0.0) / count, std::nullopt};
-  if (values.size() == 1) return result;
-  double squares = 0;
-  for (const double value : values) squares += (value - result.mean) * (value - result.mean);
-  result.std = std::sqrt(squares / (count - 1));
-  return result;
-}
-
-Report build_report(std::span<const Run> runs) {
+Report build_report(std::span<const Run> runs, const DefaultSettings& defaults) {
   Report report;
   check_runs(runs, report);
   for (const Run& run : runs) {
@@ -275,15 +286,19 @@ Report build_report(std::span<const Run> runs) {
     if (!curve.epochs.empty()) report.curves.push_back(std::move(curve));
   }
   const auto rates = keep_best_rates(report);
-  mark_best(report.rows, report.metric.higher_is_better);
+  mark_leading(report.rows, report.metric.higher_is_better);
   note_seeds(report.rows, report.notes);
   note_paper(report, groups, report.notes);
   note_budget(runs, report.notes);
   collect_settings(runs, report);
+  if (defaults) report.changed = changed_settings(runs, defaults);
+  report.origin = origin_of(runs);
   report.tables = comparison_tables(report);
   if (rates) report.tables.push_back(*rates);
   add_power_needed(groups, report);
-  add_three_axes(groups, report);
+  const auto best = at_best_rates(groups, report.rows);
+  add_three_axes(best, report);
+  report.diagnoses = diagnoses_of(best);
   report.spectra = spectra_of(groups);
   if (!report.spectra.empty()) report.tables.push_back(spectra_table(report.spectra));
   return report;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -11,7 +12,10 @@
 #include <vector>
 
 #include "laser/record/schema.hpp"
+#include "laser/report/diagnostics.hpp"
 #include "laser/report/metric.hpp"
+#include "laser/report/moments.hpp"
+#include "laser/report/origin.hpp"
 #include "laser/report/paper_curves.hpp"
 #include "laser/report/paper_values.hpp"
 #include "laser/report/power_table.hpp"
@@ -30,12 +34,14 @@ struct Row {
   std::int64_t seeds = 0;
   double mean = 0;                           // of the metric
   std::optional<double> std;                 // sample standard deviation; absent for one seed
+  std::optional<double> interval;            // half of the 95 % interval of the mean; likewise
   double best = 0;                           // over the seeds
   std::optional<std::string> learning_rate;  // chosen at this power, where rates were swept
   double final_mean = 0;                     // of the metric's companion; NaN where it was not measured
   std::optional<double> final_std;
   std::optional<PaperValue> paper;
-  bool best_at_power = false;  // no other row of this power has a better mean
+  bool leading = false;        // the best mean of this power, or not told from it by the intervals
+  bool best_at_power = false;  // leading alone: its interval lies beyond those of all others
   double symbols = 0;          // per worker and round
   double dense_symbols = 0;
   double seconds = 0;  // per run
@@ -62,6 +68,12 @@ struct Curve {
   std::vector<std::int64_t> epochs;  // those that all seeds have
   std::vector<double> mean;
   std::vector<std::optional<double>> std;
+  std::vector<std::optional<double>> interval;  // half of the 95 % interval of the mean
+};
+
+/// A setting of the runs that is not at its default.
+struct ChangedSetting {
+  std::string name, values, usual;
 };
 
 /// One run of the list of runs.
@@ -82,21 +94,21 @@ struct Report {
   std::vector<AxisFront> fronts;              // the metric over energy, transmit power and air time
   const PaperFigure* paper_figure = nullptr;  // that shows the same; static
   double power_factor = 1;                    // the paper's power over that of equal power per parameter
+  std::vector<Diagnosis> diagnoses;           // at the best step sizes, where these were swept
   std::vector<std::string> notes;
+  Origin origin;
   std::vector<RunEntry> runs;                   // all of them, completed or not
   std::map<std::string, std::string> settings;  // of the completed runs
+  std::vector<ChangedSetting> changed;          // from what method and task bring, where that is known
   std::map<std::string, std::string> versions;
 };
 
+/// What method and task of a run bring of the settings, by name, as text; the library's own list is not known
+/// here.
+using DefaultSettings = std::function<std::map<std::string, std::string>(const RunSummary&)>;
+
 /// Groups the completed runs by method, power and whatever other setting was swept, over the seeds. Throws
 /// Error (data) when no run completed or the runs are of different tasks.
-Report build_report(std::span<const Run> runs);
-
-/// Mean and sample standard deviation (divisor n - 1; absent for one value) of at least one value.
-struct Moments {
-  double mean = 0;
-  std::optional<double> std;
-};
-Moments moments(std::span<const double> values);
+Report build_report(std::span<const Run> runs, const DefaultSettings& defaults = {});
 
 }  // namespace laser

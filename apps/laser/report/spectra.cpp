@@ -101,6 +101,7 @@ std::vector<Spectrum> spectra_of(const std::vector<Group>& groups) {
         spectrum.epochs.push_back(epoch);
         spectrum.mean.push_back(over_seeds.mean);
         spectrum.std.push_back(over_seeds.std);
+        spectrum.interval.push_back(over_seeds.interval);
       }
       if (spectrum.epochs.empty()) continue;
       add_paper(*group.runs.front(), spectrum);

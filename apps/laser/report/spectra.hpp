@@ -19,7 +19,8 @@ struct Spectrum {
   std::vector<std::int64_t> epochs;  // those that all seeds have
   std::vector<double> mean;          // over the seeds, 0 .. 1
   std::vector<std::optional<double>> std;
-  std::vector<std::int64_t> paper_epochs;  // the paper's values where its figure has the tensor
+  std::vector<std::optional<double>> interval;  // half of the 95 % interval of the mean
+  std::vector<std::int64_t> paper_epochs;       // the paper's values where its figure has the tensor
   std::vector<double> paper;
 };
 

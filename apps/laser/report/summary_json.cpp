@@ -31,11 +31,13 @@ Json row_json(const Report& report, const Row& row) {
   json["metric"] = report.metric.name;
   json["mean"] = row.mean;
   json["std"] = number_or_null(row.std);
+  json["interval"] = number_or_null(row.interval);
   json["seeds"] = row.seeds;
   json["paper"] = row.paper ? Json(row.paper->value) : Json(nullptr);
   if (row.paper) json["paper_source"] = row.paper->source;
   if (row.learning_rate) json["learning_rate"] = std::atof(row.learning_rate->c_str());
   json["best"] = row.best;
+  json["leading"] = row.leading;
   json["best_at_power"] = row.best_at_power;
   json["final_mean"] = row.final_mean;
   json["final_std"] = number_or_null(row.final_std);
@@ -84,6 +86,20 @@ Json curve_json(const Curve& curve) {
   json["mean"] = curve.mean;
   json["std"] = Json::array();
   for (const std::optional<double>& std : curve.std) json["std"].push_back(number_or_null(std));
+  json["interval"] = Json::array();
+  for (const auto& half : curve.interval) json["interval"].push_back(number_or_null(half));
+  return json;
+}
+
+Json diagnosis_json(const Diagnosis& diagnosis) {
+  Json json = {{"method", diagnosis.method},
+               {"label", diagnosis.label},
+               {"power", number_or_null(diagnosis.power)},
+               {"epochs", diagnosis.epochs}};
+  for (const auto& [key, title] : diagnosed()) {
+    const auto found = diagnosis.series.find(key);
+    if (found != diagnosis.series.end()) json[key] = found->second;
+  }
   return json;
 }
 
@@ -96,6 +112,8 @@ Json spectrum_json(const Spectrum& spectrum) {
   Json json = {{"label", spectrum.label},   {"tensor", spectrum.tensor}, {"rank", spectrum.rank},
                {"epochs", spectrum.epochs}, {"mean", spectrum.mean},     {"std", Json::array()}};
   for (const auto& std : spectrum.std) json["std"].push_back(number_or_null(std));
+  json["interval"] = Json::array();
+  for (const auto& half : spectrum.interval) json["interval"].push_back(number_or_null(half));
   if (!spectrum.paper.empty()) json["paper"] = {{"epochs", spectrum.paper_epochs}, {"share", spectrum.paper}};
   return json;
 }
@@ -147,6 +165,13 @@ std::string to_json(const Report& report) {
   if (!report.fronts.empty()) {
     json["axes"] = Json::array();
     for (const AxisFront& front : report.fronts) json["axes"].push_back(front_json(front));
+  }
+  if (!report.diagnoses.empty()) {
+    json["diagnosed"] = Json::array();
+    for (const auto& [key, title] : diagnosed())
+      json["diagnosed"].push_back({{"key", key}, {"title", title}});
+    json["diagnostics"] = Json::array();
+    for (const auto& one : middle_power(report.diagnoses)) json["diagnostics"].push_back(diagnosis_json(one));
   }
   for (const TargetNeed& need : report.needs) json["power_needed"].push_back(target_json(need));
   for (const auto& [key, value] : report.settings) json["settings"][key] = value;

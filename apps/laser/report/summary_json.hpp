@@ -8,8 +8,8 @@
 namespace laser {
 
 /// The report as JSON: schema, task, metric, rows (one a method and power; power null for noiseless, paper
-/// null where the paper has no value, std null for one seed), curves, notes, settings, versions and the list
-/// of runs.
+/// null where the paper has no value, std and interval, half of the mean's 95 %, null for one seed), curves,
+/// diagnostics, notes, settings, versions and the list of runs.
 std::string to_json(const Report& report);
 
 }  // namespace laser

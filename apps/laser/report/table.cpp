@@ -131,56 +131,11 @@ std::string to_markdown(const Table& table) {
   return text;
 }
 
-std::string to_html(const Table& table) {
-  std::string html = fmt::format("<table>\n<caption>{}</caption>\n<thead><tr>", escape_html(table.caption));
-  for (const std::string& name : table.header)
-    html += fmt::format("<th scope=\"col\">{}</th>", escape_html(name));
-  html += "</tr></thead>\n<tbody>\n";
-  for (const TableLine& line : table.lines) {
-    html += fmt::format("<tr{}><th scope=\"row\">{}</th>", line.apart ? " class=\"apart\"" : "",
-                        escape_html(line.label));
-    for (const Cell& cell : line.cells) {
-      const std::string text = escape_html(cell.text);
-      html +=
-          line.spanning ? fmt::format("<td class=\"span\" colspan=\"{}\">", table.header.size() - 1) : "<td>";
-      html += cell.emphasis ? "<strong>" + text + "</strong></td>" : text + "</td>";
-    }
-    html += "</tr>\n";
-  }
-  return html + "</tbody>\n</table>\n";
-}
-
 std::string escape_markdown(std::string_view text) {
   std::string result;
   for (const char c : text) {
     if (c == '|' || c == '*' || c == '_' || c == '<' || c == '`') result += '\\';
     result += c == '\n' ? ' ' : c;
-  }
-  return result;
-}
-
-std::string escape_html(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += c;
-    }
   }
   return result;
 }

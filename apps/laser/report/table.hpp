@@ -1,4 +1,4 @@
-// A table of results and its three forms: aligned text, Markdown and HTML. It knows nothing of runs.
+// A table of results as aligned text and as Markdown; page.hpp has its HTML. It knows nothing of runs.
 #pragma once
 
 #include <string>
@@ -40,13 +40,7 @@ std::string to_text(const Table& table);
 /// GitHub Markdown.
 std::string to_markdown(const Table& table);
 
-/// A <table> element with a caption.
-std::string to_html(const Table& table);
-
 /// Text as Markdown that shows it letter by letter.
 std::string escape_markdown(std::string_view text);
-
-/// Text as HTML content or attribute value: & < > " ' are replaced.
-std::string escape_html(std::string_view text);
 
 }  // namespace laser

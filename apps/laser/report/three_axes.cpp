@@ -134,11 +134,13 @@ Table pareto_table(const std::vector<Course>& courses, const Metric& metric) {
   table.title = "Energy, transmit power and air time";
   table.caption =
       "Of a whole run: energy that a worker sent (noise variance of a real symbol 1), real symbols on the "
-      "air, and energy over symbols, the power that it takes while it has the air. Emphasised: no other line "
+      "air, and energy over symbols, the power that it takes while it has the air. Undominated: by the "
+      "means, no other line "
       "is as good in all four columns and better in one.";
-  table.header = {"Method",
-                  metric.unit.empty() ? metric.quantity : metric.quantity + " (" + metric.unit + ")",
-                  "Energy", "Transmit power, dB", "Symbols"};
+  table.header = {
+      "Method",  metric.unit.empty() ? metric.quantity : metric.quantity + " (" + metric.unit + ")",
+      "Energy",  "Transmit power, dB",
+      "Symbols", "Undominated"};
   std::vector<const Course*> order;
   for (const auto& course : courses) order.push_back(&course);
   std::ranges::stable_sort(
@@ -148,10 +150,11 @@ Table pareto_table(const std::vector<Course>& courses, const Metric& metric) {
     const auto power =
         course->ratio ? fmt::format("{:g} dB", *course->ratio) : fmt::format("P = {:g}", course->power);
     TableLine line{fmt::format("{}, {}", course->label, power), {}};
-    for (auto& text : {fmt::format("{:.2f}", course->value), fmt::format("{:.3g}", end.energy),
-                       end.energy > 0 ? fmt::format("{:.1f}", link::to_decibels(end.transmit_power())) : "",
-                       fmt::format("{:.3g}", end.symbols)})
-      line.cells.push_back({text, course->undominated});
+    for (const std::string& text :
+         {fmt::format("{:.2f}", course->value), fmt::format("{:.3g}", end.energy),
+          end.energy > 0 ? fmt::format("{:.1f}", link::to_decibels(end.transmit_power())) : std::string(),
+          fmt::format("{:.3g}", end.symbols), std::string(course->undominated ? "yes" : "")})
+      line.cells.push_back({text});
     table.lines.push_back(std::move(line));
   }
   return table;

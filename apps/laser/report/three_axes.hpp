@@ -49,8 +49,8 @@ struct AxisFront {
 /// One for every axis and method. Of transmit power, whole runs alone.
 [[nodiscard]] std::vector<AxisFront> axis_fronts(const std::vector<Course>& courses, const Metric& metric);
 
-/// A line a course: the metric, energy, transmit power and symbols of the whole run; the undominated ones
-/// are emphasised. Best first.
+/// A line a course: the metric, energy, transmit power and symbols of the whole run, and whether it is
+/// undominated. Best first.
 [[nodiscard]] Table pareto_table(const std::vector<Course>& courses, const Metric& metric);
 
 /// A line a method, a column for every transmit power that several methods have in common at different

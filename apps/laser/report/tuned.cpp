@@ -65,10 +65,6 @@ std::vector<TunedCurve> curves_of(std::span<const Run> runs, bool tuned, const T
   return curves;
 }
 
-std::string label(const TunedCurve& curve) {
-  return method_name(curve.method) + (curve.tuned ? ", tuned" : "");
-}
-
 std::string power_text(const Bounds& b) {
   if (b.known()) return fmt::format("{:.3g}", b.low);
   if (b.low == 0) return fmt::format("<= {:.3g}", b.high);
@@ -151,12 +147,17 @@ nlohmann::ordered_json ends(double low, double high) {
 
 }  // namespace
 
+std::string label(const TunedCurve& curve) {
+  return method_name(curve.method) + (curve.tuned ? ", tuned" : "");
+}
+
 TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
                                const std::vector<double>& targets, const TunedQuantity& quantity) {
   TunedReport report;
   if (fixed.empty() && tuned.empty()) fail(ExitCode::kData, "there is no run to report");
   report.task = (fixed.empty() ? tuned : fixed)[0].summary.task;
   report.quantity = quantity;
+  report.origin = origin_of(fixed.empty() ? tuned : fixed);
   report.curves = curves_of(fixed, false, quantity, report.notes);
   auto more = curves_of(tuned, true, quantity, report.notes);
   report.curves.insert(report.curves.end(), more.begin(), more.end());
@@ -252,10 +253,12 @@ std::string to_json(const TunedReport& report) {
                   {"points", Json::array()}};
     for (std::size_t i = 0; i < curve.points.size(); ++i) {
       const auto& p = curve.points[i];
+      const auto interval = half_interval(p.std, static_cast<std::size_t>(p.seeds));
       entry["points"].push_back({{"power", p.power > 0 ? Json(p.power) : Json(nullptr)},
                                  {"learning_rate", curve.rates[i]},
                                  {"mean", p.mean},
                                  {"std", p.std ? Json(*p.std) : Json(nullptr)},
+                                 {"interval", interval ? Json(*interval) : Json(nullptr)},
                                  {"seeds", p.seeds}});
     }
     json["curves"].push_back(std::move(entry));

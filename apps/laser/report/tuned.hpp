@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "laser/record/schema.hpp"
+#include "laser/report/origin.hpp"
 #include "laser/report/power_needed.hpp"
 #include "laser/report/table.hpp"
 
@@ -50,6 +51,7 @@ struct TunedReport {
   std::size_t reference =
       0;  // index of the curve that powers are held against: tuned LASER where there is one
   std::vector<TunedNeed> needs;
+  Origin origin;
   std::vector<std::string> notes;
 };
 
@@ -57,6 +59,9 @@ struct TunedReport {
 /// where none completed.
 TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
                                const std::vector<double>& targets, const TunedQuantity& quantity = {});
+
+/// "LASER, tuned": how tables and figures call a curve.
+std::string label(const TunedCurve& curve);
 
 /// Accuracy by power, chosen step sizes, power needed and gain.
 std::vector<Table> tuned_tables(const TunedReport& report);

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "laser/core/atomic_file.hpp"
+#include "laser/report/conclusion.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/html.hpp"
 #include "laser/report/report.hpp"
@@ -13,11 +11,6 @@
 
 namespace laser {
 namespace {
-
-std::string read_text(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
 
 void add_list(std::string& text, const std::string& title, const std::map<std::string, std::string>& texts) {
   if (texts.empty()) return;
@@ -31,8 +24,9 @@ void add_list(std::string& text, const std::string& title, const std::map<std::s
 
 std::string report_markdown(const Report& report) {
   std::string text;
+  for (const auto& sentence : conclusion(report)) text += escape_markdown(sentence) + "\n\n";
   for (const Table& table : report.tables) {
-    if (!text.empty()) text += '\n';
+    if (&table != &report.tables.front()) text += '\n';
     text += to_markdown(table);
   }
   if (!report.notes.empty()) text += "\n### Notes\n\n";
@@ -43,7 +37,10 @@ std::string report_markdown(const Report& report) {
 }
 
 std::string report_text(const Report& report) {
-  std::string text = to_text(report.tables.front());
+  std::string text;
+  for (const auto& sentence : conclusion(report)) text += wrap(sentence, "") + "\n";
+  if (!text.empty()) text += "\n";
+  text += to_text(report.tables.front());
   if (!report.notes.empty()) text += "\n";
   for (const std::string& note : report.notes) text += wrap("- " + note, "  ") + "\n";
   return text;
@@ -53,27 +50,19 @@ std::string report_text(const Report& report) {
 
 std::string write_report(const std::vector<Run>& runs, const std::string& out_folder,
                          const ReportOptions& options) {
-  const Report report = build_report(runs);
+  const Report report = build_report(runs, options.defaults);
   create_folders(out_folder);
   const std::string summary_path = out_folder + "/summary.json";
   write_file_atomically(summary_path, to_json(report));
   write_file_atomically(out_folder + "/table.md", report_markdown(report));
 
-  const std::vector<Figure> figures = known_figures(report.metric.quantity);
-  const DrawingResult drawing =
-      draw_figures(figures, options.python, options.figures_script, summary_path, out_folder);
-  std::vector<InlineFigure> inlined;
-  std::string written = "table.md summary.json report.html";
-  for (const Figure& figure : figures) {
-    const std::string svg = drawing.drawn ? read_text(out_folder + "/" + figure.name + ".svg") : "";
-    if (svg.empty()) continue;  // a report without powers has no figure over the power
-    inlined.push_back({figure.caption, svg});
-    written += fmt::format(" {}.svg {}.png", figure.name, figure.name);
-  }
-  write_file_atomically(out_folder + "/report.html", to_html(report, inlined));
+  const auto drawing =
+      draw_figures(report_figures(report), options.python, options.figures_script, summary_path, out_folder);
+  write_file_atomically(out_folder + "/report.html", to_html(report, drawing.figures));
 
   std::string text = report_text(report);
-  if (!drawing.drawn) text += "\n" + drawing.reason + "\n";
+  if (!drawing.reason.empty()) text += "\n" + drawing.reason + "\n";
+  const auto written = "table.md summary.json report.html" + drawing.files;
   return text + fmt::format("\nWritten to {}:\n  {}\n", out_folder, wrap(written, "  "));
 }
 

@@ -4,19 +4,21 @@
 #include <string>
 #include <vector>
 
-#include "laser/record/schema.hpp"
+#include "laser/report/report.hpp"
 
 namespace laser {
 
 struct ReportOptions {
   std::string python;  // interpreter with matplotlib, a path or a name on PATH; empty: draw no figures
   std::string figures_script;  // python/laser/figures.py
+  DefaultSettings defaults =
+      {};  // what settings are held against; none: the page does not tell which were changed
 };
 
 /// Writes table.md, summary.json, report.html and the figures into `out_folder` (created where missing) and
-/// returns the terminal's text: the comparison, the notes, and which files were written. Throws Error (data)
-/// when no run completed, Error (I/O) when a file can't be written. Missing figures are told in the text, not
-/// an error.
+/// returns the terminal's text: what was found, the comparison, the notes, and which files were written.
+/// Throws Error (data) when no run completed, Error (I/O) when a file can't be written. Missing figures are
+/// told in the text, not an error.
 std::string write_report(const std::vector<Run>& runs, const std::string& out_folder,
                          const ReportOptions& options);
 
