@@ -150,6 +150,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     const auto task = make_task(data, task_options(experiment, processes.get()));
     if (experiment.threads == 0) use_threads(useful_threads(experiment, *task, threads_of(experiment, job)));
     const auto workers = processes == nullptr ? experiment.workers : processes->local_workers();
+    if (job == nullptr) check_fits(experiment, *task);  // an error comes before what a run says
     if (!arguments.quiet && leads) {
       std::cerr << (arguments.verbose ? verbose_start(experiment, *task, held, workers)
                                       : start_lines(experiment, *task))
