@@ -2,19 +2,15 @@
 //
 // It is the Python package's laser.arena, which lets methods of one's own in as well; this starts it, in the
 // place of this process, with the Python that has the package.
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 
 #include "commands.hpp"
-#include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/options.hpp"
 #include "laser/core/resources.hpp"
-#include "laser/core/system_call.hpp"
+#include "laser/train/experiment.hpp"
+#include "python_program.hpp"
 
 namespace laser {
 namespace {
@@ -27,8 +23,11 @@ try:
     if not native.COMPILED:
         raise ImportError("its laser has no compiled core")
 except ImportError as problem:
-    print(f"laser: {sys.executable} can't run the arena ({problem}). HINT: 'pip install .' in the source tree of laser, and "
-          "LASER_PYTHON set to the Python of it", file=sys.stderr)
+    import shutil, textwrap
+    told = (f"laser: {sys.executable} can't run the arena ({problem}). HINT: 'pip install .' in the source tree of laser, and "
+            "LASER_PYTHON set to the Python of it")
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else len(told)
+    print(textwrap.fill(told, width, subsequent_indent="  ", break_long_words=False), file=sys.stderr)
     sys.exit(2)
 sys.exit(main(sys.argv[1:]))
 )";
@@ -50,7 +49,23 @@ std::string python_of_the_package() {
   return std::filesystem::exists(built, ignored) ? built.string() : "python3";
 }
 
+/// Throws where METHOD or METHOD:key=value,... names what there is not: here it takes no Python to tell.
+void check_method(const std::string& text) {
+  Experiment experiment;
+  OptionList list;
+  describe(list, experiment);
+  const auto colon = std::min(text.find(':'), text.size());
+  list.set("method", text.substr(0, colon));
+  for (auto rest = text.substr(std::min(colon + 1, text.size())); !rest.empty();) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    const auto [key, value] = parse_assignment(rest.substr(0, comma));
+    list.set(key, value);
+    rest.erase(0, comma + 1);
+  }
+}
+
 void run_arena(const ArenaArguments& a) {
+  for (const auto& method : a.methods) check_method(method);
   std::vector<std::string> words{python_of_the_package(), "-c", kProgram};
   words.insert(words.end(), a.methods.begin(), a.methods.end());
   const auto add = [&](const std::string& option, const std::string& value) {
@@ -69,12 +84,7 @@ void run_arena(const ArenaArguments& a) {
   for (const auto& [set, name] : flags) {
     if (set) words.emplace_back(name);
   }
-  auto pointers = collect(words, [](std::string& word) { return word.data(); });
-  pointers.push_back(nullptr);
-  std::cout.flush();
-  execvp(pointers[0], pointers.data());
-  fail(ExitCode::kIo, "can't start {}: {}. HINT: set LASER_PYTHON to a Python with the package laser",
-       words[0], system_reason(errno));
+  become_python(words);
 }
 
 }  // namespace
@@ -94,7 +104,7 @@ void add_arena(CLI::App& app) {
   command->add_option("--task", a->tasks, "this task alone, may be repeated: mnist or mnist_mlp")
       ->check(CLI::IsMember({"mnist", "mnist_mlp"}));
   command->add_option("--power-scale", a->power_scale, "multiplies the energies of all contests")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1e-9, 1e9))
       ->capture_default_str();
   command
       ->add_option("--epochs", a->epochs,

@@ -10,7 +10,6 @@
 #include "laser/data/data_files.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/task.hpp"
-#include "output.hpp"
 #include "studies.hpp"
 
 namespace laser {
@@ -65,6 +64,7 @@ CommandOption option_of(const CLI::Option& option) {
   result.fallback = option.get_default_str();
   result.has_value = option.get_items_expected_max() != 0;
   result.required = option.get_required();
+  result.rare = option.get_group() == kRareOptions;
   return result;
 }
 
@@ -74,9 +74,7 @@ CommandNode node_of(const CLI::App& app, const std::vector<std::string>& path) {
   node.sentence = app.get_description();
   // CLI11 hands a footer down to all commands below.
   const auto* parent = app.get_parent();
-  const bool repeats =
-      app.get_footer() == option_help() || (parent != nullptr && app.get_footer() == parent->get_footer());
-  if (!repeats) node.footer = app.get_footer();
+  if (parent == nullptr || app.get_footer() != parent->get_footer()) node.footer = app.get_footer();
   for (const auto* option : app.get_options()) {
     auto entry = option_of(*option);
     const bool positional = !option->nonpositional();
@@ -111,7 +109,12 @@ std::string CommandNode::usage() const {
   return text;
 }
 
-CommandNode command_tree(const CLI::App& app) { return node_of(app, {}); }
+CommandNode command_tree(const CLI::App& app) {
+  std::vector<std::string> path;
+  for (const auto* at = &app; at->get_parent() != nullptr; at = at->get_parent())
+    path.insert(path.begin(), at->get_name());
+  return node_of(app, path);
+}
 
 std::vector<const CommandNode*> all_commands(const CommandNode& root) {
   std::vector<const CommandNode*> all{&root};

@@ -17,13 +17,14 @@ struct CommandOption {
   std::string fallback;  // the default; empty where the sentence says it
   bool has_value = false;
   bool required = false;
+  bool rare = false;               // left out of the help's first screen
   std::vector<std::string> words;  // that it may be, where they are known
 };
 
 struct CommandNode {
   std::vector<std::string> path;  // {"data", "fetch"}; empty for the program
   std::string sentence;
-  std::string footer;  // empty where it only repeats the settings
+  std::string footer;  // empty where it is the one of the command above
   std::vector<CommandOption> arguments, options;
   bool takes_settings = false;  // key=value
   std::vector<CommandNode> commands;
@@ -34,7 +35,11 @@ struct CommandNode {
   [[nodiscard]] std::string usage() const;
 };
 
+/// The command `app` with all below it, whatever it is below.
 CommandNode command_tree(const CLI::App& app);
+
+/// The group of options that the help's first screen leaves out.
+inline constexpr const char* kRareOptions = "Rarely needed";
 
 /// This node and all below it, in the order of the help texts.
 std::vector<const CommandNode*> all_commands(const CommandNode& root);

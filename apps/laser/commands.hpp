@@ -19,6 +19,7 @@ void add_reproduce(CLI::App& app, CommandLine& line);
 void add_tune(CLI::App& app, CommandLine& line);
 void add_arena(CLI::App& app);
 void add_report(CLI::App& app, CommandLine& line);
+void add_export(CLI::App& app);
 void add_link(CLI::App& app);
 void add_bench(CLI::App& app, CommandLine& line);
 void add_data(CLI::App& app, CommandLine& line);

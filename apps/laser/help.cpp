@@ -1,24 +1,40 @@
-// laser help [--markdown | --manual] and laser completion bash|zsh: texts about the command, from its own
-// lists.
+// laser help [COMMAND ...] [--markdown | --manual] and laser completion bash|zsh: texts about the command,
+// from its own lists.
 #include "help.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <memory>
 
 #include "completion.hpp"
+#include "help_text.hpp"
+#include "laser/core/error.hpp"
 #include "reference.hpp"
+#include "terminal.hpp"
 
 namespace laser {
+
+void write_own_help(CLI::App& app) {
+  app.formatter_fn([](const CLI::App* command, const std::string&, CLI::AppFormatMode mode) {
+    return help_text(command_tree(*command), mode == CLI::AppFormatMode::All, terminal_width(STDOUT_FILENO));
+  });
+}
+
+void add_all_flag(CLI::App& command) {
+  command.set_help_all_flag("--all", "this help with all settings and options");
+}
 
 void add_help(CLI::App& app) {
   struct Arguments {
     bool markdown = false;
     bool manual = false;
+    std::vector<std::string> words;
   };
   const auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("help", "This help, or the reference of all commands and settings");
+  command->add_option("COMMAND", arguments->words, "whose help is asked for (default: of all)");
   auto* markdown = command->add_flag("--markdown", arguments->markdown, "the reference (docs/reference.md)");
   command->add_flag("--manual", arguments->manual, "the manual page, laser(1)")->excludes(markdown);
   command->callback([&app, arguments] {
@@ -27,7 +43,16 @@ void add_help(CLI::App& app) {
     } else if (arguments->manual) {
       std::cout << manual_page(command_tree(app), all_settings());
     } else {
-      std::cout << app.get_formatter()->make_help(&app, "laser", CLI::AppFormatMode::Normal);
+      const CLI::App* asked = &app;
+      for (const auto& word : arguments->words) {
+        const auto found =
+            asked->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
+        if (found.empty())
+          fail(ExitCode::kUsage, "there is no command '{}'. HINT: 'laser help' lists them",
+               fmt::join(arguments->words, " "));
+        asked = found.front();
+      }
+      std::cout << help_text(command_tree(*asked), false, terminal_width(STDOUT_FILENO));
     }
   });
 }

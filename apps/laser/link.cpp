@@ -66,6 +66,14 @@ link::Radio radio_of(const LinkArguments& a) {
   radio.bandwidth =
       a.bandwidth.empty() ? kDefaultBandwidth : link::read_frequency("--bandwidth", a.bandwidth);
   radio.carrier = link::read_frequency("--carrier", a.carrier);
+  // A plain number is of hertz: who leaves out MHz or GHz means another link.
+  constexpr double kLeastBandwidth = 1e3, kLeastCarrier = 1e6;
+  if (radio.bandwidth < kLeastBandwidth)
+    fail(ExitCode::kConfiguration, "--bandwidth = '{}' are {:g} hertz. HINT: --bandwidth 20MHz", a.bandwidth,
+         radio.bandwidth);
+  if (radio.carrier < kLeastCarrier)
+    fail(ExitCode::kConfiguration, "--carrier = '{}' are {:g} hertz. HINT: --carrier 3.5GHz", a.carrier,
+         radio.carrier);
   radio.noise_figure_db = a.noise_figure_db;
   radio.path_loss = link::parse_path_loss(a.path_loss);
   radio.utilisation = a.utilisation;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "command_tree.hpp"
 #include "commands.hpp"
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/aggregate/roles.hpp"
@@ -35,8 +36,8 @@ void print_list(const std::string& asked) {
   }
   if (!found) {
     const auto near = nearest_name(asked, known);
-    fail(ExitCode::kUsage, "there is no role '{}'{}. HINT: one of {}", asked,
-         near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+    fail(ExitCode::kUsage, "there is no role '{}'{} HINT: one of {}", asked,
+         near.empty() ? "." : fmt::format("; did you mean '{}'?", near), fmt::join(known, ", "));
   }
   if (asked.empty())
     std::cout << "\n'laser explain NAME' tells what one of them sets and reads, and where it comes from.\n";
@@ -97,9 +98,24 @@ void print_part(const Role& role, const PartRow& row) {
   if (!methods.empty()) print_wrapped("  in methods: ", fmt::format("{}", fmt::join(methods, ", ")));
 }
 
+/// What a setting is and may be; false where none has this name.
+bool print_setting(const std::string& name, std::vector<std::string>& known) {
+  for (const auto& setting : all_settings()) {
+    known.push_back(setting.name);
+    if (setting.name != name) continue;
+    std::cout << name << ", a setting\n";
+    print_wrapped("  ", setting.sentence);
+    print_wrapped("  values:  ", fmt::format("{}{}", setting.range.empty() ? "text" : setting.range,
+                                             setting.unit.empty() ? "" : "; " + setting.unit));
+    print_wrapped("  default: ", setting.fallback.empty() ? "empty" : setting.fallback);
+    return true;
+  }
+  return false;
+}
+
 void print_explanation(const std::string& name) {
-  bool found = false;
   std::vector<std::string> known;
+  bool found = print_setting(name, known);
   for (const auto& role : roles()) {
     for (const auto& row : role.rows) {
       known.push_back(row.name);
@@ -111,8 +127,8 @@ void print_explanation(const std::string& name) {
   }
   if (found) return;
   const auto near = nearest_name(name, known);
-  fail(ExitCode::kUsage, "nothing is called '{}'{}. HINT: laser list", name,
-       near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+  fail(ExitCode::kUsage, "nothing is called '{}'{} HINT: 'laser list' shows methods and parts", name,
+       near.empty() ? "." : fmt::format("; did you mean '{}'?", near));
 }
 
 }  // namespace
@@ -123,9 +139,10 @@ void add_list(CLI::App& app, CommandLine&) {
       app.add_subcommand("list", "Methods, compressors, feedbacks, receivers, channels, allocations");
   list->add_option("ROLE", *role, "one of them (default: all)");
   list->callback([role] { print_list(*role); });
-  auto* explain =
-      app.add_subcommand("explain", "What a method or part does, sets and reads, and where it comes from");
-  explain->add_option("NAME", *name, "as 'laser list' has it")->required();
+  auto* explain = app.add_subcommand(
+      "explain",
+      "What a method or part does, sets and reads, and where it comes from; what a setting may be");
+  explain->add_option("NAME", *name, "of a method, part or setting")->required();
   explain->callback([name] { print_explanation(*name); });
 }
 

@@ -14,12 +14,14 @@
 #include <iostream>
 #include <sstream>
 
+#include "command_tree.hpp"
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/core/system_call.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/record/writer.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/report/write_report.hpp"
 #include "progress.hpp"
@@ -37,12 +39,12 @@ std::vector<std::string> setting_names() {
   return names_of(list.all());
 }
 
+}  // namespace
+
 bool is_setting_name(const std::string& name) {
   const auto names = setting_names();
   return std::find(names.begin(), names.end(), name) != names.end();
 }
-
-}  // namespace
 
 bool is_assignment(const std::string& item) {
   auto name = item.substr(0, item.find('='));
@@ -55,12 +57,13 @@ bool is_assignment(const std::string& item) {
   return plain && (is_setting_name(name) || !fs::is_regular_file(item, ignored));
 }
 
-std::vector<std::string> settings_given_as_flags(int argc, const char* const* argv) {
+std::vector<std::string> settings_given_as_flags(const CLI::App& command, int argc, const char* const* argv) {
   std::vector<std::string> hints;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (!word.starts_with("--")) continue;
     const auto equals = std::min(word.find('='), word.size());
+    if (command.get_option_no_throw(word.substr(0, equals)) != nullptr) continue;
     auto name = word.substr(2, equals - 2);
     std::replace(name.begin(), name.end(), '-', '_');
     if (!is_setting_name(name)) name = known_elsewhere_as(name);
@@ -69,10 +72,32 @@ std::vector<std::string> settings_given_as_flags(int argc, const char* const* ar
         equals == word.size() && i + 1 < argc && !std::string_view(argv[i + 1]).starts_with("--");
     const std::string value = equals < word.size() ? word.substr(equals + 1) : apart ? argv[i + 1] : "VALUE";
     hints.push_back(
-        fmt::format("laser: {} is a setting, not a flag. HINT: {}={}", word.substr(0, equals), name, value));
+        fmt::format("{} is a setting, not a flag. HINT: {}={}", word.substr(0, equals), name, value));
   }
   return hints;
 }
+
+namespace {
+
+/// Throws where an item is no file, and a word that is the name or the value of a setting.
+void refuse_a_word(const std::string& item, const std::vector<std::string>& items) {
+  std::error_code ignored;
+  if (fs::exists(item, ignored)) return;
+  std::string meant = item.ends_with(".toml") ? "" : "method=laser, or the path of a TOML file";
+  for (const auto& setting : all_settings()) {
+    const bool is_value = std::ranges::find(setting.words, item) != setting.words.end();
+    if (!is_value && setting.name != item) continue;
+    const auto value = std::ranges::find(items, item) + 1;
+    meant = fmt::format("{}={}", setting.name, is_value ? item : value == items.end() ? "VALUE" : *value);
+    break;
+  }
+  if (meant.empty())
+    fail(ExitCode::kConfiguration, "cannot read {}: No such file or directory. HINT: examples are in {}",
+         item, (resource_root() / "configs").string());
+  fail(ExitCode::kUsage, "'{}' is neither a setting nor a file. HINT: {}", item, meant);
+}
+
+}  // namespace
 
 Settings read_arguments(const std::vector<std::string>& items) {
   Settings settings;
@@ -84,6 +109,7 @@ Settings read_arguments(const std::vector<std::string>& items) {
     if (has_file)
       fail(ExitCode::kUsage, "'{}': one configuration file is enough; settings are key=value", item);
     has_file = true;
+    refuse_a_word(item, items);
     settings = read_settings(item);
   }
   for (const auto& item : items) {
@@ -114,6 +140,7 @@ FreshFolder::~FreshFolder() {
 
 int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, const std::string& label,
                         bool quiet) {
+  check_free(options.folder);
   catch_stop_signals();
   ProgressLine progress(label, quiet);
   options.stop = [] { return stop_signal() != 0; };
@@ -212,23 +239,7 @@ std::string axes_legend(const std::vector<Axis>& axes) {
 std::string settings_legend(const Settings& settings) {
   std::string text;
   for (const auto& [key, value] : settings) text += legend_line(key, value);
-  return text + "all other settings have their defaults ('laser train --help')\n";
-}
-
-std::string option_help() {
-  Experiment experiment;
-  OptionList list;
-  describe(list, experiment);
-  std::string text = "Settings (key=value here, or lines of the TOML file):\n", group;
-  for (const auto& option : list.all()) {
-    if (option.group != group) text += fmt::format("  {}\n", option.group);
-    group = option.group;
-    text += fmt::format("    {:<19} {} [{}{}; default {}]\n", option.name, option.sentence,
-                        option.range.empty() ? "text" : option.range,
-                        option.unit.empty() ? "" : "; " + option.unit,
-                        option.fallback.empty() ? "empty" : option.fallback);
-  }
-  return text;
+  return text + "all other settings have their defaults ('laser train --all')\n";
 }
 
 }  // namespace laser

@@ -1,6 +1,7 @@
 // What several commands share: arguments in, folders and reports out.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,12 @@ namespace laser {
 /// Whether an argument is a setting, key=value, and not a file whose path holds '='.
 bool is_assignment(const std::string& item);
 
-/// A line with a hint for each "--key value" or "--key=value" whose key is a setting.
-std::vector<std::string> settings_given_as_flags(int argc, const char* const* argv);
+/// Whether a setting of a run has this name.
+bool is_setting_name(const std::string& name);
+
+/// A message with a hint for each "--key value" or "--key=value" that is no option of the command, and whose
+/// key is a setting.
+std::vector<std::string> settings_given_as_flags(const CLI::App& command, int argc, const char* const* argv);
 
 /// The settings of "[CONFIG.toml] key=value ...": at most one item is a file, read first.
 Settings read_arguments(const std::vector<std::string>& items);
@@ -54,8 +59,5 @@ std::string axes_legend(const std::vector<Axis>& axes);
 
 /// The settings that all runs of a grid share, one a line with its meaning.
 std::string settings_legend(const Settings& settings);
-
-/// All options of a run, for help texts.
-std::string option_help();
 
 }  // namespace laser

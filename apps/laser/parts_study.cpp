@@ -5,6 +5,7 @@
 
 #include "laser/train/tuning.hpp"
 #include "output.hpp"
+#include "study_cost.hpp"
 
 namespace laser {
 namespace {
@@ -58,11 +59,20 @@ int run_parts_study(const Settings& base, std::span<const StudyPart> parts,
 
 std::string parts_runs(const Settings& base, std::span<const StudyPart> parts) {
   std::string text;
-  for (const auto& part : parts) {
-    for (const auto& job : choosing_jobs(plan_of(base, part, 1)))
-      text += fmt::format("{}/choosing/{}\n", part.name, job.name);
-  }
+  for (const auto& part : parts)
+    text += names_of_jobs(choosing_jobs(plan_of(base, part, 1)), part.name + "/choosing/");
   return text;
+}
+
+std::vector<Job> parts_jobs(const Settings& base, std::span<const StudyPart> parts, std::int64_t seeds) {
+  std::vector<Job> jobs;
+  for (const auto& part : parts) {
+    const auto choosing = choosing_jobs(plan_of(base, part, seeds)),
+               reported = reported_like(choosing, seeds);
+    jobs.insert(jobs.end(), choosing.begin(), choosing.end());
+    jobs.insert(jobs.end(), reported.begin(), reported.end());
+  }
+  return jobs;
 }
 
 }  // namespace laser

@@ -23,4 +23,7 @@ int run_parts_study(const Settings& base, std::span<const StudyPart> parts, cons
 /// The names of the runs that choose, a line each.
 std::string parts_runs(const Settings& base, std::span<const StudyPart> parts);
 
+/// All runs, with stand-ins for those whose step size will be chosen, `seeds` for each method and power.
+std::vector<Job> parts_jobs(const Settings& base, std::span<const StudyPart> parts, std::int64_t seeds);
+
 }  // namespace laser

@@ -1,7 +1,6 @@
 #include "progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,13 +9,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "terminal.hpp"
+
 namespace laser {
 namespace {
-
-std::size_t terminal_width() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
 
 /// Whether a line can be drawn over: not in a file, and not on a terminal that knows no control sequences.
 bool can_redraw() {
@@ -57,7 +53,7 @@ void ProgressLine::show(double done, double total, const std::string& note) {
   auto text = fmt::format("{} {:3.0f}%  {} elapsed, {} left  {}", label_, 100 * done / total,
                           duration_text(elapsed), std::isfinite(left) ? duration_text(left) : "?", note);
   if (terminal_) {
-    text.resize(std::min(text.size(), terminal_width() - 1));  // a full line would begin another
+    text.resize(std::min(text.size(), terminal_width(STDERR_FILENO) - 1));  // a full line would begin another
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
     std::fflush(stderr);
     drawn_ = true;

@@ -7,6 +7,7 @@
 #include "laser/core/resources.hpp"
 #include "laser/report/study.hpp"
 #include "output.hpp"
+#include "study_cost.hpp"
 
 namespace laser {
 
@@ -49,10 +50,15 @@ int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
 
 std::string referee_runs(const TuningPlan& plan) {
   validate(plan);
-  std::string text;
-  for (const auto& job : choosing_jobs(plan)) text += "choosing/" + job.name + "\n";
-  for (const auto& job : fixed_jobs(plan)) text += "fixed/" + job.name + "\n";
-  return text;
+  return names_of_jobs(choosing_jobs(plan), "choosing/") + names_of_jobs(fixed_jobs(plan), "fixed/");
+}
+
+std::vector<Job> referee_jobs(const TuningPlan& plan) {
+  validate(plan);
+  auto jobs = choosing_jobs(plan);
+  for (const auto& more : {reported_like(jobs, plan.seeds), fixed_jobs(plan)})
+    jobs.insert(jobs.end(), more.begin(), more.end());
+  return jobs;
 }
 
 }  // namespace laser

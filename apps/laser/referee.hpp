@@ -22,4 +22,7 @@ int run_referee(const TuningPlan& plan, const RefereeOptions& options);
 /// The names of all runs whose settings are known before the choice.
 std::string referee_runs(const TuningPlan& plan);
 
+/// All runs, with stand-ins for those whose step size will be chosen.
+std::vector<Job> referee_jobs(const TuningPlan& plan);
+
 }  // namespace laser

@@ -11,6 +11,7 @@
 #include "parts_study.hpp"
 #include "referee.hpp"
 #include "studies.hpp"
+#include "study_cost.hpp"
 
 namespace laser {
 namespace {
@@ -35,8 +36,7 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   plan.rates = rate_grid(1.08e-5, 0.5, 8);
   plan.seeds = arguments.seeds;
   if (arguments.dry_run) {
-    std::cout << referee_runs(plan);
-    return;
+    return print_dry_run(referee_jobs(plan), referee_runs(plan), arguments.options, arguments.quiet);
   }
   RefereeOptions referee{
       arguments.options, {80, 82, 84, 86, 87, 88, 89, 90, 91}, arguments.json, arguments.quiet};
@@ -58,8 +58,11 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
   plan.metric = scale.gain->metric;
   plan.seeds = arguments.seeds;
   if (arguments.dry_run) {
-    for (const auto& job : choosing_jobs(plan)) std::cout << "choosing/" << job.name << '\n';
-    return;
+    auto jobs = choosing_jobs(plan);
+    const auto names = names_of_jobs(jobs, "choosing/");
+    const auto reported = reported_like(jobs, plan.seeds);
+    jobs.insert(jobs.end(), reported.begin(), reported.end());
+    return print_dry_run(jobs, names, arguments.options, arguments.quiet);
   }
   if (arguments.look) {
     plan.powers_of = scale.gain->quick_powers_of;
@@ -79,8 +82,8 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
 void run_parts(const StudyScale& scale, const Settings& base, ReproduceArguments& arguments,
                CommandLine& line) {
   if (arguments.dry_run) {
-    std::cout << parts_runs(base, scale.parts);
-    return;
+    return print_dry_run(parts_jobs(base, scale.parts, arguments.seeds), parts_runs(base, scale.parts),
+                         arguments.options, arguments.quiet);
   }
   PartsStudyOptions options{arguments.options, arguments.seeds, arguments.quiet};
   std::optional<FreshFolder> fresh;
@@ -102,10 +105,7 @@ void run_reproduce(ReproduceArguments& arguments, CommandLine& line) {
   if (scale.gain) return run_gain(scale, base, arguments, line);
   if (scale.tuned) return run_tuned(scale, base, arguments, line);
   const auto jobs = make_jobs(base, with_seeds(scale.grids, arguments.seeds));
-  if (arguments.dry_run) {
-    for (const auto& job : jobs) std::cout << job.name << '\n';
-    return;
-  }
+  if (arguments.dry_run) return print_dry_run(jobs, names_of_jobs(jobs), arguments.options, arguments.quiet);
   auto& options = arguments.options;
   std::optional<FreshFolder> fresh;
   if (options.folder.empty()) options.folder = fresh.emplace(study.name).path();
@@ -155,7 +155,8 @@ void add_reproduce(CLI::App& app, CommandLine& line) {
   command->add_flag("--quiet", arguments->quiet, "no legend, no progress");
   command->add_flag("--quick", arguments->look,
                     "headline only: a first look with fewer powers, fixed step sizes and one seed");
-  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "tell what the study takes, print the names of its runs and stop");
   command->footer(list_of_studies());
   command->callback([arguments, &line] { run_reproduce(*arguments, line); });
 }

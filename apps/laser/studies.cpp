@@ -307,8 +307,8 @@ const Study& find_study(const std::string& name) {
     names.push_back(study.name);
   }
   const auto near = nearest_name(name, names);
-  fail(ExitCode::kUsage, "unknown study '{}'{}; there is {}", name,
-       near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
+  fail(ExitCode::kUsage, "unknown study '{}'{} HINT: 'laser reproduce --help' lists them", name,
+       near.empty() ? "." : fmt::format("; did you mean '{}'?", near));
 }
 
 const StudyScale& find_scale(const Study& study, const std::string& name) {
@@ -318,7 +318,8 @@ const StudyScale& find_scale(const Study& study, const std::string& name) {
     if (scale.name == name) return scale;
     names.push_back(scale.name);
   }
-  fail(ExitCode::kUsage, "{} has no scale '{}'; there is {}", study.name, name, fmt::join(names, ", "));
+  fail(ExitCode::kUsage, "{} has no scale '{}'. HINT: --scale {}", study.name, name,
+       fmt::join(names, ", or --scale "));
 }
 
 Grids with_seeds(const Grids& grids, std::int64_t seeds) {

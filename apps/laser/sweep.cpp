@@ -7,9 +7,13 @@
 #include <map>
 #include <optional>
 
+#include "command_tree.hpp"
 #include "commands.hpp"
+#include "help.hpp"
 #include "laser/core/error.hpp"
+#include "laser/record/writer.hpp"
 #include "output.hpp"
+#include "study_cost.hpp"
 
 namespace laser {
 namespace {
@@ -41,6 +45,9 @@ std::vector<std::string> unread_by_all(const Settings& base, const std::vector<A
 }
 
 void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
+  if (arguments.items.empty())
+    fail(ExitCode::kUsage,
+         "a sweep needs something to vary. HINT: laser sweep method=laser,zsgd power=0.1,1,10");
   std::vector<std::string> files;
   std::vector<Axis> axes;
   for (const auto& item : arguments.items) {
@@ -52,10 +59,8 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
   }
   const auto base = read_arguments(files);
   const auto jobs = make_jobs(base, axes);
-  if (arguments.dry_run) {
-    for (const auto& job : jobs) std::cout << job.name << '\n';
-    return;
-  }
+  if (arguments.dry_run) return print_dry_run(jobs, names_of_jobs(jobs), arguments.options, arguments.quiet);
+  check_free(arguments.options.folder);
   if (const auto unread = unread_by_all(base, axes, jobs); !unread.empty())
     std::cerr << fmt::format("laser: note: read by no run of this sweep: {}\n", fmt::join(unread, ", "));
   arguments.options.command = line.text;
@@ -93,24 +98,29 @@ void add_sweep(CLI::App& app, CommandLine& line) {
       ->check(CLI::Range(1, 1024));
   command->add_flag("--resume", arguments->options.resume,
                     "go on with a sweep: completed runs are kept, others go on from their checkpoints");
-  command->add_flag("--extend", arguments->options.extend, "as --resume, with a grid that has changed");
+  command->add_flag("--extend", arguments->options.extend, "as --resume, with a grid that has changed")
+      ->group(kRareOptions);
   auto* fast =
-      command->add_flag("--fail-fast", arguments->options.fail_fast, "end at the first run that fails");
+      command->add_flag("--fail-fast", arguments->options.fail_fast, "end at the first run that fails")
+          ->group(kRareOptions);
   command
       ->add_flag_function(
           "--keep-going", [](std::int64_t) {}, "go on with the other runs when one fails (the default)")
-      ->excludes(fast);
+      ->excludes(fast)
+      ->group(kRareOptions);
   command
       ->add_option("--checkpoint-every", arguments->options.checkpoint_rounds,
                    "rounds between checkpoints of a run (default: a minute)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000000}))
+      ->group(kRareOptions);
   command->add_flag("--quiet", arguments->quiet, "no progress");
-  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs and stop");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "tell what the sweep takes, print the names of its runs and stop");
   command->footer(
       "Example: laser sweep configs/table4.toml method=laser,zsgd power=0.1,1,10 seed=1,2,3 --out runs/mine\n"
       "Ranges stand for their values: seed=1:5, power=0.1:10:log:1 (one a decade; 5 without it), "
-      "rank=1,2:4.\n"
-      "'laser train --help' lists all settings.");
+      "rank=1,2:4.");
+  add_all_flag(*command);
   command->callback([arguments, &line] { run_sweep_command(*arguments, line); });
 }
 

@@ -192,7 +192,7 @@ void add_theory_plan(CLI::App& theory) {
   plan->add_option("--power", a->power_text, "Energy per worker and round, as 4000 or 36dB")->required();
   plan->add_option("--rank", a->rank, "Rank r")->capture_default_str();
   plan->add_option("--rounds,--T", a->rounds, "Rounds of a run, to be counted in lags of the error memory")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000000000}));
   plan->add_option("--scheme", a->scheme, "laser_alt_even, laser_alt_odd, laser_two_phase or laser_one_shot")
       ->capture_default_str();
   plan->add_option("--allocation", a->allocation, "Shares by shape: uniform, sqrt_dim, param or param2")

@@ -1,6 +1,7 @@
 #include "theory_table.hpp"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/number_range.hpp"
 #include "laser/link/units.hpp"
+#include "terminal.hpp"
 
 namespace laser {
 namespace {
@@ -32,23 +34,35 @@ void print_text(const ValueTable& table) {
       if (row[c].is_string()) left[c] = true;
     }
   }
-  const auto print_row = [&](const auto& text_of) {
-    std::string line;
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const auto text = text_of(c);
-      line += left[c] ? fmt::format("{:<{}}  ", text, widths[c]) : fmt::format("{:>{}}  ", text, widths[c]);
-    }
+  // On a terminal as many columns as it is wide, and the others below, behind the first one again.
+  const auto width = isatty(STDOUT_FILENO) == 1 ? terminal_width(STDOUT_FILENO) : std::string::npos;
+  const auto cell = [&](std::size_t c, const std::string& text) {
+    return left[c] ? fmt::format("{:<{}}  ", text, widths[c]) : fmt::format("{:>{}}  ", text, widths[c]);
+  };
+  const auto print_row = [&](std::size_t first, std::size_t last, const auto& text_of) {
+    auto line = cell(0, text_of(0));
+    for (auto c = first; c < last; ++c) line += cell(c, text_of(c));
     line.erase(line.find_last_not_of(' ') + 1);
     std::cout << line << '\n';
   };
-  std::cout << table.title << '\n';
+  std::cout << fit(table.title, width) << '\n';
   std::size_t longest = 0;
   for (const auto& fact : table.facts) longest = std::max(longest, fact.first.size());
   for (const auto& [name, value] : table.facts)
-    std::cout << fmt::format("{:<{}}  {}\n", name, longest, cell_text(value));
-  print_row([&](std::size_t c) { return table.columns[c]; });
-  for (const auto& row : table.rows) print_row([&](std::size_t c) { return cell_text(row[c]); });
-  for (const auto& note : table.notes) std::cout << note << '\n';
+    std::cout << fit(fmt::format("{:<{}}  {}\n", name, longest, cell_text(value)), width);
+  std::size_t last = std::min<std::size_t>(1, widths.size());
+  while (last < widths.size() || last == 1) {
+    const auto first = last;
+    auto used = widths[0];
+    while (last < widths.size() && (last == first || used + 2 + widths[last] <= width))
+      used += 2 + widths[last++];
+    if (first > 1) std::cout << '\n';
+    print_row(first, last, [&](std::size_t c) { return table.columns[c]; });
+    for (const auto& row : table.rows)
+      print_row(first, last, [&](std::size_t c) { return cell_text(row[c]); });
+    if (last == 1) break;  // there is only the one column
+  }
+  for (const auto& note : table.notes) std::cout << fit(note, width) << '\n';
 }
 
 }  // namespace

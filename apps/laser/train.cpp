@@ -6,7 +6,9 @@
 #include <iostream>
 #include <optional>
 
+#include "command_tree.hpp"
 #include "commands.hpp"
+#include "help.hpp"
 #include "laser/collective/mpi/job.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/input_file.hpp"
@@ -15,6 +17,7 @@
 #include "laser/core/unexpected.hpp"
 #include "laser/record/json.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/record/writer.hpp"
 #include "laser/train/notes.hpp"
 #include "laser/train/trainer.hpp"
 #include "laser/train/training.hpp"
@@ -137,6 +140,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     if (leads) std::cout << to_toml(experiment);
     return;
   }
+  if (job == nullptr && !arguments.out.empty()) check_free(arguments.out);  // known before data are read
   const auto processes = job == nullptr ? nullptr : job->share(experiment.workers);
   use_threads(threads_of(experiment, job));
   const auto data = load_task_data(task_options(experiment));
@@ -146,6 +150,7 @@ void train_here(const TrainArguments& arguments, CommandLine& line, MpiJob* job)
     const auto task = make_task(data, task_options(experiment, processes.get()));
     if (experiment.threads == 0) use_threads(useful_threads(experiment, *task, threads_of(experiment, job)));
     const auto workers = processes == nullptr ? experiment.workers : processes->local_workers();
+    if (job == nullptr) check_fits(experiment, *task);  // an error comes before what a run says
     if (!arguments.quiet && leads) {
       std::cerr << (arguments.verbose ? verbose_start(experiment, *task, held, workers)
                                       : start_lines(experiment, *task))
@@ -235,15 +240,18 @@ void add_train(CLI::App& app, CommandLine& line) {
   command
       ->add_option("--checkpoint-every", arguments->checkpoint_rounds,
                    "rounds between checkpoints (default: one a minute)")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--drop-checkpoint", arguments->drop_checkpoint,
-                    "remove the checkpoint of a run that completes: it can't be trained longer then");
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000000}))
+      ->group(kRareOptions);
+  command
+      ->add_flag("--drop-checkpoint", arguments->drop_checkpoint,
+                 "remove the checkpoint of a run that completes: it can't be trained longer then")
+      ->group(kRareOptions);
   command->add_flag("--json", arguments->json, "print the summary as JSON");
   command->add_flag("--verbose", arguments->verbose,
                     "before the first round all settings with their sentences, the data and the memory");
   command->add_flag("--quiet", arguments->quiet, "nothing before the first round, no progress");
   command->add_flag("--dry-run", arguments->dry_run, "print the resolved configuration and stop");
-  command->footer(option_help());
+  add_all_flag(*command);
   command->callback([arguments, &line] { run_train(*arguments, line); });
 }
 

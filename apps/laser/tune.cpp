@@ -3,11 +3,13 @@
 #include <optional>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/task.hpp"
 #include "output.hpp"
 #include "referee.hpp"
+#include "study_cost.hpp"
 
 namespace laser {
 namespace {
@@ -48,8 +50,8 @@ TuningPlan plan_of(const TuneArguments& arguments) {
   plan.base = read_arguments(settings);
   plan.base.emplace_back("task", words.back());
   words.pop_back();
-  for (const auto& word : words) plan.methods.push_back(find_recipe(word).name);
-  for (const auto& word : arguments.own) plan.untuned.insert(find_recipe(word).name);
+  for (const auto& word : words) plan.methods.push_back(resolve({{"method", word}}).method);
+  for (const auto& word : arguments.own) plan.untuned.insert(resolve({{"method", word}}).method);
   plan.rates = rate_grid(arguments.low, arguments.high, arguments.rates);
   if (plan.metric.empty()) {
     const bool language = model_of(plan.base.back().second, {}) == ModelKind::kLanguage;
@@ -61,8 +63,8 @@ TuningPlan plan_of(const TuneArguments& arguments) {
 void run_tune(TuneArguments& arguments, CommandLine& line) {
   const auto plan = plan_of(arguments);
   if (arguments.dry_run) {
-    std::cout << referee_runs(plan);
-    return;
+    return print_dry_run(referee_jobs(plan), referee_runs(plan), arguments.referee.sweep,
+                         arguments.referee.quiet);
   }
   if (arguments.referee.targets.empty()) {
     arguments.referee.targets = plan.metric == "perplexity"
@@ -125,8 +127,10 @@ void add_tune(CLI::App& app, CommandLine& line) {
   command->add_flag("--resume", referee.sweep.resume, "go on with an interrupted one in --out");
   command->add_flag("--json", referee.json, "print the report as JSON");
   command->add_flag("--quiet", referee.quiet, "no progress");
-  command->add_flag("--dry-run", arguments->dry_run, "print the names of the runs that are known and stop");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "tell what it takes, print the names of the runs that are known and stop");
   command->footer("Example: laser tune laser zsgd zsgd_matched mnist power=0.1,1,10 rank=2 --out runs/tune");
+  add_all_flag(*command);
   command->callback([arguments, &line] { run_tune(*arguments, line); });
 }
 

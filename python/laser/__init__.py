@@ -4,8 +4,8 @@ A DDP communication hook that sends gradients over a simulated noisy channel (``
 ``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Simulator`` for models and data of
 one's own, ``Training`` for the command's), what there is (``methods``, ``settings``), drawings (``plot``), parts of one's own (``Compressor``,
 ``Channel``, ``Feedback``, ``Receiver``, and ``laser.testing``, their laws), the formulas
-(``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``laser.figures``,
-``python -m laser.tensorboard``).
+(``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``records``, ``laser.figures``,
+``laser.export``, ``python -m laser.tensorboard``).
 
 Nothing is imported before it is used: records and figures need neither torch nor the extension module. Whatever needs
 the module checks first that the running torch is the one it was built with.
@@ -35,6 +35,7 @@ _HOMES = {
     "bf16_wrapper": "laser.ddp",
     "load_run": "laser.runs",
     "load_runs": "laser.runs",
+    "records": "laser.runs",
     "Run": "laser.runs",
 }
 _MODULES = ("aggregation", "arena", "channels", "ddp", "figures", "parts", "power", "runs", "testing", "theory")

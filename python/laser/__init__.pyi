@@ -10,6 +10,6 @@ from laser.parts import Feedback as Feedback, Receiver as Receiver
 from laser.simulator import Simulator as Simulator
 from laser.reading import SharedBudget as SharedBudget
 from laser.stateful import Stateful as Stateful
-from laser.runs import Run as Run, load_run as load_run, load_runs as load_runs
+from laser.runs import Run as Run, load_run as load_run, load_runs as load_runs, records as records
 
 __version__: str

@@ -31,6 +31,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from laser.messages import complain
+
 SCHEMA = 1
 EXIT_IO = 6
 TASKS = ("mnist", "mnist_mlp")
@@ -380,10 +382,12 @@ def run(folder: str | Path, methods: Sequence[str] | None = None, quick: bool = 
     names = methods or [name for name in METHODS if not (quick and name in SLOW)]
     contestants = [contestant(text) for text in dict.fromkeys(names)]
     at_once = jobs or os.cpu_count() or 1
+    root = Path(folder)
+    if (root / "config.toml").exists():
+        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another --out")
     say(estimate(plan, contestants, at_once))
     if dry_run:
         return {}
-    root = Path(folder)
     _open(root, plan, resume)
     todo = [(contest, one) for contest in plan.contests for one in contestants
             if not _is_there(_place(root, contest, one), one)]
@@ -465,7 +469,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs, only=a.only, jobs=a.jobs,
                       resume=a.resume, dry_run=a.dry_run)
     except Error as problem:
-        print(f"laser: {problem}", file=sys.stderr)
+        complain(str(problem), "laser arena")
         return int(problem.exit_code)
     except KeyboardInterrupt:
         print("laser: interrupted. HINT: the same command with --resume goes on", file=sys.stderr)

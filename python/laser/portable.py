@@ -164,8 +164,8 @@ def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
     for name, text in given:
         if name not in SETTINGS:
             near = difflib.get_close_matches(name, SETTINGS, 1)
-            told = f"; did you mean '{near[0]}'?" if near else ""
-            raise _error(f"unknown key '{name}'{told}. HINT: 'laser train --help' lists all keys")
+            told = f"; did you mean '{near[0]}'?" if near else "."
+            raise _error(f"unknown key '{name}'{told} HINT: 'laser train --all' lists all keys")
         values[name] = _checked(name, text)
     _check_together(values)
     return values
@@ -190,8 +190,8 @@ def _checked(name: str, text: str) -> str:
     if kind == "choice":
         if text not in spec:
             near = difflib.get_close_matches(text, spec, 1, 0.5)
-            told = f" (did you mean '{near[0]}'?)" if near else ""
-            raise _error(f"{name} = '{text}' is unknown; choose one of {', '.join(spec)}{told}")
+            told = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(spec)}"
+            raise _error(f"{name} = '{text}' is unknown; {told}")
         return text
     if kind == "flag":
         if text not in ("true", "false"):
@@ -214,6 +214,8 @@ def _checked(name: str, text: str) -> str:
         low, high = spec
         digits = text.lstrip("+-")
         if not (digits.isascii() and digits.isdigit()):
+            if "," in text or ":" in text:
+                _real(name, text)
             raise _error(f"{name} = '{text}' is not a whole number")
         if not low <= int(text) <= high:
             raise _error(f"{name} = {text} is out of range: it must be {low} .. {high}")
@@ -232,7 +234,8 @@ def _real(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if math.isnan(value):
-        raise _error(f"{name} = '{text}' is not a number")
+        several = f". HINT: 'laser sweep {name}={text} --out DIR' trains one run for each" if "," in text or ":" in text else ""
+        raise _error(f"{name} = '{text}' is not a number{several}")
     return value
 
 

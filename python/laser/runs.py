@@ -1,8 +1,7 @@
 """Reads the folders that ``laser train`` and ``laser sweep`` leave behind. Needs nothing but Python.
 
+    laser.records("runs/sweep").pivot_table("test_accuracy", "epoch", "method").plot()
     run = laser.load_run("runs/mine")
-    pandas.DataFrame(run.epochs).plot("epoch", "test_accuracy")
-    pandas.DataFrame(run.record() for run in laser.load_runs("runs/sweep"))
 """
 
 from __future__ import annotations
@@ -36,6 +35,12 @@ class Run:
         return {"folder": str(self.folder), **self.configuration, **flat}
 
 
+    def numbers(self) -> dict[str, float]:
+        """What the summary has in numbers."""
+        return {name: float(value) for name, value in self.summary.items()
+                if isinstance(value, (int, float)) and not isinstance(value, bool)}
+
+
 def load_run(folder: str | Path) -> Run:
     """One run. A last line that was cut off while it was written is left out. Raises FileNotFoundError where there is no
     run, ValueError naming file and line where one is damaged."""
@@ -60,6 +65,30 @@ def load_runs(folder: str | Path) -> list[Run]:
     if not found:
         raise FileNotFoundError(f"there is no run at or below {folder}")
     return [load_run(path) for path in found]
+
+
+def epoch_rows(run: Run, name: str = "") -> list[dict]:
+    """A flat record for each epoch: its name, what the epoch measured, and every setting. Settings that an epoch has a quantity of the
+    same name for (power, learning_rate) are called power_setting, ...; "energy" is the mean over the workers."""
+    rows = []
+    for epoch in run.epochs:
+        flat = {key: value for key, value in epoch.items() if not isinstance(value, (list, dict))}
+        if epoch.get("energy"):
+            flat["energy"] = sum(epoch["energy"]) / len(epoch["energy"])
+        flat |= {f"spectrum/{tensor}": share for tensor, share in epoch.get("spectrum", {}).items()}
+        settings = {f"{key}_setting" if key in flat else key: value for key, value in run.configuration.items()}
+        rows.append({"run": name or str(run.folder), **flat, **settings})
+    return rows
+
+
+def records(folder: str | Path):
+    """Every epoch of every run at or below a folder as a pandas DataFrame, with the settings beside them (``epoch_rows``). Raises
+    ImportError where pandas is missing, else as ``load_runs``."""
+    try:
+        import pandas
+    except ImportError as problem:
+        raise ImportError(f"laser.records needs pandas. HINT: {sys.executable} -m pip install pandas") from problem
+    return pandas.DataFrame([row for run in load_runs(folder) for row in epoch_rows(run)])
 
 
 def _text(file: Path) -> str:

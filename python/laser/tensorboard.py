@@ -83,14 +83,18 @@ def start_of(run: Run) -> float:
     return started.timestamp()
 
 
+def scalars(record: dict) -> dict[str, float]:
+    """The quantities of an epoch."""
+    values = {name: float(record[name]) for name in QUANTITIES if isinstance(record.get(name), (int, float))}
+    return values | {f"spectrum/{tensor}": float(share) for tensor, share in record.get("spectrum", {}).items()}
+
+
 def events_of(run: Run) -> bytes:
     """All of a run. The records hold the time at which it started and no other: an epoch's is its number in seconds later."""
     start = start_of(run)
     content = version_event(start)
     for record in run.epochs:
-        values = {name: float(record[name]) for name in QUANTITIES if isinstance(record.get(name), (int, float))}
-        values.update({f"spectrum/{tensor}": float(share) for tensor, share in record.get("spectrum", {}).items()})
-        content += scalar_event(start + float(record["epoch"]), int(record["round"]), values)
+        content += scalar_event(start + float(record["epoch"]), int(record["round"]), scalars(record))
     return content
 
 

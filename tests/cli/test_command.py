@@ -47,11 +47,12 @@ class Names(unittest.TestCase):
     def test_subcommands_and_flags_are_frozen(self):
         promised = {
             (): ["--help", "--version", "train", "sweep", "reproduce", "tune", "report", "data", "doctor", "theory",
-                 "bench", "help", "completion", "list", "explain", "link", "demo"],
+                 "bench", "help", "completion", "list", "explain", "link", "demo", "export"],
+            ("export",): ["--to", "--out"],
             ("demo",): ["--out", "--quiet"],
             ("list",): ["ROLE"],
             ("explain",): ["NAME"],
-            ("train",): ["--out", "--json", "--quiet", "--dry-run"],
+            ("train",): ["--out", "--json", "--quiet", "--dry-run", "--all"],
             ("sweep",): ["--out", "--jobs", "--resume", "--quiet", "--dry-run"],
             ("reproduce",): ["--scale", "--seeds", "--out", "--jobs", "--resume", "--extend", "--json", "--quiet",
                              "--dry-run", "table4", "fig1", "table1", "table5", "table3", "table12", "fig2", "fig3",
@@ -138,7 +139,7 @@ class BadInput(InFolder):
         self.expect(2, "unknown study 'tabel4' .*did you mean 'table4'", "reproduce", "tabel4")
         self.expect(2, "nothing is called 'csit_trun' .*did you mean 'csit_trunc'", "explain", "csit_trun")
         self.expect(2, "no role 'chanels' .*did you mean 'channels'", "list", "chanels")
-        self.expect(2, "table4 has no scale 'small'; there is paper", "reproduce", "table4", "--scale", "small")
+        self.expect(2, "table4 has no scale 'small'. HINT: --scale paper", "reproduce", "table4", "--scale", "small")
 
     def test_configuration(self):
         out = self.folder / "run"

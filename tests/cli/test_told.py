@@ -82,7 +82,7 @@ class Meant(InFolder):
     def test_all_that_is_missing_at_once(self):
         done = laser("theory", "lambda")
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, r"^laser: missing: --m, --n, --power\n")
+        self.assertRegex(done.stderr, r"^laser: missing: --m, --n, --power. HINT: ")
 
     def test_a_range_stands_for_its_values(self):
         def names(*axes):

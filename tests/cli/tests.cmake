@@ -4,7 +4,7 @@ foreach(group Names BadInput Data Demo Tune Runs)
   set_tests_properties(cli.${group} PROPERTIES LABELS fast TIMEOUT 600
     ENVIRONMENT "LASER_COMMAND=$<TARGET_FILE:laser_command>")
 endforeach()
-foreach(file streams places told memory hints link trace own_data)
+foreach(file streams places told memory hints link trace own_data wrong_inputs study_cost)
   add_test(NAME cli.${file} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_${file}.py)
   set_tests_properties(cli.${file} PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT
     "LASER_COMMAND=$<TARGET_FILE:laser_command>;LASER_PYTHON=${TORCH_DIR}/../../../../bin/python3")

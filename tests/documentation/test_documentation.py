@@ -4,6 +4,7 @@ them). What becomes of a command:
     laser theory, link, doctor, list, explain, data list, data verify, report, help, completion, --help
                                          run as it stands; an output that the page shows must be what comes out
     laser demo                           run
+    laser export                         run on a run of one epoch
     laser train, also under mpirun       with --dry-run; on MNIST it is run as well, with epochs=1
     laser sweep                          with --dry-run; on MNIST it is run as well, with epochs=1 and one value an axis
     laser tune, laser reproduce          with --dry-run; table5, which is computed, as it stands
@@ -160,10 +161,13 @@ class Commands(unittest.TestCase):
             return None
         if name in ("tune", "reproduce"):
             computed = arguments[:2] == ["reproduce", "table5"]
-            done = self.start(COMMAND, *arguments, *([] if computed or "--dry-run" in arguments else ["--dry-run"]))
+            done = self.start(COMMAND, *arguments, *([] if computed or "--dry-run" in arguments else ["--dry-run", "--quiet"]))
             return self.check_output(shown, done.stdout)
         if name == "bench":
             return self.check_bench(arguments)
+        if name == "export":
+            self.start(COMMAND, "train", "rank=2", "epochs=1", "--out", "runs/exported", *quiet)
+            return self.start(COMMAND, name, "runs/exported", *arguments[2:])
         if name == "demo":
             return self.start(COMMAND, *arguments, *quiet)
         if arguments[:2] == ["data", "fetch"]:

@@ -1,12 +1,15 @@
 #include "laser/bench/cases.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/bench/alternation.hpp"
@@ -306,9 +309,13 @@ Result run_cases(const BenchOptions& options, const Watch& watch) {
       chosen.push_back(std::move(work));
   }
   if (chosen.empty()) {
-    std::string known;
-    for (const auto& work : all_cases(options.quick)) known += "\n  " + work.name + " " + work.model;
-    fail(ExitCode::kConfiguration, "no case contains '{}'; the cases are{}", options.only, known);
+    std::vector<std::string> names, models;
+    for (const auto& work : all_cases(options.quick)) {
+      if (std::ranges::find(names, work.name) == names.end()) names.push_back(work.name);
+      if (std::ranges::find(models, work.model) == models.end()) models.push_back(work.model);
+    }
+    fail(ExitCode::kConfiguration, "no case contains '{}'. HINT: the cases are {}, of gradients {}",
+         options.only, fmt::join(names, ", "), fmt::join(models, ", "));
   }
   const auto start = std::chrono::steady_clock::now();
   Runner runner(options, watch);

@@ -31,7 +31,7 @@ bool read_number(std::string_view text, T& value) {
 double read_real(const std::string& name, std::string_view text) {
   double value = 0;
   if (!read_number(text, value) || std::isnan(value)) {
-    const bool several = text.find(',') != text.npos;
+    const bool several = text.find_first_of(",:") != text.npos;
     fail(ExitCode::kConfiguration, "{} = '{}' is not a number{}", name, text,
          several ? fmt::format(". HINT: 'laser sweep {}={} --out DIR' trains one run for each", name, text)
                  : "");
@@ -86,7 +86,7 @@ void OptionList::add_integer(const std::string& name, std::int64_t& variable, st
   option.set = [&variable, name, low, high, range](const std::string& text) {
     std::int64_t value = 0;
     if (!read_number(text, value)) {
-      if (text.find(',') != text.npos) (void)read_real(name, text);
+      if (text.find_first_of(",:") != text.npos) (void)read_real(name, text);
       if (!is_whole(text)) fail(ExitCode::kConfiguration, "{} = '{}' is not a whole number", name, text);
       fail(ExitCode::kConfiguration, "{} = {} is out of range: it must be {} .. {}", name, text, low, high);
     }
@@ -134,8 +134,9 @@ void OptionList::add_choice(const std::string& name, std::string& variable,
   option.set = [&variable, name, choices](const std::string& text) {
     if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
       const auto near = nearest_name(text, choices);
-      fail(ExitCode::kConfiguration, "{} = '{}' is unknown; choose one of {}{}", name, text,
-           fmt::join(choices, ", "), near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+      fail(ExitCode::kConfiguration, "{} = '{}' is unknown; {}", name, text,
+           near.empty() ? fmt::format("choose one of {}", fmt::join(choices, ", "))
+                        : fmt::format("did you mean '{}'?", near));
     }
     variable = text;
   };
@@ -174,8 +175,8 @@ const Option& OptionList::find(std::string_view name) const {
   const auto names = names_of(options_);
   auto near = known_elsewhere_as(name);
   if (std::ranges::find(names, near) == names.end()) near = nearest_name(name, names);
-  fail(ExitCode::kConfiguration, "unknown key '{}'{}. HINT: 'laser train --help' lists all keys", name,
-       near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  fail(ExitCode::kConfiguration, "unknown key '{}'{} HINT: 'laser train --all' lists all keys", name,
+       near.empty() ? "." : fmt::format("; did you mean '{}'?", near));
 }
 
 void OptionList::check() const {

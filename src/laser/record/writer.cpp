@@ -15,6 +15,12 @@
 namespace laser {
 namespace {
 
+bool holds_a_run(const std::string& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder + "/config.toml", ignored) ||
+         std::filesystem::exists(folder + "/summary.json", ignored);
+}
+
 [[noreturn]] void fail_holds_a_run(const std::string& folder) {
   fail(ExitCode::kIo,
        "{} already holds a run. HINT: choose another --out, or report it with 'laser report {}'", folder,
@@ -23,23 +29,27 @@ namespace {
 
 }  // namespace
 
+void check_free(const std::string& folder) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(folder, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_directory(status))
+    fail(ExitCode::kIo, "{}: can't create the folder: a file is in the way. HINT: choose another --out",
+         folder);
+  if (holds_a_run(folder)) fail_holds_a_run(folder);
+}
+
 RunWriter::RunWriter(const std::string& folder, std::string_view config_toml_text,
                      const std::map<std::string, std::string>& versions)
     : folder_(folder), metrics_path_(folder + "/metrics.jsonl") {
   create_folders(folder);
-  const auto begun = [&] {
-    std::error_code ignored;
-    return std::filesystem::exists(folder + "/config.toml", ignored) ||
-           std::filesystem::exists(folder + "/summary.json", ignored);
-  };
-  if (begun()) fail_holds_a_run(folder);
+  if (holds_a_run(folder)) fail_holds_a_run(folder);
   open_metrics(O_CREAT);
   if (metrics_ < 0) {
     fail(ExitCode::kIo, "{}: can't write: {}. HINT: choose another --out", metrics_path_,
          system_reason(errno));
   }
   // Again, under the lock: another run may have begun meanwhile.
-  if (lseek(metrics_, 0, SEEK_END) != 0 || begun()) {
+  if (lseek(metrics_, 0, SEEK_END) != 0 || holds_a_run(folder)) {
     close(metrics_);
     fail_holds_a_run(folder);
   }

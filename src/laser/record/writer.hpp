@@ -11,6 +11,9 @@
 
 namespace laser {
 
+/// Throws Error (I/O) where a new run can't go into the folder: it is a file, or holds a run already.
+void check_free(const std::string& folder);
+
 /// Owns the folder of one run: config.toml and versions.json at the start, a line of metrics.jsonl an epoch,
 /// summary.json at the end. Until that, or its own end, it holds a lock (flock) on metrics.jsonl.
 class RunWriter {

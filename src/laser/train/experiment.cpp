@@ -224,7 +224,7 @@ void describe(OptionList& list, Experiment& e) {
 std::pair<std::string, std::string> parse_assignment(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    fail(ExitCode::kUsage, "'{}' is not of the form key=value. HINT: 'laser train --help' lists all keys",
+    fail(ExitCode::kUsage, "'{}' is not of the form key=value. HINT: 'laser train --all' lists all keys",
          text);
   }
   const auto key = text.substr(0, text.find_last_not_of(' ', equals - 1) + 1);

@@ -11,7 +11,7 @@ namespace laser {
 /// Versions of laser, LibTorch and the compiler, SIMD level, threads, seed, command line and start time.
 std::map<std::string, std::string> versions(const Experiment& experiment, const std::string& command);
 
-/// "0.1.0 (revision)".
+/// "0.2.0 (revision)".
 std::string laser_version();
 
 /// LibTorch's version text, "2.13.0".
