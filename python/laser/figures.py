@@ -311,6 +311,7 @@ def draw_over_epochs(plt, summary: dict):
         plain(axes)
         metric_axis(axes, summary)
         axes.set_xlim(left=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if limits:
             axes.set_ylim(*limits)
     for column in range(columns):
@@ -364,6 +365,7 @@ def draw_diagnostics(plt, summary: dict):
         axes.set_title(entry["title"], fontsize=10.5, loc="left", fontweight="bold")
         axes.set_xlabel("Epoch")
         axes.set_xlim(left=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         plain(axes)
     handles = [Line2D([], [], label=one["label"], **small_markers(one)) for one in series]
     grid.flat[len(shown)].legend(handles=handles, loc="center", frameon=False, fontsize=9 if len(handles) < 10 else 7.5)
