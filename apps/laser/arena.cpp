@@ -2,6 +2,7 @@
 //
 // It is the Python package's laser.arena, which lets methods of one's own in as well; this starts it, in the
 // place of this process, with the Python that has the package.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "command_tree.hpp"
@@ -74,11 +75,16 @@ void print_part(const Role& role, const PartRow& row) {
   OptionList list;
   describe(list, experiment);
   if (role.setting == "method") {
-    const auto settings = to_map(resolve({{"method", row.name}}));
+    // Who plays which role, and whatever else it sets to another value than LASER has.
+    const auto settings = to_map(resolve({{"method", row.name}})), lasers = to_map(resolve({}));
     std::string sets;
-    for (const char* name : {"compressor", "feedback", "receiver", "channel", "allocation", "worker_momentum",
-                             "lead", "preconditioner", "momentum", "learning_rate"})
-      sets += fmt::format("{}{}={}", sets.empty() ? "" : " ", name, settings.at(name));
+    for (const auto& option : list.all()) {
+      const bool plays = option.name == "compressor" || option.name == "feedback" ||
+                         option.name == "receiver" || option.name == "channel" || option.name == "allocation";
+      const auto& value = settings.at(option.name);
+      if (option.name != "method" && (plays || value != lasers.at(option.name)))
+        sets += fmt::format("{}{}={}", sets.empty() ? "" : " ", option.name, value);
+    }
     print_wrapped("  sets: ", sets);
     return;
   }
@@ -98,6 +104,34 @@ void print_part(const Role& role, const PartRow& row) {
   if (!methods.empty()) print_wrapped("  in methods: ", fmt::format("{}", fmt::join(methods, ", ")));
 }
 
+/// Words of the pages, as docs/links.md has them.
+constexpr std::pair<const char*, const char*> kWords[] = {
+    {"symbol",
+     "one real number that is sent, with noise of variance 1 where it is received; a channel use is its "
+     "sending, by all workers at once"},
+    {"d", "number of parameters of the model"},
+    {"D", "real symbols that a worker sends in a round; d for raw gradients"},
+    {"P", "power: energy of a worker in a round over the noise variance of a real symbol"},
+    {"SNR", "signal-to-noise ratio of a symbol, P/D"},
+    {"lambda", "channel influence factor: noise energy in the estimate over the energy of the message"},
+    {"delta", "compression quality: the share of a message's energy that the compressor keeps"},
+    {"lag",
+     "rounds that a gradient waits in the error memory of a low-rank method before it is sent, 2/(r/m + "
+     "r/n)"},
+};
+
+/// A word of the pages; false where none is called so.
+bool print_word(const std::string& name, std::vector<std::string>& known) {
+  for (const auto& [word, meaning] : kWords) {
+    known.emplace_back(word);
+    if (name != word) continue;
+    print_wrapped(fmt::format("{}: ", word), meaning);
+    std::cout << "  more words: docs/links.md\n";
+    return true;
+  }
+  return false;
+}
+
 /// What a setting is and may be; false where none has this name.
 bool print_setting(const std::string& name, std::vector<std::string>& known) {
   for (const auto& setting : all_settings()) {
@@ -115,7 +149,8 @@ bool print_setting(const std::string& name, std::vector<std::string>& known) {
 
 void print_explanation(const std::string& name) {
   std::vector<std::string> known;
-  bool found = print_setting(name, known);
+  bool found = print_word(name, known);
+  found = print_setting(name, known) || found;
   for (const auto& role : roles()) {
     for (const auto& row : role.rows) {
       known.push_back(row.name);
@@ -135,14 +170,15 @@ void print_explanation(const std::string& name) {
 
 void add_list(CLI::App& app, CommandLine&) {
   auto role = std::make_shared<std::string>(), name = std::make_shared<std::string>();
-  auto* list =
-      app.add_subcommand("list", "Methods, compressors, feedbacks, receivers, channels, allocations");
+  auto* list = app.add_subcommand(
+      "list", "Methods, compressors, feedbacks, receivers, channels, allocations, server rules");
   list->add_option("ROLE", *role, "one of them (default: all)");
   list->callback([role] { print_list(*role); });
-  auto* explain = app.add_subcommand(
-      "explain",
-      "What a method or part does, sets and reads, and where it comes from; what a setting may be");
-  explain->add_option("NAME", *name, "of a method, part or setting")->required();
+  auto* explain = app.add_subcommand("explain",
+                                     "What a method or part does, sets and reads, and where it comes from; "
+                                     "what a setting may be; what a word means");
+  explain->add_option("NAME", *name, "of a method, part or setting, or a word such as lambda or lag")
+      ->required();
   explain->callback([name] { print_explanation(*name); });
 }
 

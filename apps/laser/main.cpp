@@ -1,4 +1,4 @@
-// The command `laser`. Errors are caught here and nowhere else.
+// The command `laser`: what no command catches itself ends here, with a line and an exit code.
 #include <fmt/ranges.h>
 #include <unistd.h>
 

@@ -44,7 +44,8 @@ std::vector<double> shares_by_shape(const std::string& name, const std::vector<s
                         allocation == Allocation::param || allocation == Allocation::param2;
   if (!by_shape) {
     fail(ExitCode::kConfiguration,
-         "allocation '{}' needs the norms of gradients, which a plan has not: choose uniform, sqrt_dim, "
+         "allocation '{}' needs the norms of gradients, which are not known before training: choose uniform, "
+         "sqrt_dim, "
          "param or "
          "param2",
          name);

@@ -37,7 +37,7 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
         raise ImportError("laser.plot needs matplotlib. HINT: pip install matplotlib") from problem
     runs = {str(name): _rows(one) for name, one in records.items()} if _is_named(records) else {"": _rows(records)}
     if quantity is None:
-        several = [_points(rows, "accuracy", over) for _, rows in runs.values()]
+        several = [_points(rows, "accuracy", "round") for _, rows in runs.values()]
         quantity = "accuracy" if any(several) else "loss"
     if axes is None:
         _, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
@@ -47,6 +47,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
     ends = []
     for (label, (_, rows)), name in zip(runs.items(), names):
         points = _points(rows, quantity, over)
+        if not points and _points(rows, quantity, "round"):
+            raise ValueError(f"the records have no '{over}' to draw over. HINT: over='round', 'energy_so_far' or 'symbols_so_far'")
         if not points:
             raise ValueError(f"{f'{label!r} has' if label else 'the records have'} no '{quantity}'. HINT: they have "
                              f"{', '.join(dict.fromkeys(key for row in rows[:1] + rows[-1:] for key in row))}")

@@ -157,7 +157,7 @@ class OwnData(InFolder):
         nan = [float(x) for x in self.images["train"]]
         nan[5] = float("nan")
         files = {
-            "nan": (self.tensors(inputs=("F32", [40, 3072], nan)), "no finite number"),
+            "nan": (self.tensors(inputs=("F32", [40, 3072], nan)), "NaN or an infinite number"),
             "flat": (self.tensors(inputs=("U8", [40 * 3072], self.images["train"])), r"shape \[122880\]. HINT"),
             "labels": (self.tensors(labels=("I64", [39], self.labels["train"][:39])), "HINT: 40 whole numbers"),
             "real": (self.tensors(labels=("F32", [40], self.labels["train"])), "HINT: 40 whole numbers"),

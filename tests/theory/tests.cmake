@@ -5,7 +5,7 @@ endforeach()
 target_sources(theory_volume_test PRIVATE ${CMAKE_SOURCE_DIR}/src/laser/model/shapes.cpp)
 # The tables and sweeps of the theory command live with the command.
 laser_test(theory/theory_table_test LINK laser_link laser_core nlohmann_json::nlohmann_json)
-target_sources(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser/theory_table.cpp)
+target_sources(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser/theory_table.cpp ${CMAKE_SOURCE_DIR}/apps/laser/terminal.cpp)
 target_include_directories(theory_theory_table_test PRIVATE ${CMAKE_SOURCE_DIR}/apps/laser)
 # The command itself, where it is built.
 if(TARGET laser_command)

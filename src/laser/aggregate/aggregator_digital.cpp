@@ -31,7 +31,7 @@ std::vector<double> Aggregator::bits_of(const Round& round, std::size_t tensor, 
   return bits;
 }
 
-/// Puts the numbers of a message into the bits that there are; a message of few values stays as it is.
+/// Quantises a message to its bits; a message of few values is left alone.
 void Aggregator::quantise_message(const Round& round, Transmission& transmission, int pass) const {
   auto& message = transmission.message;
   const auto& exchange = round.exchanges[transmission.tensor];
@@ -65,7 +65,7 @@ void Aggregator::quantise_message(const Round& round, Transmission& transmission
     LASER_CHECK(message.bits[i] <= exchange.bits[i] * (1 + 1e-12));
 }
 
-/// Every group's part of the budget of which its bits were counted.
+/// Gives each group the energy for which its bits were computed.
 void Aggregator::share_energy(const Round& round, std::vector<Transmission>& transmissions, int pass) const {
   for (auto& transmission : transmissions) {
     const double energy = round.budget * air_symbols_of(transmission.tensor, pass) / air_symbols_;

@@ -1,5 +1,5 @@
-// An algorithm is data: compressor, feedback, allocation, transport, receiver. The paper's methods are rows
-// of one table (recipes.cpp); a new mix is a configuration, not a class.
+// An algorithm is data: compressor, feedback, allocation, transport, receiver. The methods of the paper and
+// of others are rows of one table (recipes.cpp); a new mix is a configuration, not a class.
 #pragma once
 
 #include <optional>
@@ -66,9 +66,10 @@ void check_options(const Algorithm& algorithm);
 void validate(const Algorithm& algorithm);
 
 /// A method: the values that differ from those of `laser`.
-struct Recipe : PartRow {
-  std::string compressor = "low_rank";
-  std::string feedback = "local";
+struct Recipe {
+  std::string name, sentence, source;  // as of a part (core/part.hpp)
+  std::string compressor;
+  std::string feedback = "none";
   std::string allocation = "comp_norm";
   std::string channel = "awgn";
   std::string receiver = "unbiased";
@@ -78,6 +79,8 @@ struct Recipe : PartRow {
   std::string preconditioner = "none";
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
   double receiver_exponent = 1;
+
+  operator PartRow() const { return {name, sentence, source}; }  // NOLINT: a row as lists show it
 };
 
 /// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those

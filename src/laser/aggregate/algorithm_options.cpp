@@ -92,14 +92,13 @@ void describe_channel(OptionList& list, Algorithm& a) {
 void describe_links(OptionList& list, Algorithm& a) {
   describe_fading(list, a.channel, a.fading);
   list.group("links", [&a] { return make_channel(a.channel)->digital(); });
-  list.add_integer(
-      "air_rank", a.air_rank, 0, 64, "",
-      "of a digital link: all workers share as many symbols a round as LASER sends at this rank; "
-      "0: as Z-SGD, one a parameter");
-  list.add_real(
-      "scale_bits", a.scale_bits, 0, 64, false, "bits",
-      "of a digital link: what the scale of a group of symbols takes; 0: known everywhere, as the norms "
-      "of other channels are");
+  list.add_integer("air_rank", a.air_rank, 0, 64, "",
+                   "digital link: the workers share as many symbols a round as LASER sends at this rank; 0: "
+                   "as Z-SGD, one a "
+                   "parameter");
+  list.add_real("scale_bits", a.scale_bits, 0, 64, false, "bits",
+                "digital link: bits for the scale of each group of symbols; 0: scales are known everywhere, "
+                "as norms are");
   list.group("links", [&a] { return make_channel(a.channel)->fades(); });
   list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
                   "one draw of the gains a round, or one for each tensor");

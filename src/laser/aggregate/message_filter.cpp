@@ -19,7 +19,7 @@ constexpr std::int64_t kSampleEvery = 5;
 /// After its first refresh a preconditioner is formed anew whenever the run is that many times as long.
 constexpr std::int64_t kGrowth = 4;
 
-/// The parts of a matrix's long side: where each begins, and its size; none of what is no matrix.
+/// Blocks of a matrix's long side, (first, size) each; empty for tensors that are not matrices.
 std::vector<std::pair<std::int64_t, std::int64_t>> blocks_of(const Layer& layer) {
   std::vector<std::pair<std::int64_t, std::int64_t>> result;
   if (!layer.is_matrix()) return result;

@@ -41,7 +41,7 @@ std::vector<double> shares_of(const std::vector<double>& relative, std::int64_t 
     shares[i] = relative[i % relative.size()];
     if (!std::isfinite(shares[i]) || shares[i] <= 0) {
       fail(ExitCode::kConfiguration,
-           "power_shares: {} is not above 0. HINT: a worker that never sends is participation or loss_rate",
+           "power_shares: {} is not above 0. HINT: participation or loss_rate for workers that do not send",
            shares[i]);
     }
   }

@@ -1,133 +1,170 @@
-#include <string_view>
-#include <utility>
+#include <vector>
 
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/part.hpp"
 
 namespace laser {
 
-namespace {
-
-Recipe recipe_of(PartRow row, const char* compressor, const char* feedback, const char* allocation) {
-  Recipe recipe{std::move(row)};
-  recipe.compressor = compressor;
-  recipe.feedback = feedback;
-  recipe.allocation = allocation;
-  return recipe;
-}
-
-/// With a receiver's matched weight to the power `exponent`, the memory keeping what it leaves out.
-Recipe matched(Recipe recipe, double exponent = 1) {
-  recipe.receiver = "matched";
-  recipe.receiver_exponent = exponent;
-  return recipe;
-}
-
-/// Averages at the workers in the place of momentum at the server, and the step size for it.
-Recipe averaged(Recipe recipe, double momentum, double rate) {
-  recipe.worker_momentum = momentum;
-  recipe.plain_rate = rate;
-  return recipe;
-}
-
-std::vector<Recipe> all_recipes() {
-  // Spec 4. The allocations are the paper's best: norm for Z-SGD, the norm of what is sent for all others.
-  std::vector<Recipe> table{
-      recipe_of({"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
-                "low_rank", "local", "comp_norm"),
-      recipe_of({"zsgd", "raw gradients over the air", "LASER, section 4"}, "identity", "none", "norm"),
-      recipe_of({"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"}, "sign", "none",
-                "sqrt_dim"),
-      recipe_of({"randomk", "random coordinates with error feedback", "arXiv 1809.07599"}, "random_k",
-                "local", "comp_norm"),
-      recipe_of({"sketch", "count-mean sketch", "arXiv 1903.04488"}, "count_sketch", "none", "comp_norm"),
-      recipe_of({"adsgd", "Gaussian projection of the top-K entries", "Amiri and Gunduz, arXiv 1901.00844"},
-                "top_k_projection", "local", "comp_norm"),
-      recipe_of({"sgd", "exact mean of the gradients", "LASER, Table 2"}, "identity", "none", "norm"),
-  };
-  table.back().channel = "noiseless";
-  // Not of the paper: rules A, B and C of docs/beyond.md, C with a step that follows the noise, and C with
-  // low-rank factors.
-  const auto own = [&](const char* name, const char* sentence, const char* compressor, const char* feedback) {
-    return recipe_of({name, sentence, "docs/beyond.md"}, compressor, feedback,
-                     std::string_view(compressor) == "identity" ? "norm" : "comp_norm");
-  };
-  table.push_back(averaged(
-      matched(own("laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
-                  "low_rank", "weighted")),
-      0, 0.1));
-  table.push_back(
-      averaged(matched(own("zsgd_matched",
-                           "raw gradients with a receiver weight 1/(1 + lambda), the memory keeps the rest",
-                           "identity", "weighted")),
-               0, 0.1));
-  table.push_back(
-      averaged(own("zsgd_momentum", "raw gradients averaged at the workers", "identity", "none"), 0.99, 0.1));
-  table.push_back(averaged(
-      matched(
-          own("zsgd_adaptive",
-              "raw gradients averaged at the workers, with a step that follows the noise: (1 + lambda)^-0.4",
-              "identity", "none"),
-          0.4),
-      0.99, 0.2));
-  table.push_back(averaged(
-      own("laser_momentum", "factors of gradients averaged at the workers", "low_rank", "local"), 0.99, 0.1));
-  auto swept = averaged(
-      matched(own("swept",
-                  "averages of preconditioned gradients, sent some rows a round with a lead and held at the "
-                  "receiver, with a step that follows the noise",
-                  "sweep", "hold"),
-              0.6),
-      0.99, 0.2);
-  swept.allocation = "norm_dim";
-  swept.lead = "auto";
-  swept.preconditioner = "second_moment";
-  table.push_back(swept);
-  // What an engineer would do instead: bits over a digital link (spec 1.5).
-  const auto over = [&](const char* channel, Recipe recipe) {
-    recipe.channel = channel;
-    table.push_back(std::move(recipe));
-  };
-  over("digital", recipe_of({"digital_qsgd", "gradients quantised to the bits that the link affords",
-                             "QSGD, arXiv 1610.02132; spec 1.5"},
-                            "identity", "none", "norm"));
-  over("digital", recipe_of({"digital_powersgd", "low-rank factors with error feedback, quantised likewise",
-                             "PowerSGD, arXiv 1905.13727; spec 1.5"},
-                            "low_rank", "local", "comp_norm"));
-  over("digital", recipe_of({"ddsgd", "places of the top entries and their mean, with error feedback",
-                             "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
-                            "top_k_mean", "local", "comp_norm"));
-  // Of others, since LASER: docs/arena.md.
-  auto otalc = recipe_of({"otalc", "both low-rank factors refined at once from the last ones, without QR",
-                          "Ota-LC, arXiv 2401.07496"},
-                         "low_rank", "local", "comp_norm");
-  otalc.transport = "parallel";
-  table.push_back(otalc);
-  over("csit_trunc", recipe_of({"obda", "signs over truncated channel inversion", "OBDA, arXiv 2303.11319"},
-                               "sign", "none", "sqrt_dim"));
-  over("csit_trunc",
-       recipe_of({"efobda", "the same with error feedback of the strength c", "EFOBDA, arXiv 2303.11319"},
-                 "sign", "fitted", "sqrt_dim"));
-  over("blind_mimo", recipe_of({"agetopk", "the largest coordinates and those that waited longest",
-                                "AgeTop-k, arXiv 2602.02469"},
-                               "age_top_k", "local", "comp_norm"));
-  over("reed", recipe_of({"reed", "raw gradients as differences of energies, without phases",
-                          "REED, arXiv 2605.07263"},
-                         "identity", "none", "norm"));
-  over("saturating", recipe_of({"adsgd_pilot", "A-DSGD's own format: a pilot beside the projections, AMP",
-                                "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
-                               "top_k_pilot", "local", "comp_norm"));
-  table.push_back(averaged(recipe_of({"signum_momentum", "signs of gradients averaged at the workers",
-                                      "signSGD, arXiv 1802.04434; spec 4"},
-                                     "sign", "none", "sqrt_dim"),
-                           0.9, 0.01));
-  return table;
-}
-
-}  // namespace
-
 const std::vector<Recipe>& recipes() {
-  static const std::vector<Recipe> table = all_recipes();
+  static const std::vector<Recipe> table{
+      // Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is sent for all
+      // others.
+      {.name = "laser",
+       .sentence = "low-rank factors with error feedback",
+       .source = "LASER, arXiv 2310.13033, Algorithm 1",
+       .compressor = "low_rank",
+       .feedback = "local"},
+      {.name = "zsgd",
+       .sentence = "raw gradients over the air",
+       .source = "LASER, section 4",
+       .compressor = "identity",
+       .allocation = "norm"},
+      {.name = "signum",
+       .sentence = "signs, noisy majority vote",
+       .source = "signSGD, arXiv 1802.04434",
+       .compressor = "sign",
+       .allocation = "sqrt_dim"},
+      {.name = "randomk",
+       .sentence = "random coordinates with error feedback",
+       .source = "arXiv 1809.07599",
+       .compressor = "random_k",
+       .feedback = "local"},
+      {.name = "sketch",
+       .sentence = "count-mean sketch",
+       .source = "arXiv 1903.04488",
+       .compressor = "count_sketch"},
+      {.name = "adsgd",
+       .sentence = "Gaussian projection of the top-K entries",
+       .source = "Amiri and Gunduz, arXiv 1901.00844",
+       .compressor = "top_k_projection",
+       .feedback = "local"},
+      {.name = "sgd",
+       .sentence = "exact mean of the gradients",
+       .source = "LASER, Table 2",
+       .compressor = "identity",
+       .allocation = "norm",
+       .channel = "noiseless"},
+      // Of this project: the rules A, B and C of docs/beyond.md, C with a step that follows the noise, C with
+      // low-rank
+      // factors, and averages in time division.
+      {.name = "laser_matched",
+       .sentence = "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
+       .source = "docs/beyond.md",
+       .compressor = "low_rank",
+       .feedback = "weighted",
+       .receiver = "matched",
+       .plain_rate = 0.1},
+      {.name = "zsgd_matched",
+       .sentence = "raw gradients with a receiver weight 1/(1 + lambda), the memory keeps the rest",
+       .source = "docs/beyond.md",
+       .compressor = "identity",
+       .feedback = "weighted",
+       .allocation = "norm",
+       .receiver = "matched",
+       .plain_rate = 0.1},
+      {.name = "zsgd_momentum",
+       .sentence = "raw gradients averaged at the workers",
+       .source = "docs/beyond.md",
+       .compressor = "identity",
+       .allocation = "norm",
+       .worker_momentum = 0.99,
+       .plain_rate = 0.1},
+      {.name = "zsgd_adaptive",
+       .sentence =
+           "raw gradients averaged at the workers, with a step that follows the noise: (1 + lambda)^-0.4",
+       .source = "docs/beyond.md",
+       .compressor = "identity",
+       .allocation = "norm",
+       .receiver = "matched",
+       .worker_momentum = 0.99,
+       .plain_rate = 0.2,
+       .receiver_exponent = 0.4},
+      {.name = "laser_momentum",
+       .sentence = "factors of gradients averaged at the workers",
+       .source = "docs/beyond.md",
+       .compressor = "low_rank",
+       .feedback = "local",
+       .worker_momentum = 0.99,
+       .plain_rate = 0.1},
+      {.name = "swept",
+       .sentence = "averages of preconditioned gradients, sent some rows a round with a lead and held at the "
+                   "receiver, with a "
+                   "step that follows the noise",
+       .source = "docs/beyond.md",
+       .compressor = "sweep",
+       .feedback = "hold",
+       .allocation = "norm_dim",
+       .receiver = "matched",
+       .worker_momentum = 0.99,
+       .lead = "auto",
+       .preconditioner = "second_moment",
+       .plain_rate = 0.2,
+       .receiver_exponent = 0.6},
+      // What an engineer would do instead: bits over a digital link (spec 1.5).
+      {.name = "digital_qsgd",
+       .sentence = "gradients quantised to the bits that the link affords",
+       .source = "QSGD, arXiv 1610.02132; spec 1.5",
+       .compressor = "identity",
+       .allocation = "norm",
+       .channel = "digital"},
+      {.name = "digital_powersgd",
+       .sentence = "low-rank factors with error feedback, quantised to the bits that the link affords",
+       .source = "PowerSGD, arXiv 1905.13727; spec 1.5",
+       .compressor = "low_rank",
+       .feedback = "local",
+       .channel = "digital"},
+      {.name = "ddsgd",
+       .sentence = "places of the top entries and their mean, with error feedback",
+       .source = "Amiri and Gunduz, arXiv 1901.00844; spec 4.2",
+       .compressor = "top_k_mean",
+       .feedback = "local",
+       .channel = "digital"},
+      // Of others, since LASER: docs/arena.md.
+      {.name = "otalc",
+       .sentence = "both low-rank factors refined at once from the last ones, without QR",
+       .source = "Ota-LC, arXiv 2401.07496",
+       .compressor = "low_rank",
+       .feedback = "local",
+       .transport = "parallel"},
+      {.name = "obda",
+       .sentence = "signs over truncated channel inversion",
+       .source = "OBDA, arXiv 2303.11319",
+       .compressor = "sign",
+       .allocation = "sqrt_dim",
+       .channel = "csit_trunc"},
+      {.name = "efobda",
+       .sentence = "signs over truncated channel inversion, with error feedback of strength c",
+       .source = "EFOBDA, arXiv 2303.11319",
+       .compressor = "sign",
+       .feedback = "fitted",
+       .allocation = "sqrt_dim",
+       .channel = "csit_trunc"},
+      {.name = "agetopk",
+       .sentence = "the largest coordinates and those that waited longest",
+       .source = "AgeTop-k, arXiv 2602.02469",
+       .compressor = "age_top_k",
+       .feedback = "local",
+       .channel = "blind_mimo"},
+      {.name = "reed",
+       .sentence = "raw gradients as differences of energies, without phases",
+       .source = "REED, arXiv 2605.07263",
+       .compressor = "identity",
+       .allocation = "norm",
+       .channel = "reed"},
+      {.name = "adsgd_pilot",
+       .sentence = "A-DSGD's own format: a pilot beside the projections, AMP",
+       .source = "Amiri and Gunduz, arXiv 1901.00844; spec 4.1",
+       .compressor = "top_k_pilot",
+       .feedback = "local",
+       .channel = "saturating"},
+      {.name = "signum_momentum",
+       .sentence = "signs of gradients averaged at the workers",
+       .source = "signSGD, arXiv 1802.04434; spec 4",
+       .compressor = "sign",
+       .allocation = "sqrt_dim",
+       .worker_momentum = 0.9,
+       .plain_rate = 0.01},
+  };
   return table;
 }
 

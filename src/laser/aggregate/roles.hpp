@@ -16,7 +16,7 @@ struct Role {
   std::vector<PartRow> rows;
 };
 
-/// Methods, compressors, feedbacks, receivers, channels, allocations.
+/// Methods, compressors, feedbacks, receivers, channels, allocations, server rules.
 std::vector<Role> roles();
 
 }  // namespace laser

@@ -77,7 +77,9 @@ const std::vector<CompressorEntry>& compressors() {
         "Amiri and Gunduz, arXiv 1901.00844, section III; spec 4.2"},
        make_top_k_mean,
        {}},
-      {{"top_k_pilot", "the same with a pilot symbol in each tensor, decoded by AMP (A-DSGD's own format)",
+      {{"top_k_pilot",
+        "Gaussian projection of the largest entries with a pilot symbol in each tensor, decoded by AMP "
+        "(A-DSGD's own format)",
         "Amiri and Gunduz, arXiv 1901.00844; spec 4.1"},
        make_top_k_pilot,
        {"compression_factor"}},
@@ -102,7 +104,7 @@ void describe(OptionList& list, CompressorOptions& o) {
   list.add_choice("compressor", o.name, names_of(compressors()), "what is sent instead of the gradient");
   list.group("compressor", [&o] { return uses_setting(o.name, "rank"); });
   list.add_integer("rank", o.rank, 1, 64, "",
-                   "rank r of the factors, or of those that a sweep has the symbols of");
+                   "rank r of the factors; of a sweep, the rank whose symbols it may use");
   list.group("compressor", low_rank);
   list.add_choice("transport", o.transport, {"alternating", "two_phase", "one_shot", "parallel"},
                   "order in which the factors P and Q are sent");

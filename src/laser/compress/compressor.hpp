@@ -75,8 +75,8 @@ struct Exchange {
 
 /// What the server makes of a pass.
 struct Decoded {
-  at::Tensor estimate;  // [m, n]; undefined before the last pass, and where it is
-  Factors factors;      // this product: whoever needs the numbers multiplies into their place
+  at::Tensor estimate;  // [m, n]; undefined before the last pass, and where `factors` hold it
+  Factors factors;      // the estimate as a product: whoever needs the numbers multiplies into their place
   NamedTensors shared;  // the shared state from here on
 
   /// Whether there is an estimate yet.
@@ -120,7 +120,7 @@ class Compressor {
     return {};
   }
   /// Which products of the message the first encode wants in exchange.products. Whoever forms the message
-  /// computes them on the way. May fill exchange.scratch; the message is not there yet.
+  /// computes them on the way. May fill exchange.scratch; the message's numbers are not there yet.
   virtual Projection projection(Exchange& /*exchange*/) const { return {}; }
   /// Symbols of every local worker for this pass. May use exchange.scratch.
   virtual Message encode(Exchange& exchange, int pass) const = 0;

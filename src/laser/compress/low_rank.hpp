@@ -11,7 +11,7 @@ namespace laser {
 
 enum class Side : std::uint32_t { kLeft = 0, kRight = 1 };
 
-/// What the three transports share: which tensors are factored, and at which rank.
+/// What the four transports share: which tensors are factored, and at which rank.
 struct LowRankShape {
   std::int64_t rank = 4;
   bool always = false;  // compress every matrix, even where factors are larger (the paper's literal text)

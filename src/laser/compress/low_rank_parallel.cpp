@@ -20,8 +20,8 @@
 namespace laser {
 namespace {
 
-/// mu, of the mean diagonal: at little power columns of noise are nearly dependent, and their inverse without
-/// it is what a run ends by. What it leaves of the message is left to the memory.
+/// mu relative to the mean diagonal: at low power columns of noise are nearly dependent, and an inverse
+/// without mu makes runs diverge. The error memory keeps what mu leaves out.
 constexpr double kRidge = 0.1;
 
 /// Products B M^T of messages with a factor B [r, n] or [K, r, n], by the inverse of B B^T: [K, r, m], the

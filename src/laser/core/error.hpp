@@ -11,7 +11,7 @@
 
 namespace laser {
 
-/// Exit codes of the command (docs/method.md lists them; they are a promise).
+/// Exit codes of the command (docs/reference.md lists them; they are a promise).
 enum class ExitCode : int {
   kOk = 0,
   kUsage = 2,          // unknown subcommand, flag or argument

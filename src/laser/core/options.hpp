@@ -1,6 +1,6 @@
 // One home for every option: name, unit, range, sentence. Parsing, --help, the printed legend, the resolved
 // configuration and unknown-key errors are all derived from the list that a struct's `describe` function
-// fills. This is not a configuration file reader (train/configuration does that).
+// fills. This is not a configuration file reader (train/settings.hpp is).
 #pragma once
 
 #include <cstdint>
@@ -80,12 +80,12 @@ class OptionList {
 /// no other.
 std::string another_value(const Option& option);
 
-/// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
-/// off).
 /// The option of ours that other software, or another community, calls `word` ("lr": learning_rate); empty
 /// for any other word.
 std::string known_elsewhere_as(std::string_view word);
 
+/// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
+/// off).
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
 
 /// Shortest text that reads back as the same double ("0.1", "1e-05", "inf").

@@ -108,10 +108,13 @@ const std::vector<FeedbackEntry>& feedbacks() {
        [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
          return std::make_unique<HoldFeedback>(number_or_word("prediction", o.prediction, {"matched"}, 0, 1));
        }},
-      {{"fitted",
-        "a share of what is left of the message by the multiple of the own reconstruction that lies nearest",
+      {{"fitted", "a share of what the best multiple of the own reconstruction left of the message is kept",
         "EFOBDA, arXiv 2303.11319; docs/arena.md"},
        [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
+         if (!(o.strength > 0 && o.strength <= 1)) {
+           fail(ExitCode::kConfiguration, "feedback_strength = {} is no share. HINT: above 0 and at most 1",
+                o.strength);
+         }
          return std::make_unique<FittedFeedback>(o.strength);
        }},
   };

@@ -97,12 +97,12 @@ const std::vector<PartRow>& allocations() {
   static const std::vector<PartRow> table{
       {"uniform", "the same for every tensor", "spec 3.2"},
       {"norm", "in proportion to the norm of the uncompressed message", "LASER, section 3.2; spec 3.2"},
-      {"norm2", "in proportion to its square", "spec 3.2"},
+      {"norm2", "in proportion to the squared norm of the uncompressed message", "spec 3.2"},
       {"comp_norm", "in proportion to the norm of what is sent", "LASER, section 3.2; spec 3.2"},
-      {"comp_norm2", "in proportion to its square", "spec 3.2"},
+      {"comp_norm2", "in proportion to the squared norm of what is sent", "spec 3.2"},
       {"sqrt_dim", "in proportion to the square root of the number of symbols", "spec 3.2"},
       {"param", "in proportion to the number of symbols", "spec 3.2"},
-      {"param2", "in proportion to its square", "spec 3.2"},
+      {"param2", "in proportion to the squared number of symbols", "spec 3.2"},
       {"norm_dim",
        "in proportion to sqrt(symbols x rounds that they are held) x norm of what is sent: the least noise "
        "in all",

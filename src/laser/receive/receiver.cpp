@@ -54,6 +54,11 @@ const std::vector<ReceiverEntry>& receivers() {
       {{"matched", "a tensor's estimate by (1 + noise / signal)^-a, from norms that are known",
         "docs/beyond.md"},
        [](const ReceiverOptions& o) -> std::unique_ptr<Receiver> {
+         if (!(o.exponent >= 0 && o.exponent <= 1)) {
+           fail(ExitCode::kConfiguration,
+                "receiver_exponent = {} is out of range. HINT: from 0, which changes nothing, to 1",
+                o.exponent);
+         }
          return std::make_unique<Matched>(o.exponent);
        }},
   };

@@ -16,7 +16,7 @@ void require_curvatures(std::span<const double> curvatures) {
   bool some = false;
   for (const double h : curvatures) {
     if (!(std::isfinite(h) && h >= 0))
-      fail(ExitCode::kConfiguration, "the curvature {} is none: it must be finite, 0 or above", h);
+      fail(ExitCode::kConfiguration, "the curvature is {}: it must be finite, 0 or above", h);
     some = some || h > 0;
   }
   if (!some) fail(ExitCode::kConfiguration, "no curvature is above 0: nothing is trained");
@@ -25,7 +25,7 @@ void require_curvatures(std::span<const double> curvatures) {
 void require_averages(double first, double second) {
   for (const double rounds : {first, second}) {
     if (!(std::isfinite(rounds) && rounds >= 1))
-      fail(ExitCode::kConfiguration, "an average of {} rounds is none: it must be 1 or more", rounds);
+      fail(ExitCode::kConfiguration, "an average is over {} rounds: it must be 1 or more", rounds);
   }
 }
 
@@ -37,7 +37,7 @@ double end_of(double constant, double slope) { return slope < 0 ? -constant / sl
 double self_excitation(std::span<const double> curvatures, double step) {
   require_curvatures(curvatures);
   if (!(std::isfinite(step) && step > 0))
-    fail(ExitCode::kConfiguration, "the step {} is none: it must be above 0", step);
+    fail(ExitCode::kConfiguration, "the step is {}: it must be above 0", step);
   double sum = 0;
   for (const double h : curvatures) {
     if (step * h >= 2) return kInfinity;
@@ -49,7 +49,7 @@ double self_excitation(std::span<const double> curvatures, double step) {
 double largest_step(std::span<const double> curvatures, double received) {
   require_curvatures(curvatures);
   if (!(std::isfinite(received) && received > 0))
-    fail(ExitCode::kConfiguration, "the power k^2 P = {} is none: it must be above 0", received);
+    fail(ExitCode::kConfiguration, "the power k^2 P is {}: it must be above 0", received);
   double low = 0, high = 2 / *std::ranges::max_element(curvatures);
   for (int i = 0; i < 200 && low < high; ++i) {  // until the two are neighbours
     const double middle = 0.5 * (low + high);
@@ -62,7 +62,7 @@ double largest_step(std::span<const double> curvatures, double received) {
 double delay_threshold(double first, double second, double lead) {
   require_averages(first, second);
   if (!(lead >= 0 && lead <= 1))
-    fail(ExitCode::kConfiguration, "the lead {} is none: it is from 0 to 1", lead);
+    fail(ExitCode::kConfiguration, "the lead is {}: it must be from 0 to 1", lead);
   const double a = 1 / first, b = 1 / second, c = lead + (1 - lead) * a;
   // (z - 1)(z - 1 + a)(z - 1 + b) + x b z (a + c (z - 1)) = z^3 + p z^2 + q z + r with x = step h: all roots
   // are inside the unit circle iff 1 + p + q + r > 0, which x a b > 0 is, and the three below (Jury). Each is

@@ -128,7 +128,7 @@ class AdamW final : public Optimizer {
     if (!state.contains("mean")) return;
     const auto steps = state.find("steps");
     if (!state.contains("square") || steps == state.end() || steps->second.numel() != 1)
-      fail(ExitCode::kData, "the saved state has no number of the optimizer's steps");
+      fail(ExitCode::kData, "the saved state lacks the optimizer's number of steps");
     mean_ = state.at("mean");
     square_ = state.at("square");
     const double count = steps->second.item<double>();

@@ -229,7 +229,7 @@ OwnExamples read_examples(const SafetensorsFile& file, const std::string& path, 
   }
   examples.inputs = inputs.to(at::kFloat);
   if (!examples.inputs.isfinite().all().item<bool>())
-    fail(ExitCode::kData, "{}: '{}inputs' holds what is no finite number (NaN or infinite)", path, prefix);
+    fail(ExitCode::kData, "{}: '{}inputs' holds a NaN or an infinite number", path, prefix);
   examples.labels = read_whole(file, path, prefix + "labels", examples.inputs.size(0));
   return examples;
 }

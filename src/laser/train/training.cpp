@@ -337,7 +337,7 @@ void Training::load_state(const NamedTensors& state) {
     number = find("progress/" + name, {}, at::kDouble).item<double>();
   });
   if (round_ < 0 || round_ > rounds_) {
-    fail(ExitCode::kData, "the saved state stands at round {} of {}", round_, rounds_);
+    fail(ExitCode::kData, "the saved state is at round {}, but the run has {} rounds", round_, rounds_);
   }
   summary_.rounds = round_;
   if (!task_.averages() && summary_.epochs > 0) summary_.perplexity = std::exp(summary_.final_loss);
@@ -372,7 +372,7 @@ void Training::load_state(const NamedTensors& state) {
     for (auto& [name, tensor] : part) {
       if (!has_rows(name, tensor)) continue;
       if (tensor.dim() == 0 || tensor.size(0) != workers) {
-        fail(ExitCode::kData, "the saved state's '{}/{}' is not of {} workers", prefix, name, workers);
+        fail(ExitCode::kData, "'{}/{}' in the saved state is not for {} workers", prefix, name, workers);
       }
       tensor = local_rows(collective_, tensor);
     }

@@ -26,7 +26,8 @@ std::optional<double> power_of(const Experiment& experiment) {
 std::vector<std::string> rate_grid(double low, double high, std::int64_t count) {
   if (!(low > 0 && low < high && std::isfinite(high) && count > 1)) {
     fail(ExitCode::kConfiguration,
-         "a grid of {} step sizes from {} to {} is none: it needs two at least, rising", count, low, high);
+         "{} step sizes from {} to {} make no grid: at least two, in rising order, are needed", count, low,
+         high);
   }
   std::vector<std::string> rates;
   for (std::int64_t i = 0; i < count; ++i) {

@@ -47,7 +47,7 @@ void describe_local_work(OptionList& list, Experiment& e) {
   auto& local = e.local;
   list.group("local", [&local] { return local.enabled(); });
   list.add_real("local_learning_rate", local.learning_rate, 0, kNoBound, false, "",
-                "of steps that workers make on their own and send the outcome of; 0: they send gradients");
+                "step size of the workers' own steps, whose outcome they send; 0: they send gradients");
   list.add_integer("local_steps", local.steps, 1, 1000000, "", "of a worker between two rounds");
   list.group("local", [&local] { return local.enabled() && local.proximal > 0; });
   list.add_real("proximal", local.proximal, 0, kNoBound, false, "",
