@@ -44,17 +44,22 @@ TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std:
 void add_best(const Report& report, Table& table) {
   const PowerColumns columns(report.rows);
   std::map<double, std::vector<std::string>> leading;
-  std::map<double, int> rivals;
+  std::map<double, int> rivals, most_seeds;
   for (const Row& row : report.rows) {
     if (!row.power) continue;
     const double column = *columns.of(row);
     ++rivals[column];
+    most_seeds[column] = std::max(most_seeds[column], static_cast<int>(row.seeds));
     if (row.leading) leading[column].push_back(row_label(row));
   }
   if (std::none_of(rivals.begin(), rivals.end(), [](const auto& at) { return at.second > 1; })) return;
   TableLine line{columns.by_ratio ? "Best at this ratio" : "Best at this power", {}, false, true};
   for (const auto& [power, names] : leading) {
     constexpr std::size_t kNamed = 3;
+    if (rivals[power] < 2 || most_seeds[power] < 2) {  // nobody to be better than, or nothing to tell it by
+      line.cells.push_back({"–"});
+      continue;
+    }
     line.cells.push_back({names.size() <= kNamed ? fmt::format("{}", fmt::join(names, " or "))
                                                  : fmt::format("not told ({} methods)", names.size())});
   }

@@ -88,15 +88,25 @@ std::vector<std::string> best_sentences(const Report& report) {
   const PowerColumns columns(report.rows);
   std::vector<std::pair<std::string, std::vector<double>>> best;  // label, columns
   std::vector<double> tied;
+  std::vector<std::string> single;  // what single seeds, which have no interval, show
   for (const double value : columns.values) {
-    std::vector<const Row*> front;
-    std::size_t rivals = 0;
+    std::vector<const Row*> front, all;
     for (const Row& row : report.rows) {
       if (!row.power || *columns.of(row) != value) continue;
-      ++rivals;
+      all.push_back(&row);
       if (row.leading) front.push_back(&row);
     }
-    if (rivals < 2) continue;
+    if (all.size() < 2) continue;
+    constexpr std::size_t kTold = 4;
+    if (all.size() <= kTold && std::ranges::all_of(all, [](const Row* row) { return row->seeds == 1; })) {
+      std::vector<std::string> each;
+      for (const Row* row : all)
+        each.push_back(fmt::format("{} {}{}", label_of(*row), format_moments(row->mean, {}),
+                                   report.metric.unit.empty() ? "" : " " + report.metric.unit));
+      single.push_back(fmt::format("At {}: {}; single seeds, which show and do not prove.",
+                                   columns_text(columns, {value}), fmt::join(each, ", ")));
+      continue;
+    }
     if (front.size() != 1) {
       tied.push_back(value);
       continue;
@@ -110,6 +120,7 @@ std::vector<std::string> best_sentences(const Report& report) {
   for (const auto& [label, where] : best)
     sentences.push_back(fmt::format("{} is best at {}: its 95 % interval lies beyond those of all others.",
                                     label, columns_text(columns, where)));
+  sentences.insert(sentences.end(), single.begin(), single.end());
   if (!tied.empty())
     sentences.push_back(
         fmt::format("At {} the seeds do not tell which method is best.", columns_text(columns, tied)));

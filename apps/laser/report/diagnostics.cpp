@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
-#include <set>
 
 #include "laser/report/methods.hpp"
 
@@ -87,12 +87,14 @@ Table diagnostics_table(const std::vector<Diagnosis>& diagnoses) {
 }
 
 std::vector<Diagnosis> middle_power(const std::vector<Diagnosis>& diagnoses) {
-  std::set<double> powers;
+  std::map<double, int> methods;  // at each power
+  int most = 0;
   for (const auto& diagnosis : diagnoses) {
-    if (diagnosis.power) powers.insert(*diagnosis.power);
+    if (diagnosis.power) most = std::max(most, ++methods[*diagnosis.power]);
   }
-  if (powers.empty()) return diagnoses;
-  const double middle = *std::next(powers.begin(), static_cast<std::ptrdiff_t>(powers.size() / 2));
+  if (methods.empty()) return diagnoses;
+  std::erase_if(methods, [&](const auto& power) { return power.second < most; });
+  const double middle = std::next(methods.begin(), static_cast<std::ptrdiff_t>(methods.size() / 2))->first;
   std::vector<Diagnosis> shown;
   for (const auto& diagnosis : diagnoses) {
     if (!diagnosis.power || *diagnosis.power == middle) shown.push_back(diagnosis);

@@ -34,7 +34,8 @@ std::vector<Diagnosis> diagnoses_of(const std::vector<Group>& groups);
 /// The values after the last epoch, a line a method and power.
 Table diagnostics_table(const std::vector<Diagnosis>& diagnoses);
 
-/// Of one power, that in the middle, and those without noise: what one figure can show.
+/// Of one power, the middle one of those at which most methods were run, and those without noise: what one
+/// figure can show.
 std::vector<Diagnosis> middle_power(const std::vector<Diagnosis>& diagnoses);
 
 }  // namespace laser
