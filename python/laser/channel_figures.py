@@ -12,8 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import draw_all, number, run  # noqa: E402
-from tuned_figures import style_of  # noqa: E402
+from figures import STYLES, draw_all, method_style, number, run  # noqa: E402
 
 
 def draw_channels(plt, summary: dict):
@@ -27,11 +26,12 @@ def draw_channels(plt, summary: dict):
     order = sorted(means, key=lambda channel: sum(means[channel]) / len(means[channel]))
     powers = sorted({row["power"] for row in rows})
     methods = list(dict.fromkeys(row["method"] for row in rows))
+    others = [method for method in methods if method not in STYLES]
     figure, panels = plt.subplots(1, len(powers), figsize=(3.5 * len(powers) + 1.2, 0.42 * len(order) + 1.7), sharey=True,
                                   squeeze=False, layout="constrained")
     for axes, power in zip(panels.flat, powers):
         for method in methods:
-            style = style_of(method, methods)
+            style = method_style(method, others)
             mine = [row for row in rows if row["method"] == method and row["power"] == power]
             axes.plot([number(row["final_mean"]) for row in mine], [order.index(row["axes"]["channel"]) for row in mine],
                       linestyle="none", marker=style["marker"], color=style["color"], markersize=10,

@@ -193,6 +193,7 @@ class FailingCalls(UnderFaults):
 
     def test_a_sweep_goes_on_after_a_full_disk(self):
         sweep = [COMMAND, "sweep", *SETTINGS, "seed=1,2", "--jobs", "1", "--out", str(self.folder)]
+        shutil.rmtree(self.folder, ignore_errors=True)  # a sweep refuses a folder that holds a run
         log = self.log_of(self.folder)
         environment = {**os.environ, "LD_PRELOAD": SHIM, "LASER_FAULT_FOLDER": str(self.folder),
                        "LASER_FAULT_CALL": "write", "LASER_FAULT_KIND": "ENOSPC", "LASER_FAULT_LOG": str(log)}
