@@ -74,6 +74,8 @@ def every_setting(rank):
     """Of every setting of the command whether the hook refuses it, tells it, or heeds it."""
     result = {}
     for name, (group, read) in groups().items():
+        if name == "model":  # the state's own first parameter
+            continue
         if not read:
             result[name] = told(lambda: rounds({name: another(name)}))[1]
         elif EFFECTS[name]:
