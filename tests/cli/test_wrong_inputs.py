@@ -48,7 +48,7 @@ WRONG = [
     ("train rank=40", 3, r"rank = 40 fits no layer.* HINT: .*rank <= 9"),
     ("train warm_start=yes", 3, r"must be true or false.* HINT: 'laser explain warm_start'"),
     ("train task=mnits", 3, r"HINT: task=mnist$"),
-    ("train task=imagenet", 3, r"choose one of mnist, .* HINT: 'laser explain task'"),
+    ("train task=speech", 3, r"choose one of mnist, .* HINT: 'laser explain task'"),
     ("train channel=rayleigh", 3, r"choose one of awgn, .* HINT: 'laser explain channel'"),
     ("train data_dir=nowhere", 4, r"HINT: run 'laser data fetch mnist"),
     ("train device=cuda:7", 3, r"HINT:"),
@@ -173,8 +173,9 @@ class WrongInputs(InFolder):
                 self.assertTrue(lines and lines[0].startswith("laser:"), told)
                 self.assertLessEqual(max(len(line) for line in lines if " " in line.strip()), columns, told)  # a path stays whole
                 self.assertLessEqual(len(lines), MOST_LINES[columns], told)
-                self.assertRegex(re.sub(r"\s+", " ", told), hint)
-                self.assertIn("HINT: ", told)
+                whole = re.sub(r"\s+", " ", told)
+                self.assertRegex(whole, hint)
+                self.assertIn("HINT: ", whole)
 
     def test_nothing_was_written(self):
         """Of commands that write where they are not told otherwise."""
@@ -211,7 +212,7 @@ class Help(unittest.TestCase):
         for command in ("train", "sweep", "tune"):
             first, whole = self.lines([command, "--help"]), self.lines([command, "--all"])
             self.assertEqual(self.lines([command, "--help", "--all"]), whole)
-            self.assertLessEqual(len(first), 40, "\n".join(first))
+            self.assertLessEqual(len(first), 50 if command == "tune" else 40, "\n".join(first))  # tune has a dozen options of its own
             shown = re.findall(r"(?m)^  (\w+)=", "\n".join(first))
             self.assertEqual(len(set(shown)), 12)
             self.assertLessEqual({"method", "power", "rank", "workers"}, set(shown))

@@ -95,14 +95,14 @@ TEST(Delays, RefuseWhatIsNone) {
       [] {
         (void)self_excitation(Reals{1, -1}, 0.1);
       },
-      ExitCode::kConfiguration, "the curvature -1");
+      ExitCode::kConfiguration, "the curvature is -1");
   expect_error([] { (void)self_excitation(Reals{0}, 0.1); }, ExitCode::kConfiguration, "nothing is trained");
-  expect_error([] { (void)self_excitation(Reals{1}, 0); }, ExitCode::kConfiguration, "the step 0");
-  expect_error([] { (void)largest_step(Reals{1}, 0); }, ExitCode::kConfiguration, "the power k^2 P = 0");
+  expect_error([] { (void)self_excitation(Reals{1}, 0); }, ExitCode::kConfiguration, "the step is 0");
+  expect_error([] { (void)largest_step(Reals{1}, 0); }, ExitCode::kConfiguration, "the power k^2 P is 0");
   expect_error([] { (void)delay_threshold(0.5, 10, 0); }, ExitCode::kConfiguration,
-               "an average of 0.5 rounds");
-  expect_error([] { (void)delay_threshold(10, 10, 1.5); }, ExitCode::kConfiguration, "the lead 1.5");
-  expect_error([] { (void)least_lead(10, NAN); }, ExitCode::kConfiguration, "an average of nan rounds");
+               "an average is over 0.5 rounds");
+  expect_error([] { (void)delay_threshold(10, 10, 1.5); }, ExitCode::kConfiguration, "the lead is 1.5");
+  expect_error([] { (void)least_lead(10, NAN); }, ExitCode::kConfiguration, "an average is over nan rounds");
 }
 
 }  // namespace

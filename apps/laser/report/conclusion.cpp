@@ -103,8 +103,7 @@ std::vector<std::string> best_sentences(const Report& report) {
       for (const Row* row : all)
         each.push_back(fmt::format("{} {}{}", label_of(*row), format_moments(row->mean, {}),
                                    report.metric.unit.empty() ? "" : " " + report.metric.unit));
-      single.push_back(fmt::format("At {}: {}; single seeds, which show and do not prove.",
-                                   columns_text(columns, {value}), fmt::join(each, ", ")));
+      single.push_back(fmt::format("At {}: {}.", columns_text(columns, {value}), fmt::join(each, ", ")));
       continue;
     }
     if (front.size() != 1) {
