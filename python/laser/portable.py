@@ -246,8 +246,8 @@ def _number_text(value: float) -> str:
 def _check_together(values: Mapping[str, str]) -> None:
     for share in values["power_shares"].strip("[]").split(","):
         if share.strip() and not (math.isfinite(float(share)) and float(share) > 0):
-            raise _error(f"power_shares: {share.strip()} is not above 0. HINT: a worker that never sends is participation or "
-                         "loss_rate")
+            raise _error(f"power_shares: {share.strip()} is not above 0. HINT: participation or loss_rate for "
+                         "workers that do not send")
     if values["loss_rate"] == "1":
         raise _error("loss_rate = 1 loses every message. HINT: a value below 1")
     compressor, feedback, receiver = values["compressor"], values["feedback"], values["receiver"]

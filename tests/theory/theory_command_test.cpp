@@ -66,7 +66,7 @@ TEST(TheoryCommand, BadNumbersExitWith3AndSayWhatIsWrong) {
 
 TEST(TheoryCommand, BadUsageExitsWith2) {
   expect_failure("", 2, "A subcommand is required");
-  expect_failure("bogus", 2, "there is no command 'bogus'");
+  expect_failure("bogus", 2, "there is no command 'laser theory bogus'");
   expect_failure("split --m 10 --power 3", 2, "missing: --n");
   expect_failure("split --m ten --n 10 --power 3", 2, "--m");
   expect_failure("split --m 10 --n 10 --power 3 --sideways", 2, "--sideways");
