@@ -321,7 +321,7 @@ def draw_over_epochs(plt, summary: dict):
     figure.supylabel(summary["curve_label"], fontsize=plt.rcParams["axes.labelsize"])
     handles = [Line2D([], [], label=one["label"], **small_markers(one)) for one in series]
     if noiseless:
-        handles.append(Line2D([], [], color=STYLES["sgd"]["color"], linestyle=(0, (6, 3)), linewidth=1.2,
+        handles.append(Line2D([], [], color=str(STYLES["sgd"]["color"]), linestyle=(0, (6, 3)), linewidth=1.2,
                               label=label_of(noiseless[0])))
     if len(panels) < grid.size:  # there is an empty place for the legend
         last = grid.flat[-1]
