@@ -381,6 +381,8 @@ def draw_on_three_axes(plt, summary: dict):
     fronts = summary.get("axes")
     if not fronts:
         return None
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     figure, panels = plt.subplots(1, 3, figsize=(11.5, 4.2), sharey=True, layout="constrained")
     entries = [dict(front, power=0) for front in fronts]
     styles = {one["label"]: one for one in series_of(entries)}
@@ -398,6 +400,11 @@ def draw_on_three_axes(plt, summary: dict):
             shown.setdefault(label_of(front), line)
         if not decibels:
             axes.set_xscale("log")
+            low, high = axes.get_xlim()
+            if high < 100 * low:  # matplotlib would name every minor tick, one over the other
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+                axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(label)
         plain(axes)
         metric_axis(axes, summary)
