@@ -8,7 +8,7 @@ import struct
 import subprocess
 import unittest
 
-from harness import SOURCE, InFolder
+from harness import SOURCE, InFolder, laser
 
 PYTHON = os.environ.get("LASER_PYTHON", "")
 FEW = ["epochs=2", "rank=2", "workers=4", "batch_size=5", "threads=1", "power=100", "learning_rate=0.05", "--quiet"]
@@ -152,6 +152,19 @@ class OwnData(InFolder):
         # Without a test set a tenth is one.
         alone = self.put("d.safetensors", self.tensors(test_inputs=None, test_labels=None))
         self.assertIn("tenth", self.run_on(*settings, f"data={alone}")[1]["data_test"])
+
+    def test_a_sweep_over_files_trains_each_on_its_own(self):
+        other = bytes(reversed(self.images["train"]))
+        files = [self.put("a.safetensors", self.tensors()), self.put("b.safetensors", self.tensors(inputs=("U8", [40, 3072], other)))]
+        settings = ["task=tensors", "learning_rate=1e-6"]
+        alone = [self.run_on(*settings, f"data={file}")[0]["weights_hash"] for file in files]
+        self.assertNotEqual(*alone)
+        out = self.folder / "sweep"
+        done = laser("sweep", *FEW, *settings, f"data={files[0]},{files[1]}", "--jobs", "2", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        runs = [json.loads(path.read_text()) for path in out.glob("*/summary.json")]
+        found = {run["configuration"]["data"]: run["weights_hash"] for run in runs}
+        self.assertEqual(found, dict(zip(map(str, files), alone)))
 
     def test_what_is_no_data_is_refused(self):
         nan = [float(x) for x in self.images["train"]]

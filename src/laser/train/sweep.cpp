@@ -9,13 +9,13 @@
 #include <optional>
 #include <set>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include "laser/core/error.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/core/number_range.hpp"
 #include "laser/record/reader.hpp"
+#include "laser/train/data_cache.hpp"
 #include "laser/train/sweep_journal.hpp"
 
 namespace laser {
@@ -89,21 +89,6 @@ void clear_unfinished(const fs::path& folder) {
     fs::remove(folder / file, ignored);
   }
 }
-
-/// Data sets of the jobs, each read once.
-class DataCache {
- public:
-  std::shared_ptr<TaskData> get(const Experiment& e) {
-    const std::scoped_lock lock(mutex_);
-    auto& data = cache_[{e.task, e.data_dir, e.verify_data}];
-    if (!data) data = load_task_data(task_options(e));
-    return data;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::tuple<std::string, std::string, bool>, std::shared_ptr<TaskData>> cache_;
-};
 
 /// The shared state of a sweep under way.
 class Sweep {
