@@ -67,10 +67,8 @@ std::string parts_runs(const Settings& base, std::span<const StudyPart> parts) {
 std::vector<Job> parts_jobs(const Settings& base, std::span<const StudyPart> parts, std::int64_t seeds) {
   std::vector<Job> jobs;
   for (const auto& part : parts) {
-    const auto choosing = choosing_jobs(plan_of(base, part, seeds)),
-               reported = reported_like(choosing, seeds);
-    jobs.insert(jobs.end(), choosing.begin(), choosing.end());
-    jobs.insert(jobs.end(), reported.begin(), reported.end());
+    const auto both = with_reported(choosing_jobs(plan_of(base, part, seeds)), seeds);
+    jobs.insert(jobs.end(), both.begin(), both.end());
   }
   return jobs;
 }

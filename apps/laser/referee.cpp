@@ -55,9 +55,9 @@ std::string referee_runs(const TuningPlan& plan) {
 
 std::vector<Job> referee_jobs(const TuningPlan& plan) {
   validate(plan);
-  auto jobs = choosing_jobs(plan);
-  for (const auto& more : {reported_like(jobs, plan.seeds), fixed_jobs(plan)})
-    jobs.insert(jobs.end(), more.begin(), more.end());
+  auto jobs = with_reported(choosing_jobs(plan), plan.seeds);
+  const auto fixed = fixed_jobs(plan);
+  jobs.insert(jobs.end(), fixed.begin(), fixed.end());
   return jobs;
 }
 

@@ -58,11 +58,9 @@ void run_gain(const StudyScale& scale, const Settings& base, ReproduceArguments&
   plan.metric = scale.gain->metric;
   plan.seeds = arguments.seeds;
   if (arguments.dry_run) {
-    auto jobs = choosing_jobs(plan);
-    const auto names = names_of_jobs(jobs, "choosing/");
-    const auto reported = reported_like(jobs, plan.seeds);
-    jobs.insert(jobs.end(), reported.begin(), reported.end());
-    return print_dry_run(jobs, names, arguments.options, arguments.quiet);
+    const auto choosing = choosing_jobs(plan);
+    return print_dry_run(with_reported(choosing, plan.seeds), names_of_jobs(choosing, "choosing/"),
+                         arguments.options, arguments.quiet);
   }
   if (arguments.look) {
     plan.powers_of = scale.gain->quick_powers_of;

@@ -14,6 +14,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/record/json.hpp"
+#include "laser/train/data_cache.hpp"
 #include "laser/train/memory_budget.hpp"
 #include "laser/train/trainer.hpp"
 #include "laser/train/training.hpp"
@@ -111,7 +112,8 @@ std::string bytes_in_words(double bytes) {
 
 std::string told_cost(const std::vector<Job>& jobs, std::int64_t parallel) {
   std::map<std::string, RunCost> kinds;
-  std::map<std::string, std::shared_ptr<TaskData>> data;  // by task
+  std::vector<const RunCost*> costs;  // of each job
+  DataCache data;
   use_threads(1);
   const double begin = processor_seconds();
   double memory = 0, checkpoint = 0, records = 0;
@@ -123,10 +125,9 @@ std::string told_cost(const std::vector<Job>& jobs, std::int64_t parallel) {
     records += record_bytes(e);
     const auto [at, added] = kinds.try_emplace(kind_of(e));
     auto& cost = at->second;
+    costs.push_back(&cost);
     if (added) {
-      auto& shared = data[e.task + " " + e.data_dir];
-      if (!shared) shared = load_task_data(task_options(e));
-      const auto task = make_task(shared, task_options(e));
+      const auto task = make_task(data.get(e), task_options(e));
       cost = counted_cost(e, *task);
       if (measured == 0 || processor_seconds() - begin < kMeasuring) measure(e, *task, cost);
       if (cost.measured_rounds > 0) {
@@ -145,9 +146,9 @@ std::string told_cost(const std::vector<Job>& jobs, std::int64_t parallel) {
   std::string time = "unknown, because no run has a second round";
   if (measured > 0) {
     double seconds = 0;
-    for (const auto& job : jobs) {
-      const auto& cost = kinds.at(kind_of(job.experiment));
-      const auto epochs = static_cast<double>(job.experiment.epochs);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const auto& cost = *costs[i];
+      const auto epochs = static_cast<double>(jobs[i].experiment.epochs);
       const double round =
           cost.measured_rounds > 0 ? cost.round_seconds : round_sum / static_cast<double>(measured);
       seconds += epochs * (static_cast<double>(cost.rounds_per_epoch) * round +
@@ -191,14 +192,15 @@ std::string names_of_jobs(const std::vector<Job>& jobs, const std::string& prefi
   return text;
 }
 
-std::vector<Job> reported_like(const std::vector<Job>& choosing, std::int64_t seeds) {
-  std::vector<Job> jobs;
+std::vector<Job> with_reported(std::vector<Job> choosing, std::int64_t seeds) {
+  std::vector<Job> reported;
   std::set<std::pair<std::string, double>> known;
   for (const auto& job : choosing) {
     if (!known.emplace(job.experiment.method, job.experiment.power).second) continue;
-    jobs.insert(jobs.end(), static_cast<std::size_t>(seeds), job);
+    reported.insert(reported.end(), static_cast<std::size_t>(seeds), job);
   }
-  return jobs;
+  choosing.insert(choosing.end(), reported.begin(), reported.end());
+  return choosing;
 }
 
 }  // namespace laser

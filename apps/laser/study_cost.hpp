@@ -23,8 +23,8 @@ void print_dry_run(const std::vector<Job>& jobs, const std::string& names, const
 /// The names of the jobs, a line each, behind `prefix`.
 std::string names_of_jobs(const std::vector<Job>& jobs, const std::string& prefix = "");
 
-/// Stand-ins for the runs that are reported once step sizes are chosen, `seeds` for each method and power of
-/// those that choose: they cost the same at every step size.
-std::vector<Job> reported_like(const std::vector<Job>& choosing, std::int64_t seeds);
+/// The jobs that choose step sizes, and behind them stand-ins for those that are reported then, `seeds` for
+/// each method and power: they cost the same at every step size.
+std::vector<Job> with_reported(std::vector<Job> choosing, std::int64_t seeds);
 
 }  // namespace laser
