@@ -60,7 +60,7 @@ void run_sweep_command(SweepArguments& arguments, CommandLine& line) {
   const auto base = read_arguments(files);
   const auto jobs = make_jobs(base, axes);
   if (arguments.dry_run) return print_dry_run(jobs, names_of_jobs(jobs), arguments.options, arguments.quiet);
-  check_free(arguments.options.folder);
+  if (!arguments.options.folder.empty()) check_free(arguments.options.folder);  // before anything is said
   if (const auto unread = unread_by_all(base, axes, jobs); !unread.empty())
     std::cerr << fmt::format("laser: note: read by no run of this sweep: {}\n", fmt::join(unread, ", "));
   arguments.options.command = line.text;
