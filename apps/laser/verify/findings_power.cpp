@@ -14,14 +14,8 @@ namespace {
 
 Check check(const std::string& subject, const std::string& quantity, const std::string& source, Claim claim,
             Estimate measured, double expected, std::int64_t samples = 0) {
-  Check result;
-  result.subject = subject;
-  result.quantity = quantity;
-  result.source = source;
+  auto result = equality("", subject, quantity, source, measured, expected, samples);
   result.claim = claim;
-  result.measured = measured;
-  result.expected = expected;
-  result.samples = samples;
   return result;
 }
 

@@ -78,9 +78,7 @@ class CifarTask final : public Task {
     const auto labels =
         at::from_blob(batch.labels.data(), {static_cast<std::int64_t>(batch.labels.size())}, at::kLong);
     LabelledImages examples{as_images(batch.pixels, format_), labels};
-    auto rows = rows_awake(awake);
-    // The evaluation is with worker 0's statistics (spec 5): they go on while it sleeps.
-    if (options_.first_worker == 0 && awake[0] == 0) rows.insert(rows.begin(), 0);
+    const auto rows = rows_with_statistics(awake, options_.first_worker);
     if (rows.empty()) return;
     const auto count = static_cast<std::int64_t>(rows.size());
     if (rows.size() < awake.size()) {

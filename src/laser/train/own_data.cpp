@@ -234,17 +234,23 @@ OwnExamples read_examples(const SafetensorsFile& file, const std::string& path, 
   return examples;
 }
 
-/// The rows of these numbers.
-at::Tensor rows_of(const at::Tensor& tensor, std::span<const std::int32_t> numbers) {
+at::Tensor index_of(std::span<const std::int32_t> numbers) {
   const std::vector<std::int64_t> which(numbers.begin(), numbers.end());
-  return tensor.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(which), at::kLong));
+  return at::tensor(at::ArrayRef<std::int64_t>(which), at::kLong);
+}
+
+/// The examples of these numbers, as they are stored.
+OwnExamples rows_of(const OwnExamples& examples, std::span<const std::int32_t> numbers) {
+  const auto index = index_of(numbers);
+  return {examples.inputs.index_select(0, index), examples.labels.index_select(0, index)};
 }
 
 }  // namespace
 
-at::Tensor OwnData::inputs(const OwnExamples& examples, std::span<const std::int32_t> which) const {
-  const auto picked = rows_of(examples.inputs, which);
-  return mean.defined() ? picked.to(at::kFloat).sub_(mean).div_(deviation) : picked;
+OwnExamples OwnData::chosen(const OwnExamples& from, std::span<const std::int32_t> which) const {
+  auto examples = rows_of(from, which);
+  if (mean.defined()) examples.inputs = examples.inputs.to(at::kFloat).sub_(mean).div_(deviation);
+  return examples;
 }
 
 OwnData load_images(const std::string& folder) {
@@ -298,9 +304,9 @@ OwnData load_tensors(const std::string& path) {
            path, data.train.size());
     std::vector<std::int32_t> rest(split.shard(0).begin(), split.shard(0).end());
     std::ranges::sort(rest);
-    data.test = {rows_of(data.train.inputs, split.held_out()), rows_of(data.train.labels, split.held_out())};
-    if (clients.defined()) clients = rows_of(clients, rest);
-    data.train = {rows_of(data.train.inputs, rest), rows_of(data.train.labels, rest)};
+    data.test = rows_of(data.train, split.held_out());
+    if (clients.defined()) clients = clients.index_select(0, index_of(rest));
+    data.train = rows_of(data.train, rest);
   }
   if (data.train.inputs[0].sizes() != data.test.inputs[0].sizes())
     fail(ExitCode::kData, "{}: inputs and test_inputs have examples of different shapes", path);

@@ -28,9 +28,9 @@ struct OwnData {
 
   /// Numbers of an input.
   [[nodiscard]] std::int64_t numbers() const { return train.inputs[0].numel(); }
-  /// The inputs of these numbers as the models see them, float [n, ...]: images normalised, everything else
-  /// as it is.
-  [[nodiscard]] at::Tensor inputs(const OwnExamples& examples, std::span<const std::int32_t> which) const;
+  /// The examples of these numbers as the models see them, inputs float [n, ...]: images normalised,
+  /// everything else as it is.
+  [[nodiscard]] OwnExamples chosen(const OwnExamples& from, std::span<const std::int32_t> which) const;
 };
 
 /// Images from `folder` or the one folder below it that has some, in one of these forms: IDX files, packed or

@@ -78,22 +78,18 @@ class OwnTask : public Task {
   }
 
  protected:
-  struct Examples {
-    at::Tensor inputs, labels;  // [n, ...], [n]
-  };
   [[nodiscard]] const OwnData& data() const { return data_->data; }
   [[nodiscard]] const TaskOptions& options() const { return options_; }
   [[nodiscard]] std::int64_t batch_size() const { return batches_.size(); }
-  [[nodiscard]] std::int64_t tested() const { return std::ssize(evaluated_); }
   /// Those of the workers `rows` in a round, one worker after the other.
-  Examples batch(std::int64_t round, std::span<const std::int64_t> rows) {
+  OwnExamples batch(std::int64_t round, std::span<const std::int64_t> rows) {
     batches_.open(round);
     std::vector<std::int32_t> numbers;
     for (const auto i : rows) {
       const auto own = batches_.batch(static_cast<std::size_t>(i));
       numbers.insert(numbers.end(), own.begin(), own.end());
     }
-    return examples(data().train, numbers);
+    return data().chosen(data().train, numbers);
   }
   /// The evaluation over pieces of those that it is of, `score(examples)` of each, weighted by their size.
   template <class Score>
@@ -103,7 +99,7 @@ class OwnTask : public Task {
     Evaluation whole{.accuracy = 0, .loss = 0};
     for (std::size_t first = 0; first < evaluated_.size(); first += kPiece) {
       const auto part = std::span(evaluated_).subspan(first, std::min(kPiece, evaluated_.size() - first));
-      const auto found = score(examples(from, part));
+      const auto found = score(data().chosen(from, part));
       const double share = static_cast<double>(part.size()) / static_cast<double>(evaluated_.size());
       whole.accuracy += share * found.accuracy;
       whole.loss += share * found.loss;
@@ -112,12 +108,6 @@ class OwnTask : public Task {
   }
 
  private:
-  [[nodiscard]] Examples examples(const OwnExamples& from, std::span<const std::int32_t> numbers) const {
-    const std::vector<std::int64_t> which(numbers.begin(), numbers.end());
-    return {data().inputs(from, numbers),
-            from.labels.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(which), at::kLong))};
-  }
-
   std::shared_ptr<const OwnTaskData> data_;
   TaskOptions options_;
   WorkerBatches batches_;
@@ -154,7 +144,7 @@ class OwnPerceptronTask final : public OwnTask {
   }
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor&) override {
-    return over_pieces([&](const Examples& some) {
+    return over_pieces([&](const OwnExamples& some) {
       return model_.evaluate(parameters, {some.inputs.flatten(1), some.labels});
     });
   }
@@ -195,9 +185,7 @@ class OwnResidualTask final : public OwnTask {
 
   void gradients(const at::Tensor& parameters, std::int64_t round, at::Tensor& gradients,
                  std::span<double> losses, std::span<const char> awake) override {
-    auto rows = rows_awake(awake);
-    // The evaluation is with worker 0's statistics (spec 5): they go on while it sleeps.
-    if (options().first_worker == 0 && awake[0] == 0) rows.insert(rows.begin(), 0);
+    const auto rows = rows_with_statistics(awake, options().first_worker);
     if (rows.empty()) return;
     const auto examples = batch(round, rows);
     const auto which = at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong);
@@ -211,7 +199,7 @@ class OwnResidualTask final : public OwnTask {
   [[nodiscard]] at::Tensor statistics() const override { return buffers_[0].clone(); }
 
   Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) override {
-    return over_pieces([&](const Examples& some) {
+    return over_pieces([&](const OwnExamples& some) {
       return network_.evaluate(parameters, statistics, {coloured(some.inputs), some.labels});
     });
   }

@@ -46,6 +46,12 @@ std::vector<std::int64_t> rows_awake(std::span<const char> awake) {
   return rows;
 }
 
+std::vector<std::int64_t> rows_with_statistics(std::span<const char> awake, std::int64_t first_worker) {
+  auto rows = rows_awake(awake);
+  if (first_worker == 0 && awake[0] == 0) rows.insert(rows.begin(), 0);
+  return rows;
+}
+
 at::Tensor models_of(const at::Tensor& parameters, std::span<const std::int64_t> rows) {
   if (parameters.dim() == 1 || static_cast<std::size_t>(parameters.size(0)) == rows.size()) return parameters;
   return parameters.index_select(0,

@@ -22,6 +22,10 @@ class TaskData {
 std::map<std::string, std::string> facts_of(std::map<std::string, std::string> data, at::Device device,
                                             std::int64_t batch_size);
 
+/// The local workers that are awake, and worker 0 where it is here: the evaluation is with its statistics
+/// (spec 5), which go on while it sleeps. Ascending.
+std::vector<std::int64_t> rows_with_statistics(std::span<const char> awake, std::int64_t first_worker);
+
 /// Restores the statistics of BatchNorm [K, B] that `Task::state` returned. Throws Error (data) if they don't
 /// fit.
 void load_statistics(const NamedTensors& state, at::Tensor& statistics);
