@@ -4,7 +4,8 @@
 
 #include <optional>
 
-#include "laser/aggregate/algorithm.hpp"
+#include "laser/aggregate/delays.hpp"
+#include "laser/aggregate/parts.hpp"
 #include "laser/report/table.hpp"
 #include "laser/train/memory_budget.hpp"
 #include "laser/train/training.hpp"
@@ -41,7 +42,7 @@ std::string changed_settings(const Experiment& experiment) {
 /// How long the error memory lags, and what to expect of a run that ends before it has settled.
 std::string lag_text(const Experiment& experiment, const Task& task) {
   constexpr double kSettled = 10;  // lags
-  const auto lag = memory_lag(experiment, task.layout());
+  const auto lag = memory_lag(experiment.algorithm, task.layout());
   if (!lag) return "";
   const auto rounds =
       static_cast<double>(experiment.local.rounds(task.rounds_per_epoch()) * experiment.epochs);
@@ -61,8 +62,8 @@ std::string lag_text(const Experiment& experiment, const Task& task) {
 /// What to expect where the workers' data differ; empty where they do not.
 std::string shards_text(const Experiment& experiment) {
   if (experiment.shards.kind == "iid") return "";
-  const bool local =
-      experiment.algorithm.feedback == "local" && experiment.algorithm.compressor.name == "low_rank";
+  const auto parts = make_parts(experiment.algorithm);
+  const bool local = parts.feedback->traits().remembers && parts.compressor->traits().factored;
   return fmt::format(
       "the workers' data differ (sharding={}). {} (docs/heterogeneity.md).", experiment.shards.kind,
       local ? "Factors with a local error memory lose to raw gradients there; zsgd_adaptive holds up best"

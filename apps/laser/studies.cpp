@@ -127,7 +127,7 @@ Study all_channels() {
   for (const auto& entry : channels()) {
     if (!entry.needs.empty()) continue;
     const auto one = make_channel(entry.name);
-    if (one->noisy() && !one->digital()) channel.values.push_back(entry.name);
+    if (one->traits().noisy && !one->traits().digital) channel.values.push_back(entry.name);
   }
   return {"channels",
           "MNIST: accuracy over all channels of docs/channels.md at P = 0.1, 1, 10",

@@ -24,7 +24,7 @@ struct ChannelArguments {
   std::string ratios = "0";
   std::int64_t workers = 16, draws = 20000, seed = 1;
   double spread = 0.3;
-  FadingOptions fading;
+  LinkOptions link;
   bool json = false;
 };
 
@@ -115,17 +115,17 @@ ValueTable channels_table(const ChannelArguments& a) {
       fail(ExitCode::kConfiguration, "--snr-db is {}: it must be a finite number of decibels", decibels);
     const std::vector<double> energies(norms.size(), ratio);  // of a block of one symbol, D = 1
     for (const auto& entry : channels()) {
-      if (entry.needs == "gains" && !a.fading.trace) continue;
+      if (entry.needs == "gains" && !a.link.trace) continue;
       const auto facts =
           std::ranges::find(kFacts, entry.name, [](const auto& f) { return std::string(f.name); });
       LASER_CHECK(facts != std::end(kFacts));
-      const auto channel = make_channel(entry.name, a.fading);
-      if (channel->as_energies())
+      const auto channel = make_channel(entry.name, a.link);
+      if (channel->traits().as_energies)
         continue;  // its error depends on the numbers themselves, not on their norms
-      const std::int64_t draws = entry.needs == "gains" ? std::min(a.draws, a.fading.trace->rounds)
-                                 : channel->fades()     ? a.draws
-                                                        : 1;
-      if (channel->digital()) {
+      const std::int64_t draws = entry.needs == "gains"    ? std::min(a.draws, a.link.trace->rounds)
+                                 : channel->traits().fades ? a.draws
+                                                           : 1;
+      if (channel->traits().digital) {
         const double least = least_digital_influence(*channel, norms.size(), ratio);
         table.rows.push_back({entry.name, decibels, least, least, least,
                               least / static_cast<double>(norms.size()), facts->decodes, facts->known});
@@ -178,17 +178,15 @@ void add_theory_channels(CLI::App& theory) {
   command
       ->add_option("--spread", a->spread, "The messages' norms lie evenly between 1 - spread and 1 + spread")
       ->capture_default_str();
-  command->add_option("--antennas", a->fading.antennas, "Of blind_mimo, at the server")
+  command->add_option("--antennas", a->link.antennas, "Of blind_mimo, at the server")->capture_default_str();
+  command->add_option("--least-gain", a->link.least_gain, "Of csit_trunc: workers with |h| below stay silent")
       ->capture_default_str();
-  command
-      ->add_option("--least-gain", a->fading.least_gain, "Of csit_trunc: workers with |h| below stay silent")
-      ->capture_default_str();
-  command->add_option("--gains", a->fading.gains, "Of trace: the file of its gains, of as many workers");
+  command->add_option("--gains", a->link.gains, "Of trace: the file of its gains, of as many workers");
   command->add_option("--draws", a->draws, "Of the gains")->capture_default_str();
   command->add_option("--seed", a->seed, "Names the draws")->capture_default_str();
   command->add_flag("--json", a->json, "One JSON object instead of a table");
   command->callback([a] {
-    if (!a->fading.gains.empty()) a->fading.trace = read_gain_trace(a->fading.gains);
+    if (!a->link.gains.empty()) a->link.trace = read_gain_trace(a->link.gains);
     channels_table(*a).print(a->json);
   });
 }

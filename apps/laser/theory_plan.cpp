@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "laser/compress/lag.hpp"
 #include "laser/core/error.hpp"
 #include "laser/power/allocation.hpp"
-#include "laser/power/lag.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/theory/volume.hpp"

@@ -174,7 +174,7 @@ class BoundAggregator {
  private:
   void run(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
            const std::vector<at::Tensor>& estimate, bool diagnose, std::span<const Looked> looked) {
-    const bool noisy = parts_.channel->noisy();
+    const bool noisy = parts_.channel->traits().noisy;
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(),
                                 std::span(gradients), std::span(estimate), diagnose, 1.0, looked);
     for (std::size_t l = 0; l < estimate.size(); ++l) {
@@ -222,7 +222,7 @@ void bind_aggregation(py::module_& module) {
              });
   module.def("keep_freed_memory", &keep_freed_memory);
   module.def("memory_lag", [](const Shapes& shapes, const Settings& settings) {
-    return memory_lag(resolve(settings), layout_of(shapes));
+    return memory_lag(resolve(settings).algorithm, layout_of(shapes));
   });
   module.def("symbols_a_round", [](const Shapes& shapes, const Settings& settings) {
     return symbols_a_round(resolve(settings), layout_of(shapes));

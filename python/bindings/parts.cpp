@@ -312,9 +312,9 @@ class PythonChannel final : public Channel {
         noisy_(part_.flag("noisy")),
         fades_(part_.has_own("Channel", "gains")),
         shares_power_(part_.flag("shares_power")) {}
-  [[nodiscard]] bool noisy() const override { return noisy_; }
-  [[nodiscard]] bool fades() const override { return fades_; }
-  [[nodiscard]] bool shares_power() const override { return shares_power_; }
+  [[nodiscard]] ChannelTraits traits() const override {
+    return {.noisy = noisy_, .shares_power = shares_power_, .fades = fades_};
+  }
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     if (!fades_) return Channel::draw(key, std::move(present));
     const py::gil_scoped_acquire lock;

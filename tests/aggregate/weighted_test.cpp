@@ -230,7 +230,7 @@ TEST(Absence, WithoutAnActiveWorkerTheUpdateIsSkippedAndMemoryKeepsEverything) {
       auto algorithm = algorithm_of(name);
       algorithm.channel = "csit_trunc";
       algorithm.fading_draw = draw;
-      algorithm.fading.least_gain = 10;  // never reached: exp(-100)
+      algorithm.link.least_gain = 10;  // never reached: exp(-100)
       const auto outcome = second_round(algorithm);
       EXPECT_TRUE(outcome.report.unheard) << name;
       EXPECT_EQ(outcome.estimate.abs().max().item<double>(), 0.0) << name;

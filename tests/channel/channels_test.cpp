@@ -236,7 +236,7 @@ TEST(Trace, WithOneAntennaDecodesAsCsirAtItsOwnGains) {
   for (std::int64_t j = 0; j < kRounds * kWorkers; ++j)
     gains.emplace_back(drawn[j][0].item<double>(), drawn[j][1].item<double>());
   const auto channel = make_channel("trace", {.trace = trace(gains, 0)});
-  EXPECT_FALSE(channel->fades()) << "one row for all tensors of a round";
+  EXPECT_FALSE(channel->traits().fades) << "one row for all tensors of a round";
   const auto norms = group_norms(symbols());
   const auto moments = measure(
       *channel, kRounds,
@@ -348,12 +348,12 @@ double own_energy(const Use& got) {
   return sum;
 }
 
-const FadingOptions kImperfect{.channel_error = 0.1,
-                               .path_loss_exponent = 3,
-                               .shadowing_db = 6,
-                               .phase_error = 0.4,
-                               .timing_error = 0.3,
-                               .peak_ratio = 2};
+const LinkOptions kImperfect{.channel_error = 0.1,
+                             .path_loss_exponent = 3,
+                             .shadowing_db = 6,
+                             .phase_error = 0.4,
+                             .timing_error = 0.3,
+                             .peak_ratio = 2};
 
 // 1,500 rounds; the standard error of the energy is measured in them, and the bound is 5 of it. The negative
 // control: what a system without cross-talk between the parts of a complex symbol would have, (1 - cos)^2.
@@ -587,11 +587,11 @@ TEST_P(EveryChannel, BothModesAgreeAndNobodySpendsMoreThanItsOwnBudget) {
     for (std::size_t i = 0; i < budgets.size(); ++i) {
       EXPECT_NEAR(fast.energy[i], physical.energy[i], 1e-9 * (1 + fast.energy[i]));
       total += physical.energy[i];
-      if (channel->noisy() && !channel->shares_power()) {
+      if (channel->traits().noisy && !channel->traits().shares_power) {
         EXPECT_LE(physical.energy[i], budgets[i] * (1 + 1e-12));
       }
     }
-    if (channel->shares_power()) {
+    if (channel->traits().shares_power) {
       EXPECT_LE(total, 145 * (1 + 1e-12));
     }
   }
@@ -602,7 +602,7 @@ TEST_P(EveryChannel, WorkersThatAreAbsentSendNothingAndAreNotWaitedFor) {
   const auto got = use(*channel, 3, ChannelMode::kPhysical, {}, {1, 0, 0, 1});
   EXPECT_EQ(got.energy[1], 0.0);
   EXPECT_EQ(got.energy[2], 0.0);
-  if (channel->noisy()) {  // nor is what they might have spent
+  if (channel->traits().noisy) {  // nor is what they might have spent
     EXPECT_LE(got.energy[0] + got.energy[3], 2 * kEnergy * (1 + 1e-12));
   }
   const auto nobody = use(*channel, 3, ChannelMode::kPhysical, {}, {0, 0, 0, 0});
@@ -639,7 +639,7 @@ TEST_P(EveryChannel, DrawsAreAddressed) {
   for (const StreamKey other : {StreamKey{2, Purpose::kFading, 0, 0, 0},
                                 {1, Purpose::kFading, 1, 0, 0},
                                 {1, Purpose::kFading, 0, 1, 0}}) {
-    EXPECT_EQ(channel->fades(), one.gain != channel->draw(other, all).gain);
+    EXPECT_EQ(channel->traits().fades, one.gain != channel->draw(other, all).gain);
   }
 }
 
@@ -649,8 +649,8 @@ TEST_P(EveryChannel, DrawsAreAddressed) {
 // themselves.
 TEST(Reed, IsUnbiasedWithTheStatedVarianceAtEveryPower) {
   const auto channel = make_channel("reed");
-  EXPECT_TRUE(channel->as_energies());
-  EXPECT_EQ(channel->uses(), 4);
+  EXPECT_TRUE(channel->traits().as_energies);
+  EXPECT_EQ(channel->traits().uses, 4);
   const auto sizes = group_norms(symbols(), *channel);
   for (std::int64_t i = 0; i < kWorkers; ++i) {
     EXPECT_NEAR(sizes[static_cast<std::size_t>(i)], std::sqrt(symbols()[i].abs().sum().item<double>()),

@@ -48,7 +48,7 @@ TEST(Digital, WhoIsAwayHasNoTurnAndTheOthersHaveItsTime) {
 
 // The sum over the workers is that of the multiple-access channel where budgets are equal, and below it else.
 TEST(Digital, TurnsReachTheSumCapacityWhereBudgetsAreEqual) {
-  FadingOptions options;
+  LinkOptions options;
   options.access = "sum_capacity";
   const auto turns = make_channel("digital"), bound = make_channel("digital", options);
   for (const double power : {1e-3, 1.0, 1e4}) {
@@ -66,9 +66,9 @@ TEST(Digital, TurnsReachTheSumCapacityWhereBudgetsAreEqual) {
 
 TEST(Digital, NothingIsAddedInTheAirAndWhoSendsSpendsItsBudget) {
   const auto channel = make_channel("digital");
-  EXPECT_TRUE(channel->digital());
-  EXPECT_TRUE(channel->noisy());
-  EXPECT_FALSE(channel->aligned());
+  EXPECT_TRUE(channel->traits().digital);
+  EXPECT_TRUE(channel->traits().noisy);
+  EXPECT_FALSE(channel->traits().aligned);
   const auto link = channel->draw({1, Purpose::kFading, 0, 0, 0}, {1, 1, 0});
   const auto scale = channel->superpose(link, std::vector<double>{2, 0.5, 1}, std::vector<double>{3, 5, 7});
   EXPECT_EQ(scale.noise_std, 0.0);
@@ -78,7 +78,7 @@ TEST(Digital, NothingIsAddedInTheAirAndWhoSendsSpendsItsBudget) {
   EXPECT_EQ(scale.spent, (std::vector<double>{3, 5, 0}));
   for (const auto& entry : channels()) {  // the others say so
     if (entry.name != "digital" && entry.needs.empty()) {
-      EXPECT_FALSE(make_channel(entry.name)->digital()) << entry.name;
+      EXPECT_FALSE(channel_traits(entry.name).digital) << entry.name;
     }
   }
 }

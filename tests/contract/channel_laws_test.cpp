@@ -26,7 +26,7 @@ std::vector<LawCase> cases() {
   for (const auto& channel : channels()) {
     for (const std::int64_t antennas : {0, 4}) {  // of a trace
       if (antennas != 0 && channel.needs.empty()) continue;
-      const bool digital = channel.needs.empty() && make_channel(channel.name)->digital();
+      const bool digital = channel.needs.empty() && channel_traits(channel.name).digital;
       for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum", "swept", "ddsgd"}) {
         if (std::string(method) == (digital ? "swept" : "ddsgd")) continue;
         Subject subject;
@@ -36,7 +36,7 @@ std::vector<LawCase> cases() {
         subject.algorithm.channel = channel.name;
         subject.algorithm.scale_bits = 0;
         subject.algorithm.filter.preconditioner_refresh = 1;  // within the few rounds of a law
-        if (!channel.needs.empty()) subject.algorithm.fading.trace = trace(antennas);
+        if (!channel.needs.empty()) subject.algorithm.link.trace = trace(antennas);
         std::vector<LawCase> all;
         add_laws(all, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject, channel_laws());
         const auto feedback = make_parts(subject.algorithm).feedback->traits();
@@ -56,7 +56,7 @@ std::vector<LawCase> cases() {
       Subject subject;
       subject.algorithm.compressor.rank = 2;
       subject.algorithm.channel = channel;
-      auto& fading = subject.algorithm.fading;
+      auto& fading = subject.algorithm.link;
       fading.channel_error = 0.1;
       fading.path_loss_exponent = 3;
       fading.shadowing_db = 6;

@@ -255,7 +255,7 @@ TEST_P(EnergyLaws, EveryGroupHasTheEnergyOfTheFormulas) {
 TEST(FillBudget, SpendsTheWholeBudgetOnEveryChannel) {
   for (const auto& entry : channels()) {
     const auto plain = make_channel(entry.name);  // a digital link spends what it sends its bits by
-    if (!plain->noisy() || plain->digital() || !entry.needs.empty()) continue;
+    if (!plain->traits().noisy || plain->traits().digital || !entry.needs.empty()) continue;
     for (const bool filled : {false, true}) {
       auto algorithm = algorithm_of({.rank = 2}, entry.name);
       algorithm.fill_budget = filled;

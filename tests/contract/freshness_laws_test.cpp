@@ -262,14 +262,14 @@ INSTANTIATE_TEST_SUITE_P(Registry, FreshLinks, testing::ValuesIn([] {
 // those of `seed`, and of no worker twice.
 TEST_P(FreshLinks, GainsAreDrawnAnewWhereTheyShould) {
   constexpr std::int64_t kMany = 8;
-  const bool fades = make_channel(GetParam())->fades();
-  if (make_channel(GetParam())->digital())
+  const bool fades = channel_traits(GetParam()).fades;
+  if (channel_traits(GetParam()).digital)
     return;  // it has no gains, and what is quantised is drawn each round
   for (const char* draw : {"round", "tensor"}) {
     auto algorithm = algorithm_of({.name = "identity"}, GetParam());
     algorithm.feedback = "none";
     algorithm.fading_draw = draw;
-    algorithm.fading.least_gain = 0;
+    algorithm.link.least_gain = 0;
     Solo solo(kMany);
     Aggregator aggregator(vectors(3, 20), algorithm, 1, solo, at::kDouble),
         other(vectors(3, 20), algorithm, 2, solo, at::kDouble);

@@ -122,7 +122,7 @@ TEST(OptionLaws, WhatTheCommandRefusesIsRefusedWhereThePartIsMadeWithTheSameText
     EXPECT_EQ(refusal([&] { Aggregator(small_layout(), bad, 1, solo); }), said);
     const Algorithm good;
     const bool compressor = refusal([&] { make_compressor(bad.compressor); }) == said;
-    const bool channel = refusal([&] { make_channel(bad.channel, bad.fading); }) == said;
+    const bool channel = refusal([&] { make_channel(bad.channel, bad.link); }) == said;
     const std::set<std::string> of_compressor{
         "compressor",  "rank",        "transport",       "compress",
         "column_mode", "phase_share", "rank_allocation", "compression_factor",

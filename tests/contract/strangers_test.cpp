@@ -112,7 +112,7 @@ class Loud : public Plain {  // it spends twice the budget
 
 class Stale : public Plain {  // it fades, always alike
  public:
-  [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true}; }
 };
 
 std::set<std::string> laws_of(const std::vector<Violation>& violations) {

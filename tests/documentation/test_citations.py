@@ -84,7 +84,7 @@ class Files(unittest.TestCase):
         for text, name in {
             "`docs/spezification.md`": "docs/spezification.md", "in src/laser/powers and": "src/laser/powers",
             "// (kernels/abnormal.hpp)": "kernels/abnormal.hpp", "// as in conditions.hpp.": "conditions.hpp",
-            "[page](method-2.md#words)": "method-2.md", "`tests/power/lag_test.hpp`,": "tests/power/lag_test.hpp",
+            "[page](method-2.md#words)": "method-2.md", "`tests/compress/lag_test.hpp`,": "tests/compress/lag_test.hpp",
             "configs/headline.toml": "configs/headline.toml", "wer/lag.hpp": "wer/lag.hpp",
         }.items():
             self.assertEqual([found for _, found in self.absent(text)], [name], text)

@@ -37,7 +37,7 @@ TEST(Workers, EveryChannelTrainsWithinItsBudget) {
     // anything. The noise of energies falls with the square of a, and a^2 with the numbers' size: more is
     // needed.
     const auto air = make_channel(entry.name);
-    const char* power = air->digital() ? "1e5" : air->as_energies() ? "1000" : "10";
+    const char* power = air->traits().digital ? "1e5" : air->traits().as_energies ? "1000" : "10";
     const auto summary = run({{"channel", entry.name}, {"power", power}, {"channel_mode", "physical"}});
     EXPECT_GT(summary.final_accuracy, 40) << entry.name;  // the weakest link of csit costs most
     EXPECT_LE(summary.budget_use, 1 + 1e-6) << entry.name;

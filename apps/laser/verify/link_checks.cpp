@@ -34,7 +34,7 @@ struct Expected {
 /// A channel, the energies of the workers and the formula.
 struct LinkSubject {
   std::string name, channel, source;
-  FadingOptions fading;
+  LinkOptions link;
   Reals energies;
   std::function<Expected(const Link&, const Reals& norms, const Reals& energies, double sum_norm)> expected;
 };
@@ -136,7 +136,7 @@ std::vector<Check> measure_link(const LinkSubject& subject, std::int64_t draws, 
   for (std::int64_t i = 0; i < kLinkWorkers; ++i) symbols[i].mul_(0.5 + 0.5 * static_cast<double>(i));
   const auto norms = group_norms(symbols);
   const double sum_norm = symbols.sum(0).norm().item<double>();
-  const auto channel = make_channel(subject.channel, subject.fading);
+  const auto channel = make_channel(subject.channel, subject.link);
   // A fixed direction: the mean error along it is 0 unless the channel is biased.
   const auto direction = symbols.mean(0)[0] / symbols.mean(0)[0].norm();
   Reals ratios, biases;

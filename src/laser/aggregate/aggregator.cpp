@@ -19,9 +19,6 @@
 namespace laser {
 namespace {
 
-/// The first stream of phases of numbers that travel as energies, beyond all streams of gains.
-constexpr std::uint32_t kFirstPhases = 1U << 22;
-
 /// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
 void check_layout(const Layout& layout, at::ScalarType type) {
   if (type != at::kFloat && type != at::kDouble) {
@@ -40,13 +37,6 @@ void check_layout(const Layout& layout, at::ScalarType type) {
   }
 }
 
-/// No number of left^T right is larger in magnitude, whatever order it was added up in.
-double largest_in_product(const Factors& factors) {
-  constexpr double kRounding = 1 + 1e-3;
-  return kRounding * static_cast<double>(factors.left.size(-2)) *
-         largest_magnitude(factors.left.contiguous()) * largest_magnitude(factors.right.contiguous());
-}
-
 }  // namespace
 
 Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
@@ -62,7 +52,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
       type_(type),
       memory_type_(algorithm.memory == "bfloat16" ? at::kBFloat16 : type),
       mode_(algorithm.channel_mode == "physical" ? ChannelMode::kPhysical : ChannelMode::kFast),
-      draws_per_tensor_(algorithm.fading_draw == "tensor" && parts_.channel->fades()),
+      draws_per_tensor_(algorithm.fading_draw == "tensor" && parts_.channel->traits().fades),
       fill_budget_(algorithm.fill_budget),
       equal_norms_(algorithm.filter.equal_norms),
       participation_(algorithm.participation),
@@ -82,7 +72,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
     state.constants = state.compressor->constants(layer, index, seed_, type);
     lasting_ = lasting_ || remembers(state);
     tensors_.push_back(std::move(state));
-    if (parts_.channel->digital()) air_symbols_ += air_symbols(layer, air_rank_);
+    if (parts_.channel->traits().digital) air_symbols_ += air_symbols(layer, air_rank_);
   }
   std::vector<std::int64_t> cycles;
   for (std::size_t l = 0; l < tensors_.size(); ++l) cycles.push_back(held_rounds(l));
@@ -251,7 +241,7 @@ WorkerTable Aggregator::gather(const WorkerTable& local) const {
 
 std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass) {
   std::vector<Transmission> transmissions;
-  const bool digital = parts_.channel->digital();
+  const bool digital = parts_.channel->traits().digital;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const bool waits = tensors_[l].compressor == uncompressed_.get() && !is_last(pass);
     if (round.silent[l] == 0 && !waits) transmissions.emplace_back().tensor = l;
@@ -286,287 +276,8 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
     for_each_transmission(transmissions, [&](Transmission& transmission) { equalise(round, transmission); });
   }
   for (const auto& transmission : transmissions)
-    round.report.symbols += transmission.symbols * parts_.channel->uses();
+    round.report.symbols += transmission.symbols * parts_.channel->traits().uses;
   return transmissions;
-}
-
-/// The norms of the local workers' groups.
-void Aggregator::measure(Transmission& transmission) const {
-  const auto& blocks = transmission.message.blocks;
-  if (!transmission.message.norms.empty() && !parts_.channel->as_energies()) {
-    LASER_CHECK(transmission.groups == 1);
-    transmission.local_norms = {transmission.message.norms, 1};
-    return;
-  }
-  transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
-                              static_cast<std::size_t>(transmission.groups)};
-  std::size_t first = 0;
-  for (const auto& block : blocks) {
-    const auto groups = static_cast<std::size_t>(block.size(1));
-    transmission.local_norms.put(first, {group_norms(block, *parts_.channel), groups});
-    first += groups;
-  }
-}
-
-/// Scales every group of a worker's symbols to the mean norm of those who send, so that the loudest no longer
-/// sets the scale of all. Workers count by direction then, not by length.
-void Aggregator::equalise(const Round& round, Transmission& transmission) const {
-  const auto& active = round.transmitting(transmission.tensor).active;
-  const auto first_worker = static_cast<std::size_t>(collective_.first_worker());
-  std::size_t group = 0;
-  for (auto& block : transmission.message.blocks) {
-    auto factors = at::ones({block.size(0), block.size(1), 1}, at::kDouble);
-    for (std::int64_t c = 0; c < block.size(1); ++c, ++group) {
-      double sum = 0, count = 0;
-      for (std::size_t i = 0; i < active.size(); ++i) {
-        if (active[i] == 0 || transmission.norms(i, group) == 0) continue;
-        sum += transmission.norms(i, group);
-        count += 1;
-      }
-      for (std::size_t i = 0; i < active.size() && count > 0; ++i) {
-        auto& norm = transmission.norms(i, group);
-        if (active[i] == 0 || norm == 0) continue;
-        if (i >= first_worker && i - first_worker < transmission.local_norms.workers()) {
-          factors[static_cast<std::int64_t>(i - first_worker)][c] = sum / count / norm;
-          transmission.local_norms(i - first_worker, group) = sum / count;
-        }
-        norm = sum / count;
-      }
-    }
-    block = block * factors.to(block.scalar_type());
-  }
-  transmission.message.content_norm.clear();
-}
-
-/// Where an estimate is held: its own symbols h, formed as a worker's are; and of the workers' symbols c_i,
-/// where the feedback predicts, c_i - rho h.
-void Aggregator::predict(Round& round, std::vector<Transmission>& transmissions, int pass) const {
-  if (!parts_.feedback->traits().holds) return;
-  for_each_transmission(transmissions, [&](Transmission& transmission) {
-    const auto& tensor = tensors_[transmission.tensor];
-    if (!tensor.held.defined()) return;
-    auto exchange = round.exchanges[transmission.tensor];
-    exchange.message = tensor.held.mul(round.scale).unsqueeze(0);
-    exchange.norms.clear();
-    form_products(*tensor.compressor, exchange);
-    for (const auto& block : tensor.compressor->encode(exchange, pass).blocks)
-      transmission.held.push_back(block[0]);
-  });
-  if (!parts_.feedback->traits().predicts || transmissions.empty()) return;
-  WorkerTable products(static_cast<std::size_t>(collective_.local_workers()), transmissions.size());
-  std::vector<double> energies(transmissions.size(), 0.0);
-  for (std::size_t j = 0; j < transmissions.size(); ++j) {
-    const auto& transmission = transmissions[j];
-    for (std::size_t b = 0; b < transmission.held.size(); ++b) {
-      const auto symbols = transmission.message.blocks[b].to(at::kDouble),
-                 held = transmission.held[b].to(at::kDouble);
-      energies[j] += held.square().sum().item<double>();
-      const auto sums = (symbols * held).sum({1, 2}).contiguous();
-      for (std::size_t i = 0; i < products.workers(); ++i) products(i, j) += sums.data_ptr<double>()[i];
-    }
-  }
-  products = gather(products);
-  for (std::size_t j = 0; j < transmissions.size(); ++j) {
-    auto& transmission = transmissions[j];
-    const auto of_all = products.column(j);
-    if (energies[j] > 0) {
-      transmission.prediction =
-          parts_.feedback->prediction({of_all, energies[j], round.transmitting(transmission.tensor).active});
-    }
-  }
-  for_each_transmission(transmissions, [&](Transmission& transmission) {
-    if (transmission.prediction != 0) {
-      for (std::size_t b = 0; b < transmission.held.size(); ++b) {
-        auto& block = transmission.message.blocks[b];
-        block = block - transmission.held[b] * transmission.prediction;
-      }
-      transmission.message.norms.clear();
-    }
-    measure(transmission);
-  });
-}
-
-/// What is held of the tensor once the symbols have been heard, [m, n] in units of the messages: where they
-/// tell something it is replaced, H + D(heard - h), and elsewhere it is what it was.
-at::Tensor Aggregator::changed(const Round& round, const Transmission& transmission, int pass,
-                               std::span<const Reception> heard) const {
-  const auto l = transmission.tensor;
-  const auto& tensor = tensors_[l];
-  std::vector<Reception> changes(heard.begin(), heard.end());
-  for (std::size_t b = 0; b < transmission.held.size(); ++b)
-    changes[b].values = changes[b].values - transmission.held[b];
-  auto exchange = round.exchanges[l];
-  exchange.place = at::Tensor();
-  const auto change = tensor.compressor->decode(exchange, pass, changes);
-  const auto& layer = layout_.layers[l];
-  auto held = tensor.held.defined() ? tensor.held.mul(round.scale)
-                                    : at::zeros({layer.rows, layer.columns}, round.estimate[l].options());
-  if (change.factors.defined()) return held.addmm_(change.factors.left.t(), change.factors.right);
-  return held.add_(change.estimate);
-}
-
-/// Brings together the norms of all transmissions' groups in one call.
-void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
-  std::size_t columns = 0;
-  for (const auto& transmission : transmissions) columns += transmission.local_norms.columns();
-  if (columns == 0) return;
-  WorkerTable local(transmissions[0].local_norms.workers(), columns);
-  std::size_t at = 0;
-  for (const auto& transmission : transmissions) {
-    local.put(at, transmission.local_norms);
-    at += transmission.local_norms.columns();
-  }
-  const auto all = gather(local);
-  at = 0;
-  for (auto& transmission : transmissions) {
-    transmission.norms = all.part(at, transmission.local_norms.columns());
-    at += transmission.norms.columns();
-    check_finite(transmission.norms, transmission.tensor, round.index, lasting_ ? "message" : "gradient");
-  }
-}
-
-void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass) {
-  gather_symbols(transmissions);
-  for_each_transmission(transmissions,
-                        [&](Transmission& transmission) { transmit(round, transmission, pass); });
-  std::vector<at::Tensor> sums;  // in a fixed order in every process
-  for (auto& transmission : transmissions) {
-    if (transmission.air.empty()) {
-      round.silent[transmission.tensor] = 1;
-      count_unheard(round, transmission);
-    }
-    const auto first = static_cast<std::size_t>(transmission.gathered ? collective_.first_worker() : 0);
-    for (auto& air : transmission.air) {
-      if (!transmission.gathered) sums.push_back(air.sum);
-      for (std::size_t i = 0; i < round.report.energy.size(); ++i)
-        round.report.energy[i] += air.energy[first + i];
-    }
-    if (!transmission.gathered) sums.insert(sums.end(), transmission.exact.begin(), transmission.exact.end());
-  }
-  collective_.sum(sums);
-  std::vector<Decoded> decoded(tensors_.size());
-  for_each_transmission(transmissions, [&](Transmission& transmission) {
-    const auto l = transmission.tensor;
-    if (round.silent[l] != 0) return;
-    receive(round, transmission, pass);
-    NamedTensors shared;
-    if (is_last(pass)) shared = scale_received(round, transmission);
-    decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, transmission.noisy);
-    if (!shared.empty()) decoded[l].shared = std::move(shared);
-    if (holds(tensors_[l])) {
-      decoded[l].estimate = changed(round, transmission, pass, transmission.noisy);
-      decoded[l].factors = {};
-      round.held[l] = decoded[l].estimate.div(round.scale);
-    }
-    if (decoded[l].estimate.defined()) decoded[l].write(round.estimate[l]);
-  });
-  std::vector<ProductTensor> products;
-  for (auto& transmission : transmissions) {
-    const auto l = transmission.tensor;
-    auto& result = decoded[l];
-    if (!result.complete()) continue;  // silent, or more passes to come
-    if (result.factors.defined()) {
-      products.push_back({result.factors, round.estimate[l]});
-      round.report.largest[l] = largest_in_product(result.factors);
-    }
-    if (round.diagnosed) {
-      if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
-      round.exchanges[l].place = at::Tensor();
-      if (holds(tensors_[l])) {
-        slice(round.clean, l).copy_(changed(round, transmission, pass, transmission.clean));
-      } else {
-        tensors_[l]
-            .compressor->decode(round.exchanges[l], pass, transmission.clean)
-            .write(slice(round.clean, l));
-      }
-    }
-    round.shared[l] = std::move(result.shared);
-  }
-  write_products(products);
-}
-
-/// What the local workers put on the air together; nothing where the channel lets nothing through.
-void Aggregator::transmit(const Round& round, Transmission& transmission, int pass) {
-  const bool unheard = std::any_of(transmission.scales.begin(), transmission.scales.end(),
-                                   [](const auto& s) { return !s.received; });
-  const bool powered = std::any_of(transmission.group_energies.begin(), transmission.group_energies.end(),
-                                   [](double energy) { return energy > 0; });
-  if (unheard && (!powered || !round.link(transmission.tensor).heard())) return;
-  const auto& known = transmission.gathered ? transmission.norms : transmission.local_norms;
-  const auto first_worker = transmission.gathered ? 0 : collective_.first_worker();
-  std::size_t first = 0;
-  for (const auto& block : transmission.message.blocks) {
-    const auto count = static_cast<std::size_t>(block.size(1));
-    const auto scales = std::span(transmission.scales).subspan(first, count);
-    const auto part = known.part(first, count);
-    const auto& norms = part.numbers();
-    // Of what is sent as it is, the sum is the estimate: it is formed where that belongs.
-    const auto& exchange = round.exchanges[transmission.tensor];
-    at::Tensor place;
-    if (tensors_[transmission.tensor].compressor->traits().exact && exchange.place.defined() &&
-        exchange.place.scalar_type() == block.scalar_type())
-      place = exchange.place.view({1, -1});
-    const auto phases = exchange.key(Purpose::kFading, kFirstPhases + unit_of(pass, transmission.air.size()));
-    transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place, phases));
-    if (round.diagnosed || parts_.receiver->traits().exact) {
-      const auto& numbers =
-          transmission.numbers.empty() ? block : transmission.numbers[transmission.exact.size()];
-      transmission.exact.push_back(exact_symbols(numbers, scales, norms, first_worker));
-    }
-    first += count;
-  }
-}
-
-/// What the server hears of it, with the noise.
-void Aggregator::receive(const Round& round, Transmission& transmission, int pass) {
-  std::size_t first = 0;
-  for (std::size_t b = 0; b < transmission.air.size(); ++b) {
-    auto& sum = transmission.air[b].sum;
-    const auto count = static_cast<std::size_t>(transmission.message.blocks[b].size(1));
-    const auto scales = std::span(transmission.scales).subspan(first, count);
-    Reception reception;
-    for (const auto& s : scales) reception.noise_std.push_back(s.noise_std);
-    receive_symbols(sum, scales, mode_, *noise_,
-                    round.exchanges[transmission.tensor].key(Purpose::kNoise, unit_of(pass, b)));
-    reception.values = sum;
-    if (transmission.prediction != 0) {  // what the workers left out because all know it
-      reception.values = sum.add_(transmission.held[b], transmission.prediction);
-      if (!transmission.exact.empty())
-        transmission.exact[b].add_(transmission.held[b], transmission.prediction);
-    }
-    if (round.diagnosed)
-      transmission.clean.push_back({transmission.exact[b], std::vector<double>(count, 0.0)});
-    transmission.noisy.push_back(std::move(reception));
-    first += count;
-  }
-}
-
-/// The receiver's part in the estimate, from the last pass alone: the passes before it bring a space, of
-/// which a weight of 0 would leave nothing (spec 1.4). For the same reason what lasts is made of what was
-/// heard, before it is scaled: returned where scaling makes a difference to it.
-NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission) const {
-  const auto l = transmission.tensor;
-  const auto traits = parts_.receiver->traits();
-  if (traits.weighs) {
-    auto norms = transmission.norms;
-    if (holds(
-            tensors_[l])) {  // of an estimate that is held all is noisy, and the whole message is its signal
-      norms = round.raw_norms.part(l, 1);
-      const double share = 1 / std::sqrt(static_cast<double>(held_rounds(l)));
-      for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;
-    }
-    round.weights[l] = parts_.receiver->weight(transmission.noisy, norms.numbers(), round.link(l).active);
-  }
-  if (!traits.scales) return {};
-  NamedTensors shared;
-  if (!tensors_[l].shared.empty()) {
-    shared = tensors_[l].compressor->decode(round.exchanges[l], last_pass_, transmission.noisy).shared;
-    for (auto& heard : transmission.noisy) heard.values = heard.values.clone();
-  }
-  for (std::size_t b = 0; b < transmission.noisy.size(); ++b) {
-    parts_.receiver->scale(transmission.noisy[b], traits.exact ? transmission.exact[b] : at::Tensor());
-  }
-  return shared;
 }
 
 void Aggregator::update_memories(Round& round, double budget, double scale) {

@@ -164,8 +164,8 @@ class Aggregator {
   void measure(Transmission& transmission) const;
   void equalise(const Round& round, Transmission& transmission) const;
   void predict(Round& round, std::vector<Transmission>& transmissions, int pass) const;
-  [[nodiscard]] at::Tensor changed(const Round& round, const Transmission& transmission, int pass,
-                                   std::span<const Reception> heard) const;
+  [[nodiscard]] at::Tensor held_after(const Round& round, const Transmission& transmission, int pass,
+                                      std::span<const Reception> heard) const;
   void allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass);
   void superpose(const Round& round, std::vector<Transmission>& transmissions) const;
   [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,

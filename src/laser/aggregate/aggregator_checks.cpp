@@ -52,7 +52,7 @@ void Aggregator::check_arguments(std::int64_t index, double budget, double scale
     fail(ExitCode::kConfiguration,
          "round {} has no random numbers of its own: rounds count from 0 to 2^32 - 2", index);
   }
-  if (parts_.channel->noisy() && !(std::isfinite(budget) && budget >= 0)) {
+  if (parts_.channel->traits().noisy && !(std::isfinite(budget) && budget >= 0)) {
     fail(ExitCode::kConfiguration,
          "the power of round {} is {}: this channel needs a finite number, 0 or above. HINT: for exact "
          "communication set channel=noiseless",
@@ -198,7 +198,7 @@ void Aggregator::check_finite(const WorkerTable& norms, std::size_t tensor, std:
 bool Aggregator::near_the_edge(double largest, double budget) {
   reach_ += largest * std::sqrt(static_cast<double>(layout_.size));
   const double limit = comfortable(type_),
-               gain = parts_.channel->noisy() && budget > 0 ? std::sqrt(budget) : 1.0;
+               gain = parts_.channel->traits().noisy && budget > 0 ? std::sqrt(budget) : 1.0;
   return !(reach_ < limit * std::min(1.0, gain));
 }
 

@@ -9,14 +9,82 @@
 
 namespace laser {
 
+/// The norms of the local workers' groups.
+void Aggregator::measure(Transmission& transmission) const {
+  const auto& blocks = transmission.message.blocks;
+  if (!transmission.message.norms.empty() && !parts_.channel->traits().as_energies) {
+    LASER_CHECK(transmission.groups == 1);
+    transmission.local_norms = {transmission.message.norms, 1};
+    return;
+  }
+  transmission.local_norms = {static_cast<std::size_t>(blocks[0].size(0)),
+                              static_cast<std::size_t>(transmission.groups)};
+  std::size_t first = 0;
+  for (const auto& block : blocks) {
+    const auto groups = static_cast<std::size_t>(block.size(1));
+    transmission.local_norms.put(first, {group_norms(block, *parts_.channel), groups});
+    first += groups;
+  }
+}
+
+/// Scales every group of a worker's symbols to the mean norm of those who send, so that the loudest no longer
+/// sets the scale of all. Workers count by direction then, not by length.
+void Aggregator::equalise(const Round& round, Transmission& transmission) const {
+  const auto& active = round.transmitting(transmission.tensor).active;
+  const auto first_worker = static_cast<std::size_t>(collective_.first_worker());
+  std::size_t group = 0;
+  for (auto& block : transmission.message.blocks) {
+    auto factors = at::ones({block.size(0), block.size(1), 1}, at::kDouble);
+    for (std::int64_t c = 0; c < block.size(1); ++c, ++group) {
+      double sum = 0, count = 0;
+      for (std::size_t i = 0; i < active.size(); ++i) {
+        if (active[i] == 0 || transmission.norms(i, group) == 0) continue;
+        sum += transmission.norms(i, group);
+        count += 1;
+      }
+      for (std::size_t i = 0; i < active.size() && count > 0; ++i) {
+        auto& norm = transmission.norms(i, group);
+        if (active[i] == 0 || norm == 0) continue;
+        if (i >= first_worker && i - first_worker < transmission.local_norms.workers()) {
+          factors[static_cast<std::int64_t>(i - first_worker)][c] = sum / count / norm;
+          transmission.local_norms(i - first_worker, group) = sum / count;
+        }
+        norm = sum / count;
+      }
+    }
+    block = block * factors.to(block.scalar_type());
+  }
+  transmission.message.content_norm.clear();
+}
+
+/// Brings together the norms of all transmissions' groups in one call.
+void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
+  std::size_t columns = 0;
+  for (const auto& transmission : transmissions) columns += transmission.local_norms.columns();
+  if (columns == 0) return;
+  WorkerTable local(transmissions[0].local_norms.workers(), columns);
+  std::size_t at = 0;
+  for (const auto& transmission : transmissions) {
+    local.put(at, transmission.local_norms);
+    at += transmission.local_norms.columns();
+  }
+  const auto all = gather(local);
+  at = 0;
+  for (auto& transmission : transmissions) {
+    transmission.norms = all.part(at, transmission.local_norms.columns());
+    at += transmission.norms.columns();
+    check_finite(transmission.norms, transmission.tensor, round.index, lasting_ ? "message" : "gradient");
+  }
+}
+
 void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass) {
   const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
-  if (!parts_.channel->noisy()) {
+  if (!parts_.channel->traits().noisy) {
     for (auto& transmission : transmissions)
       transmission.group_energies.assign(transmission.norms.columns(), 0.0);
     return superpose(round, transmissions);
   }
-  if (parts_.channel->digital()) {
+  if (parts_.channel->traits().digital) {
     share_energy(round, transmissions, pass);
     return superpose(round, transmissions);
   }
@@ -129,7 +197,7 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Transmiss
     total += spent[i];
     if (round.transmitting(0).active[i] != 0) together += budget * power_shares_[i];
   }
-  if (parts_.channel->shares_power()) factor = together / total;
+  if (parts_.channel->traits().shares_power) factor = together / total;
   return std::isfinite(factor) && factor > 0 ? factor : 1.0;
 }
 

@@ -64,7 +64,7 @@ void Aggregator::count_energy(Round& round, double budget) {
     total += report.energy[i];
     report.budget_use = std::max(report.budget_use, report.energy[i] / (budget * power_shares_[i]));
   }
-  if (parts_.channel->shares_power())
+  if (parts_.channel->traits().shares_power)
     report.budget_use = total / (budget * static_cast<double>(report.energy.size()));
 }
 

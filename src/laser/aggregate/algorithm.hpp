@@ -37,7 +37,7 @@ struct Algorithm {
   double receiver_exponent = 1;       // a: the matched weight is w^a, w = 1/(1 + lambda)
   std::string channel = "awgn";       // a name of channel/
   std::string channel_mode = "fast";  // fast | physical (spec 1.2)
-  FadingOptions fading;
+  LinkOptions link;
   std::string fading_draw = "round";  // round | tensor: how long a draw of the gains holds
   std::vector<double> power_shares;   // relative budgets of the workers, repeated over them; empty: all equal
   double participation = 1;           // share of the workers that take part in a round

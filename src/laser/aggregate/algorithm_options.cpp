@@ -75,8 +75,8 @@ void describe_round(OptionList& list, Algorithm& a) {
 void describe_channel(OptionList& list, Algorithm& a) {
   describe_channel(list, a.channel);
   const auto noisy = [&a] {  // of numbers: a digital link shares its energy by its symbols, and has one mode
-    const auto channel = make_channel(a.channel);
-    return channel->noisy() && !channel->digital();
+    const auto channel = channel_traits(a.channel);
+    return channel.noisy && !channel.digital;
   };
   list.group("channel", noisy);
   list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
@@ -90,8 +90,8 @@ void describe_channel(OptionList& list, Algorithm& a) {
 }
 
 void describe_links(OptionList& list, Algorithm& a) {
-  describe_fading(list, a.channel, a.fading);
-  list.group("links", [&a] { return make_channel(a.channel)->digital(); });
+  describe_link(list, a.channel, a.link);
+  list.group("links", [&a] { return channel_traits(a.channel).digital; });
   list.add_integer("air_rank", a.air_rank, 0, 64, "",
                    "digital link: the workers share as many symbols a round as LASER sends at this rank; 0: "
                    "as Z-SGD, one a "
@@ -99,10 +99,10 @@ void describe_links(OptionList& list, Algorithm& a) {
   list.add_real("scale_bits", a.scale_bits, 0, 64, false, "bits",
                 "digital link: bits for the scale of each group of symbols; 0: scales are known everywhere, "
                 "as norms are");
-  list.group("links", [&a] { return make_channel(a.channel)->fades(); });
+  list.group("links", [&a] { return channel_traits(a.channel).fades; });
   list.add_choice("fading_draw", a.fading_draw, {"round", "tensor"},
                   "one draw of the gains a round, or one for each tensor");
-  list.group("links", [&a] { return make_channel(a.channel)->noisy() && !a.power_shares.empty(); });
+  list.group("links", [&a] { return channel_traits(a.channel).noisy && !a.power_shares.empty(); });
   list.add_real_list("power_shares", a.power_shares, "relative",
                      "budgets of the workers, repeated over them; their mean is the power");
   list.group("links", [&a] { return a.participation != 1; });

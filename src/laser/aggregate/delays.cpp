@@ -5,7 +5,6 @@
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/parts.hpp"
 #include "laser/core/error.hpp"
-#include "laser/power/lag.hpp"
 
 namespace laser {
 namespace {
@@ -19,17 +18,15 @@ const Layer* largest_compressed(const Compressor& compressor, const Layout& layo
   return largest;
 }
 
-/// Rounds that a message without structure waits until all of it has been sent; 1 where it is sent at once.
-double rounds_to_send(const CompressorOptions& options, const Compressor& compressor, const Layer& layer) {
-  if (const auto cycle = compressor.cycle(layer); cycle > 1) return static_cast<double>(cycle);
-  if (options.name == "low_rank") {
-    return error_memory_lag(layer.rows, layer.columns, effective_rank(layer, options.rank),
-                            factors_of(options.transport));
-  }
-  return uses_setting(options.name, "compression_factor") ? 1 / options.compression_factor : 1.0;
-}
-
 }  // namespace
+
+std::optional<double> memory_lag(const Algorithm& algorithm, const Layout& layout) {
+  const auto parts = make_parts(algorithm);
+  const auto* layer = largest_compressed(*parts.compressor, layout);
+  if (layer == nullptr || !parts.compressor->traits().factored || !parts.feedback->traits().remembers)
+    return {};
+  return parts.compressor->lag(*layer);
+}
 
 std::vector<Delay> delays_of(const Algorithm& algorithm, const Layout& layout) {
   const auto parts = make_parts(algorithm);
@@ -41,7 +38,7 @@ std::vector<Delay> delays_of(const Algorithm& algorithm, const Layout& layout) {
   const auto feedback = parts.feedback->traits();
   const auto* layer = largest_compressed(*parts.compressor, layout);
   if (layer != nullptr && (feedback.remembers || feedback.holds)) {
-    const double rounds = rounds_to_send(algorithm.compressor, *parts.compressor, *layer);
+    const double rounds = parts.compressor->lag(*layer);
     delays.push_back(
         {fmt::format("feedback = {} with compressor = {}", algorithm.feedback, algorithm.compressor.name),
          feedback.holds ? rounds / 2 : rounds});  // what is held is half a cycle old on average

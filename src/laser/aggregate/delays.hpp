@@ -4,6 +4,7 @@
 // This adds up what a configuration asks for; it measures nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct Delay {
   std::string setting;  // "worker_momentum = 0.99"
   double rounds = 0;    // mean age of what it hands on, in rounds
 };
+
+/// Rounds that the error memory of a method of factors lags in the model's largest tensor that is compressed
+/// (compress/lag.hpp); nothing where there is no such memory. Throws as delays_of().
+std::optional<double> memory_lag(const Algorithm& algorithm, const Layout& layout);
 
 /// The delays of an algorithm on a model, by its largest tensor that is compressed; the longest first. Those
 /// below a round are left out. Throws Error (configuration) for a value that validate() refuses.

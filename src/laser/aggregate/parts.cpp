@@ -52,13 +52,14 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          given.compressor ? "linear = true in its traits where that holds, or feedback=none"
                           : "transport=alternating, or compressor=sweep");
   }
-  if (algorithm.filter.equal_norms && (parts.channel->digital() || parts.channel->as_energies())) {
+  if (algorithm.filter.equal_norms &&
+      (parts.channel->traits().digital || parts.channel->traits().as_energies)) {
     fail(ExitCode::kConfiguration,
          "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
          "equal_norms=false, or channel=awgn",
          called("channel", algorithm.channel, given.channel != nullptr));
   }
-  if (feedback.holds && parts.channel->digital()) {
+  if (feedback.holds && parts.channel->traits().digital) {
     fail(ExitCode::kConfiguration,
          "{} holds numbers that add up on the air, and {} carries bits. HINT: feedback=none, or channel=awgn",
          called("feedback", algorithm.feedback, given.feedback != nullptr),
@@ -80,7 +81,7 @@ Parts make_parts(const Algorithm& algorithm, Parts given) {
   if (!parts.feedback)
     parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction, algorithm.feedback_strength});
   if (!parts.receiver) parts.receiver = make_receiver(algorithm.receiver, {algorithm.receiver_exponent});
-  if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.fading);
+  if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.link);
   check_together(algorithm, parts, given);
   return parts;
 }

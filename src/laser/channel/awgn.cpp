@@ -17,6 +17,6 @@ class Awgn final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_awgn(const FadingOptions&) { return std::make_unique<Awgn>(); }
+std::unique_ptr<Channel> make_awgn(const LinkOptions&) { return std::make_unique<Awgn>(); }
 
 }  // namespace laser

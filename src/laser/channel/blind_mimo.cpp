@@ -36,8 +36,7 @@ class BlindMimo final : public Channel {
     link.air_noise = std::sqrt(pilots);
     return link;
   }
-  [[nodiscard]] bool fades() const override { return true; }
-  [[nodiscard]] bool aligned() const override { return false; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true, .aligned = false}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -51,7 +50,7 @@ class BlindMimo final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_blind_mimo(const FadingOptions& options) {
+std::unique_ptr<Channel> make_blind_mimo(const LinkOptions& options) {
   return std::make_unique<BlindMimo>(options.antennas);
 }
 

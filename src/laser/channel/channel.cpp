@@ -26,26 +26,27 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
   result.phase = link.phase;
   result.delay = link.delay;
   result.peak_ratio = link.peak_ratio;
-  result.as_energies = as_energies();
+  const auto is = traits();
+  result.as_energies = is.as_energies;
   bool something = false, powered = true;
   for (std::size_t i = 0; i < norms.size(); ++i) {
     if (link.active[i] == 0 || norms[i] == 0) continue;
     something = true;
-    powered = powered && (!noisy() || energies[i] > 0);
+    powered = powered && (!is.noisy || energies[i] > 0);
   }
   if (!link.heard() || (something && !powered)) {
     result.received = false;
   } else if (something) {  // else the decoded block is the mean, 0
     scale(link, norms, energies, result);
     // Of energies: that of |z|^2 - |z'|^2, z and z' of two real symbols each, where nothing is sent.
-    const double noise = as_energies() ? std::sqrt(8.0) * link.air_noise * link.air_noise : link.air_noise;
-    if (noisy()) result.noise_std = result.receive_scale * noise;
+    const double noise = is.as_energies ? std::sqrt(8.0) * link.air_noise * link.air_noise : link.air_noise;
+    if (is.noisy) result.noise_std = result.receive_scale * noise;
   }
   return result;
 }
 
 std::vector<double> Channel::bits(const Link& link, double, std::span<const double>) const {
-  LASER_CHECK(!digital());  // such a channel says it itself
+  LASER_CHECK(!traits().digital);  // such a channel says it itself
   return std::vector<double>(link.active.size(), 0.0);
 }
 
@@ -87,7 +88,7 @@ void describe_channel(OptionList& list, std::string& channel) {
   list.add_choice("channel", channel, names_of(channels()), "model of the air");
 }
 
-void describe_fading(OptionList& list, const std::string& channel, FadingOptions& o) {
+void describe_link(OptionList& list, const std::string& channel, LinkOptions& o) {
   list.group("links", [&channel] { return channel == "csit_trunc"; });
   list.add_real("least_gain", o.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
   list.group("links", [&channel] { return channel == "blind_mimo"; });
@@ -103,7 +104,7 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
   list.group("links", [&o, known] { return known() && o.shadowing_db != 0; });
   list.add_real("shadowing_db", o.shadowing_db, 0, 30, false, "dB",
                 "standard deviation of the workers' mean powers about that");
-  const auto aligned = [&channel] { return make_channel(channel)->aligned(); };
+  const auto aligned = [&channel] { return channel_traits(channel).aligned; };
   list.group("links", [&o, aligned] { return o.phase_error != 0 && aligned(); });
   list.add_real("phase_error", o.phase_error, 0, 10, false, "radians",
                 "standard deviation of a worker's residual phase in a draw");
@@ -111,8 +112,8 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
   list.add_real("timing_error", o.timing_error, 0, 10, false, "symbol durations",
                 "standard deviation of a worker's residual timing offset in a draw");
   list.group("links", [&channel, &o] {
-    const auto plain = make_channel(channel);
-    return o.peak_ratio != 0 && plain->noisy() && !plain->digital() && !plain->as_energies();
+    const auto plain = channel_traits(channel);
+    return o.peak_ratio != 0 && plain.noisy && !plain.digital && !plain.as_energies;
   });
   list.add_real("peak_ratio", o.peak_ratio, 0, 1e6, false, "",
                 "workers clip symbols whose square is more than so many times their mean square; 0: never");
@@ -127,16 +128,18 @@ void describe_fading(OptionList& list, const std::string& channel, FadingOptions
   list.counts_as([&o] { return o.trace ? o.trace->sha256 : o.gains; });
 }
 
-std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading) {
+std::unique_ptr<Channel> make_channel(const std::string& name, const LinkOptions& link) {
   auto known = name;
-  auto checked = fading;
+  auto checked = link;
   OptionList list;
   describe_channel(list, known);
-  describe_fading(list, known, checked);
+  describe_link(list, known, checked);
   list.check();
   const auto entry = std::ranges::find(channels(), name, &ChannelEntry::name);
   LASER_CHECK(entry != channels().end());  // the list knows the same names
-  return make_imperfect(entry->make(fading), fading);
+  return make_imperfect(entry->make(link), link);
 }
+
+ChannelTraits channel_traits(const std::string& name) { return make_channel(name)->traits(); }
 
 }  // namespace laser

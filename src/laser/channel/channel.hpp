@@ -72,8 +72,8 @@ struct GainTrace {
 };
 
 /// What the channels with fading can be told, and what is not perfect about any link (docs/channels.md).
-/// describe_fading() says what they may be.
-struct FadingOptions {
+/// describe_link() says what they may be.
+struct LinkOptions {
   double least_gain = 0.3;        // csit_trunc: workers with |h| below stay silent
   std::int64_t antennas = 16;     // blind_mimo: at the receiver
   double channel_error = 0;       // csit, csit_trunc, csir: mean square error of an estimate of a gain
@@ -88,6 +88,20 @@ struct FadingOptions {
   std::shared_ptr<const GainTrace> trace = nullptr;
 };
 
+/// What holds for a channel; the round, the settings and the laws read these, never names.
+struct ChannelTraits {
+  bool noisy = true;          // it needs a finite power budget
+  bool shares_power = false;  // the budgets hold for all workers together and not for each
+  bool fades = false;         // a draw for each tensor differs from one for all
+  bool aligned = true;        // workers compensate their phases, so that what is left of them matters
+  // It carries bits and no numbers: what it carries arrives exactly, and no more than bits() of it.
+  bool digital = false;
+  // A number u is sent as the energy a^2 |u| on one of two resource elements, one for each sign, so that no
+  // phase matters: worker i spends a_i^2 sum |s| on a group, and the noise depends on what is sent.
+  bool as_energies = false;
+  std::int64_t uses = 1;  // real symbols of the air that a number takes
+};
+
 /// A channel model. Stateless; final classes only, one file each.
 class Channel {
  public:
@@ -98,26 +112,12 @@ class Channel {
   /// as energies; `energies` [k] are p_{b,i}, the most that worker i may spend on it.
   [[nodiscard]] Superposition superpose(const Link& link, std::span<const double> norms,
                                         std::span<const double> energies) const;
-  /// Whether it needs a finite power budget.
-  [[nodiscard]] virtual bool noisy() const { return true; }
-  /// Whether the budgets hold for all workers together and not for each.
-  [[nodiscard]] virtual bool shares_power() const { return false; }
-  /// Whether it fades, so that a draw for each tensor differs from one for all.
-  [[nodiscard]] virtual bool fades() const { return false; }
-  /// Whether workers compensate their phases, so that what is left of them matters.
-  [[nodiscard]] virtual bool aligned() const { return true; }
-  /// Whether it carries bits and no numbers: what it carries arrives exactly, and no more than bits() of it.
-  [[nodiscard]] virtual bool digital() const { return false; }
+  [[nodiscard]] virtual ChannelTraits traits() const { return {}; }
   /// [k] Bits that each worker gets across, asked of digital channels before anything is encoded: in
   /// `symbols` uses of the channel that all workers have together, each with its energy of `energies` [k]. 0
   /// for those that are not active.
   [[nodiscard]] virtual std::vector<double> bits(const Link& link, double symbols,
                                                  std::span<const double> energies) const;
-  /// Whether a number u is sent as the energy a^2 |u| on one of two resource elements, one for each sign, so
-  /// that no phase matters: worker i spends a_i^2 sum |s| on a group, and the noise depends on what is sent.
-  [[nodiscard]] virtual bool as_energies() const { return false; }
-  /// Real symbols of the air that a number takes.
-  [[nodiscard]] virtual std::int64_t uses() const { return 1; }
   /// Throws Error (data, configuration) where it has no gains for so many workers and rounds.
   virtual void check(std::int64_t /*workers*/, std::int64_t /*rounds*/) const {}
 
@@ -131,7 +131,7 @@ class Channel {
 
 /// A row of the channels' table.
 struct ChannelEntry : PartRow {
-  std::unique_ptr<Channel> (*make)(const FadingOptions&);
+  std::unique_ptr<Channel> (*make)(const LinkOptions&);
   std::string needs = "";  // the setting without which it is nothing, where there is one
 };
 
@@ -143,10 +143,13 @@ const std::vector<ChannelEntry>& channels();
 void describe_channel(OptionList& list, std::string& channel);
 
 /// The options of the channels with fading, likewise; which of them matter depends on `channel`.
-void describe_fading(OptionList& list, const std::string& channel, FadingOptions& options);
+void describe_link(OptionList& list, const std::string& channel, LinkOptions& options);
 
 /// The channel of that name. Throws Error (configuration) for a name or value that the options above do not
 /// allow, with the text of the command.
-std::unique_ptr<Channel> make_channel(const std::string& name, const FadingOptions& fading = {});
+std::unique_ptr<Channel> make_channel(const std::string& name, const LinkOptions& link = {});
+
+/// What holds for the channel of that name. Throws as make_channel().
+ChannelTraits channel_traits(const std::string& name);
 
 }  // namespace laser

@@ -7,11 +7,11 @@ namespace {
 /// x_i = a s_i, decoded as y/(a sum h): weights h_i / sum h (spec 1.3).
 class Csir final : public Channel {
  public:
-  explicit Csir(FadingOptions options) : options_(std::move(options)) {}
+  explicit Csir(LinkOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     return draw_fading(key, std::move(present), options_);
   }
-  [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -19,11 +19,11 @@ class Csir final : public Channel {
     scale_by_gains(link, norms, energies, result);
   }
 
-  FadingOptions options_;
+  LinkOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csir(const FadingOptions& options) { return std::make_unique<Csir>(options); }
+std::unique_ptr<Channel> make_csir(const LinkOptions& options) { return std::make_unique<Csir>(options); }
 
 }  // namespace laser

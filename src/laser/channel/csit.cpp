@@ -7,11 +7,11 @@ namespace {
 /// x_i = (b/h_i) s_i with b = min |h_i| sqrt(p_i)/N_i, decoded as y/(k b): exact mean (spec 1.3).
 class Csit final : public Channel {
  public:
-  explicit Csit(FadingOptions options) : options_(std::move(options)) {}
+  explicit Csit(LinkOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     return draw_fading(key, std::move(present), options_);
   }
-  [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -20,11 +20,11 @@ class Csit final : public Channel {
     result.receive_scale = 1.0 / (active_workers(link) * scale);
   }
 
-  FadingOptions options_;
+  LinkOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csit(const FadingOptions& options) { return std::make_unique<Csit>(options); }
+std::unique_ptr<Channel> make_csit(const LinkOptions& options) { return std::make_unique<Csit>(options); }
 
 }  // namespace laser

@@ -10,7 +10,7 @@ namespace {
 /// As csit over the workers with |h_i| >= h_min, decoded by their number (spec 1.3).
 class CsitTrunc final : public Channel {
  public:
-  explicit CsitTrunc(FadingOptions options) : options_(std::move(options)) {}
+  explicit CsitTrunc(LinkOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     auto link = draw_fading(key, std::move(present), options_);
     for (std::size_t i = 0; i < link.gain.size(); ++i) {
@@ -18,7 +18,7 @@ class CsitTrunc final : public Channel {
     }
     return link;
   }
-  [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -27,12 +27,12 @@ class CsitTrunc final : public Channel {
     result.receive_scale = 1.0 / (active_workers(link) * scale);
   }
 
-  FadingOptions options_;
+  LinkOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> make_csit_trunc(const FadingOptions& options) {
+std::unique_ptr<Channel> make_csit_trunc(const LinkOptions& options) {
   return std::make_unique<CsitTrunc>(options);
 }
 

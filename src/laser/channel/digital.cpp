@@ -16,14 +16,13 @@ namespace {
 
 class Digital final : public Channel {
  public:
-  explicit Digital(const FadingOptions& options) : together_(options.access == "sum_capacity") {}
+  explicit Digital(const LinkOptions& options) : together_(options.access == "sum_capacity") {}
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     auto link = Channel::draw(key, std::move(present));
     link.air_noise = 0;  // the code takes care of it
     return link;
   }
-  [[nodiscard]] bool aligned() const override { return false; }
-  [[nodiscard]] bool digital() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.aligned = false, .digital = true}; }
 
   [[nodiscard]] std::vector<double> bits(const Link& link, double symbols,
                                          std::span<const double> energies) const override {
@@ -59,7 +58,7 @@ class Digital final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_digital(const FadingOptions& options) {
+std::unique_ptr<Channel> make_digital(const LinkOptions& options) {
   return std::make_unique<Digital>(options);
 }
 

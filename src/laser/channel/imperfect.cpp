@@ -22,12 +22,15 @@ namespace laser {
 
 class Imperfect final : public Channel {
  public:
-  Imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options)
+  Imperfect(std::unique_ptr<Channel> channel, const LinkOptions& options)
       : channel_(std::move(channel)),
-        phase_error_(channel_->aligned() ? options.phase_error : 0),
-        timing_error_(channel_->aligned() ? options.timing_error : 0),
-        peak_ratio_(channel_->noisy() && !channel_->digital() && !channel_->as_energies() ? options.peak_ratio
-                                                                                          : 0) {}
+        phase_error_(options.phase_error),
+        timing_error_(options.timing_error),
+        peak_ratio_(options.peak_ratio) {
+    const auto is = channel_->traits();
+    if (!is.aligned) phase_error_ = timing_error_ = 0;
+    if (!is.noisy || is.digital || is.as_energies) peak_ratio_ = 0;
+  }
 
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     constexpr std::uint32_t kPhases = 1U << 20, kDelays = kPhases + 1;  // units that no channel uses
@@ -46,17 +49,11 @@ class Imperfect final : public Channel {
     link.peak_ratio = peak_ratio_;
     return link;
   }
-  [[nodiscard]] bool noisy() const override { return channel_->noisy(); }
-  [[nodiscard]] bool shares_power() const override { return channel_->shares_power(); }
-  [[nodiscard]] bool fades() const override { return channel_->fades(); }
-  [[nodiscard]] bool aligned() const override { return channel_->aligned(); }
-  [[nodiscard]] bool digital() const override { return channel_->digital(); }
+  [[nodiscard]] ChannelTraits traits() const override { return channel_->traits(); }
   [[nodiscard]] std::vector<double> bits(const Link& link, double symbols,
                                          std::span<const double> energies) const override {
     return channel_->bits(link, symbols, energies);
   }
-  [[nodiscard]] bool as_energies() const override { return channel_->as_energies(); }
-  [[nodiscard]] std::int64_t uses() const override { return channel_->uses(); }
   void check(std::int64_t workers, std::int64_t rounds) const override { channel_->check(workers, rounds); }
 
  private:
@@ -69,7 +66,7 @@ class Imperfect final : public Channel {
   double phase_error_, timing_error_, peak_ratio_;
 };
 
-std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options) {
+std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const LinkOptions& options) {
   if (options.phase_error == 0 && options.timing_error == 0 && options.peak_ratio == 0) return channel;
   return std::make_unique<Imperfect>(std::move(channel), options);
 }

@@ -39,7 +39,7 @@ std::vector<double> cell_gains(std::uint64_t seed, std::size_t workers, double e
   return gains;
 }
 
-Link draw_fading(const StreamKey& key, std::vector<char> present, const FadingOptions& options) {
+Link draw_fading(const StreamKey& key, std::vector<char> present, const LinkOptions& options) {
   auto link = draw_rayleigh(key, std::move(present));
   const std::size_t workers = link.gain.size();
   if (const double error = options.channel_error; error > 0) {

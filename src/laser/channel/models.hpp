@@ -9,27 +9,27 @@
 
 namespace laser {
 
-std::unique_ptr<Channel> make_awgn(const FadingOptions& options);
-std::unique_ptr<Channel> make_noiseless(const FadingOptions& options);
-std::unique_ptr<Channel> make_csit(const FadingOptions& options);
-std::unique_ptr<Channel> make_csit_trunc(const FadingOptions& options);
-std::unique_ptr<Channel> make_csir(const FadingOptions& options);
-std::unique_ptr<Channel> make_stat(const FadingOptions& options);
-std::unique_ptr<Channel> make_blind_mimo(const FadingOptions& options);
-std::unique_ptr<Channel> make_reed(const FadingOptions& options);
-std::unique_ptr<Channel> make_sum_power(const FadingOptions& options);
-std::unique_ptr<Channel> make_saturating(const FadingOptions& options);
-std::unique_ptr<Channel> make_trace(const FadingOptions& options);
-std::unique_ptr<Channel> make_digital(const FadingOptions& options);
+std::unique_ptr<Channel> make_awgn(const LinkOptions& options);
+std::unique_ptr<Channel> make_noiseless(const LinkOptions& options);
+std::unique_ptr<Channel> make_csit(const LinkOptions& options);
+std::unique_ptr<Channel> make_csit_trunc(const LinkOptions& options);
+std::unique_ptr<Channel> make_csir(const LinkOptions& options);
+std::unique_ptr<Channel> make_stat(const LinkOptions& options);
+std::unique_ptr<Channel> make_blind_mimo(const LinkOptions& options);
+std::unique_ptr<Channel> make_reed(const LinkOptions& options);
+std::unique_ptr<Channel> make_sum_power(const LinkOptions& options);
+std::unique_ptr<Channel> make_saturating(const LinkOptions& options);
+std::unique_ptr<Channel> make_trace(const LinkOptions& options);
+std::unique_ptr<Channel> make_digital(const LinkOptions& options);
 
 /// Rayleigh gains |h_i|, h_i ~ CN(0, 1), of the workers that are present; their mean is kRayleighMean.
 Link draw_rayleigh(const StreamKey& key, std::vector<char> present);
 inline constexpr double kRayleighMean = 0.88622692545275801365;      // sqrt(pi) / 2
 inline constexpr double kRayleighVariance = 0.21460183660255169038;  // 1 - pi / 4
 
-/// The same where the gains are estimated with an error and workers are spread over a cell (FadingOptions):
+/// The same where the gains are estimated with an error and workers are spread over a cell (LinkOptions):
 /// `gain` is the estimate, `met` and `phase` what symbols meet once the estimate's phase is compensated.
-Link draw_fading(const StreamKey& key, std::vector<char> present, const FadingOptions& options);
+Link draw_fading(const StreamKey& key, std::vector<char> present, const LinkOptions& options);
 
 /// [k] root of the mean received power of workers that are uniform on a disc of which the inner tenth is left
 /// out, path loss r^-exponent, times log-normal shadowing; the expected power is 1. Of the seed alone: where
@@ -40,7 +40,7 @@ std::vector<double> cell_gains(std::uint64_t seed, std::size_t workers, double e
 double random_normal(const StreamKey& key, std::uint64_t index);
 
 /// The channel with residual phases, timing offsets and clipping, where the options ask for any.
-std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const FadingOptions& options);
+std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const LinkOptions& options);
 
 /// Gives all active workers the amplitude a_i = b, or a_i = b / h_i where they invert their gains: b is the
 /// largest with which each stays within its energy, b = min_i sqrt(p_i) / N_i (times h_i). Returns b.

@@ -7,8 +7,7 @@ namespace {
 /// Exact mean of the workers' symbols; an explicit choice, never "power 0" (spec 1).
 class Noiseless final : public Channel {
  public:
-  [[nodiscard]] bool noisy() const override { return false; }
-  [[nodiscard]] bool aligned() const override { return false; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.noisy = false, .aligned = false}; }
 
  private:
   void scale(const Link& link, std::span<const double>, std::span<const double>,
@@ -21,6 +20,6 @@ class Noiseless final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_noiseless(const FadingOptions&) { return std::make_unique<Noiseless>(); }
+std::unique_ptr<Channel> make_noiseless(const LinkOptions&) { return std::make_unique<Noiseless>(); }
 
 }  // namespace laser

@@ -17,10 +17,9 @@ class Reed final : public Channel {
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     return draw_rayleigh(key, std::move(present));
   }
-  [[nodiscard]] bool fades() const override { return true; }
-  [[nodiscard]] bool aligned() const override { return false; }
-  [[nodiscard]] bool as_energies() const override { return true; }
-  [[nodiscard]] std::int64_t uses() const override { return 4; }
+  [[nodiscard]] ChannelTraits traits() const override {
+    return {.fades = true, .aligned = false, .as_energies = true, .uses = 4};
+  }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -32,6 +31,6 @@ class Reed final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_reed(const FadingOptions&) { return std::make_unique<Reed>(); }
+std::unique_ptr<Channel> make_reed(const LinkOptions&) { return std::make_unique<Reed>(); }
 
 }  // namespace laser

@@ -23,6 +23,6 @@ class Saturating final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_saturating(const FadingOptions&) { return std::make_unique<Saturating>(); }
+std::unique_ptr<Channel> make_saturating(const LinkOptions&) { return std::make_unique<Saturating>(); }
 
 }  // namespace laser

@@ -10,7 +10,7 @@ class Stat final : public Channel {
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     return draw_rayleigh(key, std::move(present));
   }
-  [[nodiscard]] bool fades() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.fades = true}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -22,6 +22,6 @@ class Stat final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_stat(const FadingOptions&) { return std::make_unique<Stat>(); }
+std::unique_ptr<Channel> make_stat(const LinkOptions&) { return std::make_unique<Stat>(); }
 
 }  // namespace laser

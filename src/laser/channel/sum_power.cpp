@@ -10,7 +10,7 @@ namespace {
 /// a = sqrt(sum p_i / sum N_i^2), so that sum ||x_i||^2 = sum p_i (spec 1.4).
 class SumPower final : public Channel {
  public:
-  [[nodiscard]] bool shares_power() const override { return true; }
+  [[nodiscard]] ChannelTraits traits() const override { return {.shares_power = true}; }
 
  private:
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
@@ -29,6 +29,6 @@ class SumPower final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_sum_power(const FadingOptions&) { return std::make_unique<SumPower>(); }
+std::unique_ptr<Channel> make_sum_power(const LinkOptions&) { return std::make_unique<SumPower>(); }
 
 }  // namespace laser

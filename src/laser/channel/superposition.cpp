@@ -238,7 +238,7 @@ void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, Cha
 }
 
 std::vector<double> group_norms(const at::Tensor& symbols, const Channel& channel) {
-  return channel.as_energies() ? group_norms(symbols.abs().sqrt()) : group_norms(symbols);
+  return channel.traits().as_energies ? group_norms(symbols.abs().sqrt()) : group_norms(symbols);
 }
 
 std::vector<double> group_norms(const at::Tensor& symbols) {

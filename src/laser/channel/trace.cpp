@@ -45,7 +45,9 @@ class Trace final : public Channel {
     return link;
   }
 
-  [[nodiscard]] bool aligned() const override { return !trace_ || trace_->antennas == 0; }
+  [[nodiscard]] ChannelTraits traits() const override {
+    return {.aligned = !trace_ || trace_->antennas == 0};
+  }
 
   void check(std::int64_t workers, std::int64_t rounds) const override {
     if (!trace_) {
@@ -74,7 +76,7 @@ class Trace final : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_trace(const FadingOptions& options) {
+std::unique_ptr<Channel> make_trace(const LinkOptions& options) {
   return std::make_unique<Trace>(options.trace);
 }
 

@@ -15,10 +15,10 @@
 namespace laser {
 namespace {
 
-class AgeTopK final : public Compressor {
+class AgeTopK final : public FractionCompressor {
  public:
   explicit AgeTopK(const CompressorOptions& options)
-      : factor_(options.compression_factor), share_(options.magnitude_share) {}
+      : FractionCompressor(options), share_(options.magnitude_share) {}
 
   [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
 
@@ -77,7 +77,7 @@ class AgeTopK final : public Compressor {
     return at::tensor(at::ArrayRef<std::int32_t>(chosen), at::kInt);
   }
 
-  double factor_, share_;
+  double share_;
 };
 
 }  // namespace

@@ -104,6 +104,11 @@ class Compressor {
   [[nodiscard]] virtual bool applies(const Layer&) const { return true; }
   /// Rounds until every number of the tensor has been sent once; 1 where a round sends something of all.
   [[nodiscard]] virtual std::int64_t cycle(const Layer&) const { return 1; }
+  /// Symbols that a worker sends about a tensor that is compressed, a round on average.
+  [[nodiscard]] virtual double symbols(const Layer& layer) const { return static_cast<double>(layer.size); }
+  /// Rounds that a message without structure waits until all of it has been sent, where what a round leaves
+  /// over is kept; 1 where a round sends it (compress/lag.hpp).
+  [[nodiscard]] virtual double lag(const Layer&) const { return 1; }
   /// Throws Error (configuration) if its options make no sense for these tensors.
   virtual void check(const Layout&) const {}
   /// Share of the round's budget of each pass; adds up to 1. Only the last pass carries the estimate; what

@@ -10,9 +10,9 @@
 namespace laser {
 namespace {
 
-class CountSketch final : public Compressor {
+class CountSketch final : public FractionCompressor {
  public:
-  explicit CountSketch(const CompressorOptions& options) : factor_(options.compression_factor) {}
+  explicit CountSketch(const CompressorOptions& options) : FractionCompressor(options) {}
 
   [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
 
@@ -54,8 +54,6 @@ class CountSketch final : public Compressor {
       unsketch_row<T>(from, exchange.key(Purpose::kSketch), to);
     });
   }
-
-  double factor_;
 };
 
 }  // namespace

@@ -5,6 +5,19 @@
 
 namespace laser {
 
+/// A compressor of which a tensor gets compression_factor symbols a number.
+class FractionCompressor : public Compressor {
+ public:
+  explicit FractionCompressor(const CompressorOptions& options) : factor_(options.compression_factor) {}
+  [[nodiscard]] double symbols(const Layer& layer) const final {
+    return static_cast<double>(kept_coordinates(layer.size, factor_));
+  }
+  [[nodiscard]] double lag(const Layer&) const final { return 1 / factor_; }
+
+ protected:
+  double factor_;
+};
+
 std::unique_ptr<Compressor> make_identity(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_random_k(const CompressorOptions& options);
 std::unique_ptr<Compressor> make_sweep(const CompressorOptions& options);

@@ -55,6 +55,15 @@ at::Tensor LowRankShape::block(const at::Tensor& factors) const {
   return separate_columns ? factors : factors.view({factors.size(0), 1, -1});
 }
 
+double LowRankCompressor::symbols(const Layer& layer) const {
+  const auto both = static_cast<double>(shape_.rank_of(layer) * (layer.rows + layer.columns));
+  return factors_ == FactorsPerRound::one ? both / 2 : both;
+}
+
+double LowRankCompressor::lag(const Layer& layer) const {
+  return error_memory_lag(layer.rows, layer.columns, shape_.rank_of(layer), factors_);
+}
+
 at::Tensor orthonormal_rows(const at::Tensor& a, const StreamKey& replacement) {
   if (a.dim() == 3) {
     std::vector<at::Tensor> bases;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "laser/compress/compressor.hpp"
+#include "laser/compress/lag.hpp"
 
 namespace laser {
 
@@ -34,6 +35,23 @@ struct LowRankShape {
   [[nodiscard]] at::Tensor start(const Exchange& exchange, Side side) const;
   /// The factors of all workers [K, r, D] as a block: one group of r D symbols, or r groups of D.
   [[nodiscard]] at::Tensor block(const at::Tensor& factors) const;
+};
+
+/// What the four transports are alike in beside how they send.
+class LowRankCompressor : public Compressor {
+ public:
+  LowRankCompressor(const CompressorOptions& options, FactorsPerRound factors)
+      : shape_(options), factors_(factors) {}
+  [[nodiscard]] bool applies(const Layer& layer) const final { return shape_.applies(layer); }
+  void check(const Layout& layout) const final { shape_.check(layout); }
+  [[nodiscard]] double symbols(const Layer& layer) const final;
+  [[nodiscard]] double lag(const Layer& layer) const final;
+
+ protected:
+  LowRankShape shape_;
+
+ private:
+  FactorsPerRound factors_;
 };
 
 /// Rows of `a` [r, D] replaced by the orthonormal basis of their span: orth(A)^T with A = a^T (spec 2.2), or

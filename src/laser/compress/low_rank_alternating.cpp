@@ -9,15 +9,14 @@
 namespace laser {
 namespace {
 
-class AlternatingLowRank final : public Compressor {
+class AlternatingLowRank final : public LowRankCompressor {
  public:
-  explicit AlternatingLowRank(const CompressorOptions& options) : shape_(options) {}
+  explicit AlternatingLowRank(const CompressorOptions& options)
+      : LowRankCompressor(options, FactorsPerRound::one) {}
 
   [[nodiscard]] Traits traits() const override {
     return {.linear = true, .splits = true, .exact = false, .factored = true};
   }
-  [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
-  void check(const Layout& layout) const override { shape_.check(layout); }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
                                            at::ScalarType type) const override {
@@ -51,8 +50,6 @@ class AlternatingLowRank final : public Compressor {
 
  private:
   static bool even(const Exchange& exchange) { return exchange.round % 2 == 0; }
-
-  LowRankShape shape_;
 };
 
 }  // namespace

@@ -20,10 +20,10 @@ std::vector<double> batch_norms(const at::Tensor& factors) {
   return {norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel()};
 }
 
-class OneShotLowRank final : public Compressor {
+class OneShotLowRank final : public LowRankCompressor {
  public:
   explicit OneShotLowRank(const CompressorOptions& options)
-      : shape_(options),
+      : LowRankCompressor(options, FactorsPerRound::both),
         canonical_(options.canonical),
         split_(options.rank_allocation == "opt" ? Message::Split::kFactorPairOptimal
                                                 : Message::Split::kFactorPair) {}
@@ -31,8 +31,6 @@ class OneShotLowRank final : public Compressor {
   [[nodiscard]] Traits traits() const override {
     return {.linear = false, .splits = true, .exact = false, .factored = true};
   }
-  [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
-  void check(const Layout& layout) const override { shape_.check(layout); }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
                                            at::ScalarType type) const override {
@@ -108,7 +106,6 @@ class OneShotLowRank final : public Compressor {
     left = left * sign;
   }
 
-  LowRankShape shape_;
   bool canonical_;
   Message::Split split_;
 };

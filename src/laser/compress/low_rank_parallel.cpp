@@ -38,15 +38,14 @@ at::Tensor solved(const at::Tensor& products, const at::Tensor& factor) {
   return (solution / at::where(peak > 0, peak, at::ones_like(peak))).to(products.scalar_type()).contiguous();
 }
 
-class ParallelLowRank final : public Compressor {
+class ParallelLowRank final : public LowRankCompressor {
  public:
-  explicit ParallelLowRank(const CompressorOptions& options) : shape_(options), step_(options.factor_step) {}
+  explicit ParallelLowRank(const CompressorOptions& options)
+      : LowRankCompressor(options, FactorsPerRound::both), step_(options.factor_step) {}
 
   [[nodiscard]] Traits traits() const override {
     return {.linear = false, .splits = true, .exact = false, .factored = true};
   }
-  [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
-  void check(const Layout& layout) const override { shape_.check(layout); }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
                                            at::ScalarType type) const override {
@@ -106,7 +105,6 @@ class ParallelLowRank final : public Compressor {
     return {norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel()};
   }
 
-  LowRankShape shape_;
   double step_;
 };
 

@@ -8,16 +8,14 @@
 namespace laser {
 namespace {
 
-class TwoPhaseLowRank final : public Compressor {
+class TwoPhaseLowRank final : public LowRankCompressor {
  public:
   explicit TwoPhaseLowRank(const CompressorOptions& options)
-      : shape_(options), phase_share_(options.phase_share) {}
+      : LowRankCompressor(options, FactorsPerRound::both), phase_share_(options.phase_share) {}
 
   [[nodiscard]] Traits traits() const override {
     return {.linear = true, .splits = true, .exact = false, .factored = true};
   }
-  [[nodiscard]] bool applies(const Layer& layer) const override { return shape_.applies(layer); }
-  void check(const Layout& layout) const override { shape_.check(layout); }
   [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
@@ -52,7 +50,6 @@ class TwoPhaseLowRank final : public Compressor {
   }
 
  private:
-  LowRankShape shape_;
   double phase_share_;
 };
 

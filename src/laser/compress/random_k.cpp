@@ -52,9 +52,9 @@ void clear_coordinates(at::Tensor& memory, const at::Tensor& indices) {
 
 namespace {
 
-class RandomK final : public Compressor {
+class RandomK final : public FractionCompressor {
  public:
-  explicit RandomK(const CompressorOptions& options) : factor_(options.compression_factor) {}
+  explicit RandomK(const CompressorOptions& options) : FractionCompressor(options) {}
 
   [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
 
@@ -76,9 +76,6 @@ class RandomK final : public Compressor {
   void subtract_own(const Exchange& exchange, at::Tensor& memory) const override {
     clear_coordinates(memory, exchange.scratch.at("indices"));
   }
-
- private:
-  double factor_;
 };
 
 }  // namespace

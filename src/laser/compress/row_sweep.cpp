@@ -92,6 +92,10 @@ class Sweep final : public Compressor {
     return layer.is_matrix() && Cut(layer, rank_).cycle() > 1;
   }
   [[nodiscard]] std::int64_t cycle(const Layer& layer) const override { return Cut(layer, rank_).cycle(); }
+  [[nodiscard]] double symbols(const Layer& layer) const override {
+    return static_cast<double>(layer.size) / lag(layer);
+  }
+  [[nodiscard]] double lag(const Layer& layer) const override { return static_cast<double>(cycle(layer)); }
 
   Projection projection(Exchange& exchange) const override {
     const Cut cut(*exchange.layer, rank_);

@@ -47,10 +47,10 @@ constexpr int kAmpIterations = 30;
 constexpr double kAmpThreshold = 2.0;  // in units of the residual's standard deviation; 1.1 diverges
 constexpr double kAmpGrowth = 3.0;     // stop when the residual grows this much over its best
 
-class TopKProjection final : public Compressor {
+class TopKProjection final : public FractionCompressor {
  public:
   explicit TopKProjection(const CompressorOptions& options, bool pilot = false)
-      : factor_(options.compression_factor), decoder_(pilot ? "amp" : options.decoder), pilot_(pilot) {}
+      : FractionCompressor(options), decoder_(pilot ? "amp" : options.decoder), pilot_(pilot) {}
 
   [[nodiscard]] Traits traits() const override {
     return {.linear = false, .splits = false, .exact = false, .scales = !pilot_, .absolute = pilot_};
@@ -189,7 +189,6 @@ class TopKProjection final : public Compressor {
     return best.defined() ? best : lmmse(constants, y, noise);
   }
 
-  double factor_;
   std::string decoder_;
   bool pilot_;
 };

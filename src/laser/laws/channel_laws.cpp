@@ -30,11 +30,11 @@ void channel_budgets_hold(const Subject& given, Findings& findings) {
       const auto report = aggregator.round(t, budget_of(given), gradients, estimate);
       findings.expect(at::isfinite(estimate).all().item<bool>(), "the estimate is not finite");
       findings.expect_at_most(report.budget_use, 1 + 1e-9, "share of the budget that is used");
-      if (!channel->noisy()) continue;
+      if (!channel->traits().noisy) continue;
       const double total = std::accumulate(report.energy.begin(), report.energy.end(), 0.0);
       findings.expect_at_most(total, kWorkers * kPower * (1 + 1e-9), "energy of all workers");
       const double budgets[] = {0.5 * kPower, 2 * kPower, 0.5 * kPower};
-      for (std::size_t i = 0; i < 3 && !channel->shares_power(); ++i) {
+      for (std::size_t i = 0; i < 3 && !channel->traits().shares_power; ++i) {
         findings.expect_at_most(report.energy[i], budgets[i] * (1 + 1e-9),
                                 fmt::format("energy of worker {}, {}", i, mode));
       }
@@ -83,7 +83,7 @@ void weights_add_up(const Subject& given, Findings& findings) {
   subject.algorithm.compressor.name = "identity";
   subject.algorithm.feedback = "none";
   subject.algorithm.channel = given.algorithm.channel;
-  subject.algorithm.fading = given.algorithm.fading;
+  subject.algorithm.link = given.algorithm.link;
   subject.algorithm.scale_bits = given.algorithm.scale_bits;
   subject.algorithm.loss_rate = 0.5;
   Solo solo(kWorkers);
@@ -114,7 +114,7 @@ void weights_add_up(const Subject& given, Findings& findings) {
 /// What is drawn differs from round to round, and follows from the seed.
 void draws_are_fresh(const Subject& given, Findings& findings) {
   const auto channel = parts_of(given).channel;
-  if (!channel->fades()) return;
+  if (!channel->traits().fades) return;
   const auto gains = [&](std::uint64_t seed, std::uint32_t round, std::uint32_t tensor) {
     return channel->draw({seed, Purpose::kFading, round, tensor, 0}, std::vector<char>(kWorkers, 1)).gain;
   };

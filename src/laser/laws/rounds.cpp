@@ -22,7 +22,7 @@ NamedTensors copy_of(const NamedTensors& state) {
 }  // namespace
 
 double budget_of(const Subject& subject) {
-  return parts_of(subject).channel->noisy() ? kPower : std::numeric_limits<double>::infinity();
+  return parts_of(subject).channel->traits().noisy ? kPower : std::numeric_limits<double>::infinity();
 }
 
 void same_key_same_bits(const Subject& subject, Findings& findings) {

@@ -71,21 +71,21 @@ std::string whole_path(const char* setting, const std::string& path) {
 
 /// The gains that the channel is to have, where it has them from a file.
 void read_gains(Experiment& e) {
-  auto& fading = e.algorithm.fading;
-  fading.gains = whole_path("gains", fading.gains);
+  auto& link = e.algorithm.link;
+  link.gains = whole_path("gains", link.gains);
   if (find_row(channels(), "channel", e.algorithm.channel).needs != "gains") return;
-  if (fading.gains.empty()) {
+  if (link.gains.empty()) {
     fail(ExitCode::kConfiguration,
          "channel = '{}' needs the file of its gains. HINT: gains=FILE, as docs/channels.md describes it",
          e.algorithm.channel);
   }
-  fading.trace = read_gain_trace(fading.gains);
-  if (fading.trace->antennas > 0 && (fading.phase_error != 0 || fading.timing_error != 0)) {
+  link.trace = read_gain_trace(link.gains);
+  if (link.trace->antennas > 0 && (link.phase_error != 0 || link.timing_error != 0)) {
     fail(ExitCode::kConfiguration,
          "{} has antennas, whose phases nobody compensates: no error is left of them. HINT: without "
          "phase_error "
          "and timing_error",
-         fading.gains);
+         link.gains);
   }
 }
 
@@ -105,7 +105,7 @@ void apply_task(Experiment& e) {
 /// The power that follows from the ratio, where that is given. A record tells both, and they agree to
 /// rounding.
 void apply_ratio(Experiment& e, bool power_given) {
-  if (e.snr_db.empty() || !make_channel(e.algorithm.channel)->noisy()) return;
+  if (e.snr_db.empty() || !channel_traits(e.algorithm.channel).noisy) return;
   constexpr double kRounding = 1e-9;
   const double power = power_of_ratio(e, layout_of(e));
   if (!power_given) {
@@ -131,7 +131,7 @@ void describe(OptionList& list, Experiment& e) {
   describe(list, a.compressor);
   describe_round(list, a);
   describe_channel(list, a);
-  const auto noisy = [&a] { return make_channel(a.channel)->noisy(); };
+  const auto noisy = [&a] { return channel_traits(a.channel).noisy; };
   list.group("channel", noisy);
   list.add_real("power", e.power, 0, kInfinity, false, "energy per worker and round, noise variance 1",
                 "average power budget P, also in decibels: 10dB");
@@ -295,7 +295,7 @@ void validate(const Experiment& e) {
     if (units != std::floor(units) || units < 1 || units > 65536)
       fail(ExitCode::kConfiguration, "hidden: {} is not a whole number of units from 1 to 65536", units);
   }
-  if (!make_channel(e.algorithm.channel)->noisy()) return;
+  if (!channel_traits(e.algorithm.channel).noisy) return;
   if (e.power <= 0) {
     fail(
         ExitCode::kConfiguration,
@@ -347,7 +347,7 @@ std::string experiment_hash(const Experiment& experiment) {
 
 bool depends_on_epochs(const Experiment& e) {
   return e.schedule == "one_cycle" ||
-         (make_channel(e.algorithm.channel)->noisy() && e.power_policy != "constant");
+         (channel_traits(e.algorithm.channel).noisy && e.power_policy != "constant");
 }
 
 std::map<std::string, std::string> course_settings(const Experiment& experiment) {

@@ -27,7 +27,7 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
     if (!compressor->applies(layer)) continue;
     compressed += static_cast<double>(layer.size);
     largest = std::max(largest, static_cast<double>(layer.size));
-    if (e.algorithm.compressor.name == "low_rank")
+    if (compressor->traits().factored)
       factors += static_cast<double>(effective_rank(layer, e.algorithm.compressor.rank) *
                                      (layer.rows + layer.columns));
   }
@@ -52,9 +52,9 @@ std::vector<MemoryItem> memory_budget(const Experiment& e, const Task& task, std
         fmt::format("{} workers{}", workers, half ? ", bfloat16" : ""));
   }
   if (e.spectrum_rank > 0) add("spectrum", d * kFloat, "the average gradient");
-  // Without noise, their difference, what is heard without noise; and without a local memory what is left of
-  // the largest tensor.
-  const double rest = e.algorithm.feedback == "local" ? 0 : k * largest;
+  // Without noise, their difference, what is heard without noise; and what is left of the largest tensor,
+  // where the memory does not say it.
+  const double rest = feedback.residual ? 0 : k * largest;
   add("diagnosis", (4 * d + rest) * kFloat, "at the end of an epoch; freed memory is kept");
   add("gradients", k * d * kFloat, fmt::format("{} workers", workers));
   if (e.local.enabled()) add("local models", k * d * kFloat, fmt::format("{} workers", workers));

@@ -200,7 +200,7 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
   } else if (leads) {
     auto facts = versions(experiment, command);
     facts.merge(task->facts());
-    if (const auto& trace = experiment.algorithm.fading.trace) {
+    if (const auto& trace = experiment.algorithm.link.trace) {
       facts["gains"] = trace->name;
       facts["gains_sha256"] = trace->sha256;
     }
@@ -210,7 +210,7 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
   const auto finish = [&](RunSummary summary) {
     summary.method = experiment.method;
     summary.task = experiment.task;
-    if (make_channel(experiment.algorithm.channel)->noisy()) summary.power = experiment.power;
+    if (channel_traits(experiment.algorithm.channel).noisy) summary.power = experiment.power;
     summary.seed = static_cast<std::uint64_t>(experiment.seed);
     summary.configuration = to_map(experiment);
     summary.seconds = before + seconds_since(start);

@@ -7,12 +7,12 @@
 #include <cmath>
 #include <limits>
 
+#include "laser/aggregate/delays.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/hash/sha256.hpp"
-#include "laser/power/lag.hpp"
 #include "laser/power/schedule.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/learning_rate.hpp"
@@ -25,7 +25,7 @@ constexpr double kGradientDecay = 0.99;  // of the averaged gradient whose spect
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // no accuracy
 
 std::vector<double> budgets(const Experiment& e, std::int64_t rounds, std::int64_t rounds_per_epoch) {
-  if (!make_channel(e.algorithm.channel)->noisy()) {
+  if (!channel_traits(e.algorithm.channel).noisy) {
     return std::vector<double>(static_cast<std::size_t>(rounds), std::numeric_limits<double>::infinity());
   }
   const bool by_epoch = e.power_period == "epoch";
@@ -54,7 +54,7 @@ Ranges decayed(const Task& task, bool everywhere) {
 
 /// The parts with a channel that has gains for all rounds.
 Parts with_channel(Parts parts, const Experiment& e, std::int64_t rounds) {
-  if (!parts.channel) parts.channel = make_channel(e.algorithm.channel, e.algorithm.fading);
+  if (!parts.channel) parts.channel = make_channel(e.algorithm.channel, e.algorithm.link);
   parts.channel->check(e.workers, rounds);
   return parts;
 }
@@ -66,13 +66,6 @@ std::string weights_hash(const at::Tensor& parameters) {
 }
 
 }  // namespace
-
-std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout) {
-  const auto& compressor = experiment.algorithm.compressor;
-  if (compressor.name != "low_rank" || experiment.algorithm.feedback == "none") return {};
-  const double lag = error_memory_lag(layout, compressor.rank, factors_of(compressor.transport));
-  return lag > 0 ? std::optional(lag) : std::nullopt;
-}
 
 Training::Training(const Experiment& experiment, Task& task, Collective* processes, Parts parts)
     : experiment_(experiment),
@@ -97,7 +90,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       losses_(static_cast<std::size_t>(collective_.local_workers())) {
   sums_.energy.resize(static_cast<std::size_t>(experiment.workers), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
-  summary_.memory_lag = memory_lag(experiment, task.layout());
+  summary_.memory_lag = memory_lag(experiment.algorithm, task.layout());
   if (!task.averages()) summary_.final_accuracy = summary_.best_ema_accuracy = kNone;
 }
 

@@ -23,10 +23,6 @@
 
 namespace laser {
 
-/// Rounds that the error memory of an experiment lags in the model's largest tensor (power/lag.hpp); nothing
-/// where nothing is kept back.
-std::optional<double> memory_lag(const Experiment& experiment, const Layout& layout);
-
 class Training {
  public:
   /// Before the first round. `task` outlives it, and so does `processes`: where the workers are, and `task`

@@ -33,29 +33,16 @@ Layout layout_of(const Experiment& e) {
 }
 
 double symbols_a_round(const Experiment& e, const Layout& layout) {
-  const auto& options = e.algorithm.compressor;
-  const auto compressor = make_compressor(options);
+  const auto channel = channel_traits(e.algorithm.channel);
+  const auto compressor = make_compressor(e.algorithm.compressor);
   double symbols = 0;
-  if (make_channel(e.algorithm.channel)->digital()) {
-    for (const auto& layer : layout.layers) symbols += air_symbols(layer, e.algorithm.air_rank);
-    return symbols;
-  }
   for (const auto& layer : layout.layers) {
-    if (!compressor->applies(layer)) {
-      symbols += static_cast<double>(layer.size);
-    } else if (const auto cycle = compressor->cycle(layer); cycle > 1) {
-      symbols += static_cast<double>(layer.size) / static_cast<double>(cycle);
-    } else if (uses_setting(options.name, "rank")) {
-      const auto both =
-          static_cast<double>(effective_rank(layer, options.rank) * (layer.rows + layer.columns));
-      symbols += options.transport == "alternating" ? both / 2 : both;
-    } else if (uses_setting(options.name, "compression_factor")) {
-      symbols += static_cast<double>(kept_coordinates(layer.size, options.compression_factor));
-    } else {
-      symbols += static_cast<double>(layer.size);
-    }
+    if (channel.digital)
+      symbols += air_symbols(layer, e.algorithm.air_rank);
+    else
+      symbols += compressor->applies(layer) ? compressor->symbols(layer) : static_cast<double>(layer.size);
   }
-  return symbols * static_cast<double>(make_channel(e.algorithm.channel)->uses());
+  return symbols * static_cast<double>(channel.uses);
 }
 
 double power_of_ratio(const Experiment& e, const Layout& layout) {
@@ -70,7 +57,7 @@ std::string transmission_legend(const Experiment& e, const Layout& layout) {
   const double symbols = symbols_a_round(e, layout);
   const auto uses =
       fmt::format("{:.1f} real symbols a round ({:.1f} complex)", symbols, symbols / link::kRealPerComplex);
-  if (!make_channel(e.algorithm.channel)->noisy()) return fmt::format("air        no noise, {}\n", uses);
+  if (!channel_traits(e.algorithm.channel).noisy) return fmt::format("air        no noise, {}\n", uses);
   return fmt::format("air        P = {:g}, SNR = {:.2f} dB a symbol, {}\n", e.power,
                      link::to_decibels(link::signal_to_noise_of(e.power, symbols)), uses);
 }

@@ -17,7 +17,7 @@ Axis seed_axis(std::int64_t count) {
 }
 
 std::optional<double> power_of(const Experiment& experiment) {
-  if (!make_channel(experiment.algorithm.channel)->noisy()) return {};
+  if (!channel_traits(experiment.algorithm.channel).noisy) return {};
   return experiment.power;
 }
 

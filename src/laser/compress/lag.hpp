@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "laser/core/layout.hpp"
 
@@ -19,13 +18,8 @@ namespace laser {
 /// Which factors of a low-rank message are sent in one round (spec 2.4).
 enum class FactorsPerRound {
   one,   // transport `alternating`: the right factor in even rounds, the left one in odd rounds
-  both,  // transports `two_phase` and `one_shot`
+  both,  // the other transports
 };
-
-/// Those of the low-rank compressor's `transport`.
-[[nodiscard]] inline FactorsPerRound factors_of(std::string_view transport) {
-  return transport == "alternating" ? FactorsPerRound::one : FactorsPerRound::both;
-}
 
 /// Lag of the error memory of a rows x columns matrix at rank r, in rounds, at least 1: 2/(r/m + r/n) with
 /// one factor a round, 1/(1 - (1 - r/m)(1 - r/n)) with both (spec 5.3). Throws Error (configuration) unless

@@ -1,5 +1,5 @@
 // The lag of the error memory against the numbers of the paper's models and against its own definition.
-#include "laser/power/lag.hpp"
+#include "laser/compress/lag.hpp"
 
 #include <gtest/gtest.h>
 

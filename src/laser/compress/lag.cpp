@@ -1,4 +1,4 @@
-#include "laser/power/lag.hpp"
+#include "laser/compress/lag.hpp"
 
 #include "laser/core/arguments.hpp"
 
