@@ -3,8 +3,8 @@
 //
 //   gpt2_step <layers> <width> <heads> <length> <sequences> <threads> <file>
 //
-// Parameters, inputs and targets go to <file> first (raw float, int64, int64), so that both sides do the
-// same.
+// Parameters, inputs and targets go to <file> first (raw float, int64, int64), so that both
+// sides do the same.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>

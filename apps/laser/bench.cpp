@@ -73,8 +73,7 @@ std::vector<Table> tables_of(const bench::Result& result) {
         "x floor: time over that of the same bytes updated (kernels, rounds: in-place M += a g; noise_fill: "
         "written) in alternation. peer x, hook x: how many times longer plain LibTorch operations (noise: "
         "torch.randn) and PyTorch's powerSGD_hook take. peak: most memory that rounds add, in gradient sets "
-        "of "
-        "all workers.";
+        "of all workers.";
   }
   return tables;
 }

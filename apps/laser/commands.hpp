@@ -1,5 +1,5 @@
-// The subcommands; one file each. Every `add_…` registers its options and, on use, runs and sets the exit
-// code.
+// The subcommands; one file each. Every `add_…` registers its options and, on use, runs and
+// sets the exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
-// Shell completion: a script for bash or zsh, written from the command tree and the settings. It starts no
-// program.
+// Shell completion: a script for bash or zsh, written from the command tree and the settings.
+// It starts no program.
 #pragma once
 
 #include <string>

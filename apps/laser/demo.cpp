@@ -14,8 +14,8 @@
 namespace laser {
 namespace {
 
-/// A run of the demonstration. The step sizes are those that the study chose on held-out images for short
-/// runs.
+/// A run of the demonstration. The step sizes are those that the study chose on held-out
+/// images for short runs.
 struct Contender {
   const char* method;
   const char* title;

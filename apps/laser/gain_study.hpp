@@ -1,6 +1,6 @@
-// The studies that tell how much less power LASER needs: step sizes chosen on held-out data, then the runs
-// that are reported, then the gain over targets and rounds. Every sweep goes on by itself where it was cut
-// off.
+// The studies that tell how much less power LASER needs: step sizes chosen on held-out data, then the
+// runs that are reported, then the gain over targets and rounds. Every sweep goes on by itself where
+// it was cut off.
 #pragma once
 
 #include "laser/train/tuning.hpp"

@@ -62,8 +62,7 @@ void add_completion(CLI::App& app) {
   command->require_subcommand(1);
   command->footer(
       "In ~/.bashrc: eval \"$(laser completion bash)\"; in ~/.zshrc, after compinit: eval \"$(laser "
-      "completion "
-      "zsh)\".");
+      "completion zsh)\".");
   const auto add = [&](const char* shell,
                        std::string (*script)(const CommandNode&, const std::vector<SettingEntry>&)) {
     command->add_subcommand(shell, fmt::format("The script for {}", shell))->callback([&app, script] {

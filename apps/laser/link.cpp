@@ -41,16 +41,14 @@ Unknown unknown_of(const LinkArguments& a) {
   if (a.transmit.empty() && a.distance.empty()) {
     fail(ExitCode::kUsage,
          "--power leaves one of --tx-dbm, --distance and --bandwidth open, not two. HINT: --distance 200 for "
-         "the "
-         "transmit power that it needs, --tx-dbm 23 for the distance");
+         "the transmit power that it needs, --tx-dbm 23 for the distance");
   }
   if (a.transmit.empty()) return Unknown::transmit;
   if (a.distance.empty()) return Unknown::distance;
   if (!a.bandwidth.empty()) {
     fail(ExitCode::kUsage,
          "--power, --tx-dbm, --distance and --bandwidth are all given: nothing is left to tell. HINT: leave "
-         "out "
-         "the one that you ask for");
+         "out the one that you ask for");
   }
   return Unknown::bandwidth;
 }
@@ -168,8 +166,7 @@ ValueTable budget_table(const LinkArguments& a) {
   }
   table.notes.emplace_back(
       "snr_db: of a complex symbol, and of each of the two real ones that it carries. power: P = symbols x "
-      "SNR, "
-      "energy a round over the noise variance of a real symbol.");
+      "SNR, energy a round over the noise variance of a real symbol.");
   table.notes.push_back(fmt::format(
       "lambda: energy spread evenly over the symbols, {}; the mean of even and odd rounds. '-': not linear.",
       a.workers == 1 ? std::string("one worker")
@@ -245,8 +242,7 @@ void add_link(CLI::App& app) {
   command->add_flag("--json", a->json, "One JSON object instead of a table");
   command->footer(
       "Example: laser link --tx-dbm 23 --distance 200 --carrier 3.5GHz --bandwidth 20MHz --path-loss umi "
-      "--model "
-      "gpt2");
+      "--model gpt2");
   command->callback([a] { table_of(*a).print(a->json); });
 }
 

@@ -110,8 +110,7 @@ ValueTable paper_table(const link::Radio& radio, std::int64_t rank) {
   }
   table.notes.emplace_back(
       "less_energy: the smallest powers of the figure's grid that reach it, Z-SGD's over LASER's ('-': "
-      "LASER's "
-      "smallest does already). more_transmit_power: fewer_symbols/less_energy, while it sends.");
+      "LASER's smallest does already). more_transmit_power: fewer_symbols/less_energy, while it sends.");
   table.notes.push_back(
       fmt::format("All powers of the two figures lie between {:.1f} and {:.1f} dB a real symbol for Z-SGD "
                   "and between {:.1f} "

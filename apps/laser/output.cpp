@@ -153,8 +153,7 @@ int sweep_with_progress(const std::vector<Job>& jobs, SweepOptions options, cons
   if (result.interrupted) {
     std::cerr << fmt::format(
         "laser: interrupted with {} of {} runs complete; they are kept in {}. HINT: the same command with "
-        "--resume "
-        "goes on\n",
+        "--resume goes on\n",
         result.completed, jobs.size(), options.folder);
     return 128 + stop_signal();
   }

@@ -22,8 +22,8 @@ std::vector<std::string> settings_given_as_flags(const CLI::App& command, int ar
 /// The settings of "[CONFIG.toml] key=value ...": at most one item is a file, read first.
 Settings read_arguments(const std::vector<std::string>& items);
 
-/// A new folder "runs/<name>-<date>-<time>" of this program's own; removed again where nothing was put into
-/// it.
+/// A new folder "runs/<name>-<date>-<time>" of this program's own; removed again where nothing
+/// was put into it.
 class FreshFolder {
  public:
   /// Makes it. Throws Error (I/O).

@@ -1,5 +1,5 @@
-// One progress line with rate and ETA, on stderr: redrawn in place on a terminal that can, a plain line an
-// interval elsewhere.
+// One progress line with rate and ETA, on stderr: redrawn in place on a terminal that can, a plain
+// line an interval elsewhere.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,8 @@ class ProgressLine {
   /// `label` begins the line; `quiet` shows nothing.
   ProgressLine(std::string label, bool quiet);
   ~ProgressLine();
-  /// `done` of `total` units of equal work (fractions count), with a note at the end of the line.
-  /// Thread-safe.
+  /// `done` of `total` units of equal work (fractions count), with a note at the end
+  /// of the line. Thread-safe.
   void show(double done, double total, const std::string& note);
   /// Clears the line, so that other text can be printed.
   void clear();

@@ -50,8 +50,8 @@ std::string lag_text(const Experiment& experiment, const Task& task) {
       fmt::format("the error memory lags up to {:.0f} rounds; this run has {:.0f} ({:.1f} lags)", *lag,
                   rounds, rounds / *lag);
   if (rounds >= kSettled * *lag) return text;
-  // Both factors in one round share its power: below 0 dB a symbol they lose to one at a time
-  // (docs/simulator.md).
+  // Both factors in one round share its power: below 0 dB a symbol they lose to one
+  // at a time (docs/simulator.md).
   auto both = experiment;
   both.algorithm.compressor.transport = "two_phase";
   const bool loud = experiment.power >= symbols_a_round(both, task.layout());

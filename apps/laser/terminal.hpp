@@ -13,9 +13,9 @@ namespace laser {
 /// Columns of the terminal behind a descriptor; 80 where there is none, or where it does not say.
 std::size_t terminal_width(int descriptor);
 
-/// The text with its lines broken at blanks to at most `width` characters where words allow it. What follows
-/// stands below the line's second column (after two blanks), or where the line itself begins, or two blanks
-/// in.
+/// The text with its lines broken at blanks to at most `width` characters where words allow it. What
+/// follows stands below the line's second column (after two blanks), or where the line itself begins,
+/// or two blanks in.
 std::string fit(std::string_view text, std::size_t width);
 
 /// While it lives, what std::cerr sends to a terminal goes through `fit`; elsewhere it does nothing.

@@ -152,12 +152,10 @@ ValueTable channels_table(const ChannelArguments& a) {
                   norms.front(), norms.back()));
   table.notes.emplace_back(
       "Noise N(0, 1) in every real number received, that is in both parts of an antenna's sample. csit: E "
-      "1/|h|^2 "
-      "of a Rayleigh gain is infinite, and so is the mean; the quantiles are not.");
+      "1/|h|^2 of a Rayleigh gain is infinite, and so is the mean; the quantiles are not.");
   table.notes.emplace_back(
       "known: free, without noise, and not counted among the symbols. Weights that are no mean are unbiased "
-      "where "
-      "the workers' data are alike; who is not heard keeps its message.");
+      "where the workers' data are alike; who is not heard keeps its message.");
   table.notes.emplace_back(
       "digital: the least that codes of each message by itself leave of normal ones at the rate of a turn, "
       "(1 + k SNR)^(-1/k); quantisers leave more.");

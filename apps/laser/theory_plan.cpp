@@ -45,9 +45,7 @@ std::vector<double> shares_by_shape(const std::string& name, const std::vector<s
   if (!by_shape) {
     fail(ExitCode::kConfiguration,
          "allocation '{}' needs the norms of gradients, which are not known before training: choose uniform, "
-         "sqrt_dim, "
-         "param or "
-         "param2",
+         "sqrt_dim, param or param2",
          name);
   }
   const std::vector<double> norms(symbols.size(), 0.0);
@@ -107,8 +105,8 @@ double symbols_a_round(const Layout& layout, theory::VolumeScheme scheme, std::i
   return (symbols(theory::VolumeScheme::laser_alt_even) + symbols(theory::VolumeScheme::laser_alt_odd)) / 2;
 }
 
-// What a run can show: the ceiling of the gain over Z-SGD, the lag of the error memory, and how many lags it
-// has.
+// What a run can show: the ceiling of the gain over Z-SGD, the lag of the error memory, and how
+// many lags it has.
 void add_reach(ValueTable& table, const Layout& layout, theory::VolumeScheme scheme, const PlanArguments& a) {
   const double symbols = symbols_a_round(layout, scheme, a.rank);
   const double ceiling = static_cast<double>(layout.size) / symbols;

@@ -1,5 +1,5 @@
-// laser theory stability | prediction: what limits a step over the air, and what sending differences saves
-// (docs/swept.md).
+// laser theory stability | prediction: what limits a step over the air, and what sending
+// differences saves (docs/swept.md).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,8 +62,7 @@ ValueTable stability_table(const StabilityArguments& a) {
   if (a.curvatures.empty() == (a.first == 0)) {
     fail(ExitCode::kUsage,
          "theory stability needs curvatures and a power, or two averages. HINT: --curvatures 1,0.5,0.1 "
-         "--power "
-         "0.1 --workers 16, or --first 100 --second 10 --lead 0,0.1");
+         "--power 0.1 --workers 16, or --first 100 --second 10 --lead 0,0.1");
   }
   return a.curvatures.empty() ? delays_table(a) : steps_table(a);
 }

@@ -40,8 +40,8 @@ struct ValueTable {
 /// that are understood.
 [[nodiscard]] std::vector<double> parse_sweep(const std::string& name, const std::string& text);
 
-/// The same for powers, which may also be in decibels: "10dB,20dB", "-10dB:30dB:log". Throws Error (usage,
-/// configuration).
+/// The same for powers, which may also be in decibels: "10dB,20dB", "-10dB:30dB:log".
+/// Throws Error (usage, configuration).
 [[nodiscard]] std::vector<double> parse_powers(const std::string& name, const std::string& text);
 
 /// The same for integers; points of a range are rounded and repeats dropped. Throws Error (usage).

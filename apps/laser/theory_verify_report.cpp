@@ -42,8 +42,7 @@ Table channel_table(const Verification& verification) {
   table.caption = fmt::format(
       "Influence factor lambda = E ||y - X||^2 / ||X||^2 over {} rounds of the real code at one power. z: "
       "deviation from the formula in standard errors, of lambda and (gain, bias) of the mean error; worst: "
-      "the "
-      "largest |z| of lambda over all powers measured.",
+      "the largest |z| of lambda over all powers measured.",
       verification.channel_rounds);
   table.header = {"Scheme", "P", "lambda", "formula", "z", "gain", "bias", "worst"};
   std::vector<std::string> order;
@@ -98,8 +97,7 @@ Table link_table(const Verification& verification) {
   table.title = "Channels";
   table.caption =
       "One block of 4 workers with unlike norms: E ||error||^2 over what the formula says for the gains of "
-      "the "
-      "draw, and the deviation of the mean error along the message from 0 in standard errors.";
+      "the draw, and the deviation of the mean error along the message from 0 in standard errors.";
   table.header = {"Channel", "error / formula", "z", "bias"};
   for (const auto& [subject, checks] : by_subject(verification, "channels")) {
     const auto* error = find(checks, "error energy over the formula");
@@ -117,10 +115,8 @@ Table recursion_table(const Verification& verification) {
   table.title = "Algorithm 1 against the exact recursion of its second moments";
   table.caption = fmt::format(
       "Means over {} rounds of the real code, noise relative to the gradient (M = 2) and independent of it. "
-      "1 + "
-      "lambda is what the recursion needs to give the measured E ||x - e||^2; the other columns: deviation "
-      "from "
-      "the recursion in standard errors.",
+      "1 + lambda is what the recursion needs to give the measured E ||x - e||^2; the other columns: "
+      "deviation from the recursion in standard errors.",
       verification.recursion_rounds);
   table.header = {"Method", "1 + lambda", "claimed", "z", "gap", "memory", "mean memory"};
   for (const auto& [subject, checks] : by_subject(verification, "recursion")) {
@@ -179,8 +175,7 @@ Table lemma_table(const Verification& verification) {
   table.title = "Both sides of the lemmas";
   table.caption =
       "Single rounds that are repeated, then means over whole runs, at the round where left over right is "
-      "largest. "
-      "An inequality with room to spare proves little; the table above tests what it is made of.";
+      "largest. An inequality with room to spare proves little; the table above tests what it is made of.";
   table.header = {"Lemma", "Function", "Where", "left", "right", "left/right"};
   for (const auto& row : verification.lemmas) {
     table.lines.push_back({row.lemma,
@@ -269,9 +264,8 @@ std::string verdict_text(const Verification& verification) {
   }
   std::string text = fmt::format(
       "{} checks, {} of them equalities: {} hold, {} fail. {} controls with something wrong: {} caught, {} "
-      "missed. "
-      "Of {} statistical comparisons {} lie beyond {:g} standard errors (a check fails beyond {:g}). Seed "
-      "{}{}.",
+      "missed. Of {} statistical comparisons {} lie beyond {:g} standard errors (a check fails beyond {:g}). "
+      "Seed {}{}.",
       verification.checks.size(), equalities, verification.checks.size() - failed.size(), failed.size(),
       verification.controls.size(), verification.controls.size() - missed.size(), missed.size(), random,
       remarkable, verify::kRemarkable, verify::kFailing, verification.options.seed,
@@ -294,8 +288,7 @@ void require_holds(const Verification& verification, const std::string& out) {
   if (failed > 0) {
     fail(ExitCode::kData,
          "the verification failed: {} of {} checks do not hold. HINT: {}/verify.html lists them; if the same "
-         "ones "
-         "fail with another --seed, formula and code disagree",
+         "ones fail with another --seed, formula and code disagree",
          failed, verification.checks.size(), out);
   }
   const auto missed = verify::missed(verification.controls).size();

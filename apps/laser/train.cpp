@@ -91,8 +91,7 @@ Experiment resumed(const TrainArguments& arguments, RunFiles& files) {
   if (status == "completed" && experiment.epochs == before.epochs) {
     fail(ExitCode::kUsage,
          "the run in {} has completed: nothing is left to do. HINT: 'laser train --resume {} epochs={}' "
-         "trains it "
-         "longer",
+         "trains it longer",
          folder, folder, 2 * before.epochs);
   }
   if (experiment.epochs == before.epochs) return experiment;
@@ -113,8 +112,7 @@ Experiment resumed(const TrainArguments& arguments, RunFiles& files) {
   if (status == "completed" && !is_there(folder + "/checkpoint.safetensors")) {
     fail(ExitCode::kUsage,
          "the run in {} has completed and kept no checkpoint to go on from, as the runs of a sweep do not. "
-         "HINT: "
-         "'laser train {}/config.toml epochs={}' trains it from the start",
+         "HINT: 'laser train {}/config.toml epochs={}' trains it from the start",
          folder, folder, experiment.epochs);
   }
   files.other_epochs = true;

@@ -26,8 +26,8 @@ namespace {
 namespace py = pybind11;
 using Shapes = std::vector<std::pair<std::string, Shape>>;
 
-/// A collective whose exchanges Python makes: an object with workers, first_worker, sum(tensors) and
-/// gather_rows(numbers, columns).
+/// A collective whose exchanges Python makes: an object with workers, first_worker, sum(tensors)
+/// and gather_rows(numbers, columns).
 class PythonCollective final : public Collective {
  public:
   explicit PythonCollective(py::object processes)
@@ -124,8 +124,8 @@ class BoundAggregator {
     run(index, power, gradients, places, diagnose, {});
     return estimate.detach();  // what is done to a result changes nothing about the room
   }
-  /// The same into places of the caller's, which may be those of the gradients. `looked` is what look()
-  /// found.
+  /// The same into places of the caller's, which may be those of the gradients. `looked`
+  /// is what look() found.
   void round_into(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
                   const std::vector<at::Tensor>& estimate,
                   const std::optional<std::pair<std::int64_t, double>>& looked) {

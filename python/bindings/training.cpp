@@ -62,8 +62,8 @@ class BoundTraining {
   std::vector<std::string> notes_;
 };
 
-/// Every setting as (name, group, whether it is a part of the algorithm and so read by a round), found by
-/// changing it.
+/// Every setting as (name, group, whether it is a part of the algorithm and so read by a round),
+/// found by changing it.
 std::vector<std::tuple<std::string, std::string, bool>> setting_groups() {
   Experiment experiment;
   OptionList list;

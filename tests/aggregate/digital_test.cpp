@@ -147,8 +147,8 @@ TEST(DigitalRound, ATensorWithoutBitsWaits) {
   EXPECT_EQ(report.symbols, 604);
 }
 
-// What D-DSGD sends arrives as it was: the mean of the workers' own messages, and their memories keep the
-// rest.
+// What D-DSGD sends arrives as it was: the mean of the workers' own messages, and their
+// memories keep the rest.
 TEST(DigitalRound, DdsgdIsReceivedExactly) {
   constexpr std::int64_t kSize = 200;
   Solo solo(kWorkers);

@@ -61,8 +61,8 @@ TEST(Sweep, AfterACycleAllOfAGradientIsHeld) {
   }
 }
 
-/// What is sent of a round is replaced; what was heard of the others stays as it was, bit for bit but for
-/// rounding.
+/// What is sent of a round is replaced; what was heard of the others stays as it was, bit for
+/// bit but for rounding.
 TEST(Sweep, ARoundReplacesItsOwnRowsOnly) {
   auto algorithm = plain("sweep", "hold");
   const auto layout = one_matrix(10, 40);

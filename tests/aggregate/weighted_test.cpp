@@ -42,8 +42,8 @@ TEST(MatchedWeight, IsOneOverOnePlusNoiseOverSignal) {
   EXPECT_EQ(matched_weight(blocks, std::vector<double>(6, 0.0), std::vector<char>{1, 1, 1}), 1.0);
 }
 
-// Rule B: every worker's memory is (1 - w) M with one w a tensor, which is 1 / (1 + d_l max N^2 / (k p_l sum
-// N^2)).
+// Rule B: every worker's memory is (1 - w) M with one w a tensor, which is 1 / (1 + d_l max N^2 /
+// (k p_l sum N^2)).
 TEST(Weighted, UncompressedMemoryIsWhatTheWeightLeftOut) {
   auto algorithm = algorithm_of("zsgd_matched");
   algorithm.allocation = "uniform";

@@ -108,9 +108,9 @@ const std::vector<double>& equal_energies() {
   return energies;
 }
 
-// 1,500 rounds of 24 symbols. Given the gains the error energy is D sigma^2 chi^2 / D: relative standard
-// deviation sqrt(2 / (1500 * 24)) = 0.0075; the bound is 5 of them. 24 means are held against 5 standard
-// errors each.
+// 1,500 rounds of 24 symbols. Given the gains the error energy is D sigma^2 chi^2 / D: relative
+// standard deviation sqrt(2 / (1500 * 24)) = 0.0075; the bound is 5 of them. 24 means are held against
+// 5 standard errors each.
 constexpr int kRounds = 1500;
 constexpr double kBound = 0.0375;
 
@@ -446,9 +446,9 @@ TEST(Imperfect, EstimatesOfTheGainsLeaveNoBiasAndTheirErrorsEnergy) {
   }
 }
 
-// 200,000 workers. Powers of mean 1 and standard deviation about 5.5 (path loss 2 and 6 dB): 0.0123 for their
-// mean. In decibels shadowing alone is normal, with standard deviation 6 and the mean that makes the mean
-// power 1.
+// 200,000 workers. Powers of mean 1 and standard deviation about 5.5 (path loss 2 and 6 dB): 0.0123 for
+// their mean. In decibels shadowing alone is normal, with standard deviation 6 and the mean that makes
+// the mean power 1.
 TEST(Imperfect, ACellSpreadsItsWorkersAboutAMeanPowerOfOne) {
   constexpr std::size_t kMany = 200'000;
   double mean_power = 0;
@@ -462,8 +462,8 @@ TEST(Imperfect, ACellSpreadsItsWorkersAboutAMeanPowerOfOne) {
   }
   EXPECT_NEAR(sum, -36 * std::numbers::ln10 / 20, 5 * 6 / std::sqrt(kMany));
   EXPECT_NEAR(std::sqrt(squares - sum * sum), 6, 5 * 6 / std::sqrt(2.0 * kMany));
-  // Path loss 4: half of the workers are beyond the radius whose square is 0.505, with the power 0.505^-2 /
-  // 100.
+  // Path loss 4: half of the workers are beyond the radius whose square is 0.505, with the
+  // power 0.505^-2 / 100.
   auto far = cell_gains(3, kMany, 4, 0);
   std::nth_element(far.begin(), far.begin() + kMany / 2, far.end());
   EXPECT_NEAR(std::pow(far[kMany / 2], 2), std::pow(0.505, -2) / 100,
@@ -643,10 +643,10 @@ TEST_P(EveryChannel, DrawsAreAddressed) {
   }
 }
 
-// Energies of a number j on the two resource elements are exponential with the means A_j + 2 and B_j + 2,
-// with A_j and B_j the workers' energies a^2 |u| of either sign: E error^2 = ((A_j + 2)^2 + (B_j + 2)^2) /
-// (a^2 k)^2, exactly and at every power. 6,000 rounds of 24 numbers; 5 standard errors from the rounds
-// themselves.
+// Energies of a number j on the two resource elements are exponential with the means A_j + 2 and B_j
+// + 2, with A_j and B_j the workers' energies a^2 |u| of either sign: E error^2 = ((A_j + 2)^2 +
+// (B_j + 2)^2) / (a^2 k)^2, exactly and at every power. 6,000 rounds of 24 numbers; 5 standard
+// errors from the rounds themselves.
 TEST(Reed, IsUnbiasedWithTheStatedVarianceAtEveryPower) {
   const auto channel = make_channel("reed");
   EXPECT_TRUE(channel->traits().as_energies);
@@ -682,8 +682,8 @@ TEST(Reed, IsUnbiasedWithTheStatedVarianceAtEveryPower) {
   }
 }
 
-// What is sent counts the size of the numbers, not their square; noise alone has the variance 8 over (a^2
-// k)^2.
+// What is sent counts the size of the numbers, not their square; noise alone has the variance
+// 8 over (a^2 k)^2.
 TEST(Reed, SpendsTheSizeOfTheNumbersAndSaysItsNoise) {
   const auto channel = make_channel("reed");
   const auto got = use(*channel, 1, ChannelMode::kPhysical);

@@ -21,8 +21,8 @@ Link all_of(const Channel& channel, std::size_t workers) {
 
 double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
-// By hand: 4 workers, 12 symbols, 9 each: 3 symbols at a ratio of 3, a bit each; 45 each: ratio 15, 2 bits
-// each.
+// By hand: 4 workers, 12 symbols, 9 each: 3 symbols at a ratio of 3, a bit each; 45 each: ratio
+// 15, 2 bits each.
 TEST(Digital, BitsAreThoseOfTheCapacityOfEachTurn) {
   const auto channel = make_channel("digital");
   const auto link = all_of(*channel, 4);

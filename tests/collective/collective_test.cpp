@@ -1,5 +1,5 @@
-// What processes do together, played by threads (contract/laws.hpp); the laws over whole rounds are in
-// contract/.
+// What processes do together, played by threads (contract/laws.hpp); the laws over whole
+// rounds are in contract/.
 #include "laser/collective/collective.hpp"
 
 #include <ATen/ATen.h>

@@ -123,9 +123,9 @@ TEST(ParallelFactors, FindAMessageOfTheirRankThatStays) {
   EXPECT_GT(longest / shortest, 2.5);
 }
 
-// Noise a_j in column j of L and b_j of R: the estimate sum_j (l_j + g a_j z)(r_j + g b_j w)^T is unbiased
-// with the error energy sum_j g^2 (a^2 m |r_j|^2 + b^2 n |l_j|^2) + g^4 a^2 b^2 m n. 20,000 draws, 5 standard
-// errors.
+// Noise a_j in column j of L and b_j of R: the estimate sum_j (l_j + g a_j z)(r_j + g b_j w)^T is
+// unbiased with the error energy sum_j g^2 (a^2 m |r_j|^2 + b^2 n |l_j|^2) + g^4 a^2 b^2 m n. 20,000
+// draws, 5 standard errors.
 TEST(ParallelFactors, HaveTheStatedErrorUnderNoise) {
   constexpr double kStep = 0.5, kLeft = 0.05, kRight = 0.2;
   Conversation talk(parallel(kStep));
@@ -230,8 +230,8 @@ CompressorOptions pilot() {
   return options;
 }
 
-// Workers at full power have the weights a_i; what is left after dividing by the pilot is A (sum a_i v_i /
-// sum a_i).
+// Workers at full power have the weights a_i; what is left after dividing by the pilot is A (sum a_i
+// v_i / sum a_i).
 TEST(Pilot, IsDividedByAndSaysTheWeights) {
   Conversation talk(pilot());
   const auto block = talk.encode(normal({2, kRows, kColumns}, 9))[0];  // [2, 1, 120]

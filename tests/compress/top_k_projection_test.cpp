@@ -1,5 +1,5 @@
-// A-DSGD's projection and its three decoders against their formulas (spec 4.1), written out here with dense
-// algebra.
+// A-DSGD's projection and its three decoders against their formulas (spec 4.1), written out
+// here with dense algebra.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -145,8 +145,8 @@ TEST_F(TopKProjection, AmpIsItsIteration) {
   open("amp", sparse_message(40));
   const double noise = 0.1;
   const auto y = symbols() + noise * normal(kProjections, 5);
-  // Soft thresholds at two standard deviations of the residual, the residual with its memory term; the best
-  // iterate counts.
+  // Soft thresholds at two standard deviations of the residual, the residual with its memory term;
+  // the best iterate counts.
   auto x = at::zeros({kSize}, at::kDouble), z = y, best = x;
   double least = y.norm().item<double>();
   for (int iteration = 0; iteration < 30 && z.norm().item<double>() <= 3 * least; ++iteration) {

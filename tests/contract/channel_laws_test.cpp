@@ -1,5 +1,5 @@
-// Laws that hold for every channel of the registry (laser/laws/channel_laws.cpp) under methods of every kind
-// of memory.
+// Laws that hold for every channel of the registry (laser/laws/channel_laws.cpp) under methods of
+// every kind of memory.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -42,8 +42,8 @@ std::vector<LawCase> cases() {
         const auto feedback = make_parts(subject.algorithm).feedback->traits();
         const bool everywhere = feedback.everywhere || std::string(method) == "ddsgd";
         for (auto& one : all) {
-          // At this power there is not a bit for the bias: what waits in its memory has no effect, as it
-          // should.
+          // At this power there is not a bit for the bias: what waits in its memory has no
+          // effect, as it should.
           if (digital && everywhere && one.law->name == "SaveAndLoadMidRunIsTheUninterruptedRun") continue;
           result.push_back(std::move(one));
         }

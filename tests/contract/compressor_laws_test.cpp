@@ -24,8 +24,8 @@ class CompressorTable : public testing::TestWithParam<Variant> {};
 INSTANTIATE_TEST_SUITE_P(Registry, CompressorTable, testing::ValuesIn(variants()),
                          [](const auto& variant) { return variant.param.name; });
 
-// A setting that changes what is sent must be told in the table: a run is called by the settings that it
-// uses.
+// A setting that changes what is sent must be told in the table: a run is called by the
+// settings that it uses.
 TEST_P(CompressorTable, SettingsThatChangeTheSymbolsAreTold) {
   const auto symbols_with = [](CompressorOptions options) {
     Solo solo(1);

@@ -20,8 +20,8 @@ constexpr double kPower = 50.0;
 const char* const kAllocationNames[] = {"uniform",  "norm",  "norm2",  "comp_norm", "comp_norm2",
                                         "sqrt_dim", "param", "param2", "norm_dim"};
 
-/// Adds no noise, and keeps what it was asked for: by tensor and by block, in the order of its stream's
-/// units.
+/// Adds no noise, and keeps what it was asked for: by tensor and by block, in the order
+/// of its stream's units.
 class Listener final : public NoiseSource {
  public:
   using Asked = std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<double>>;
@@ -129,8 +129,8 @@ double weight(const std::string& allocation, const Sent& sent, std::size_t worke
   return std::sqrt(sent.symbols) * sent.content[worker];  // norm_dim
 }
 
-/// One worker's energy for a tensor over the groups: in proportion to their norms, or Lemma 8 and in each
-/// Lemma 7.
+/// One worker's energy for a tensor over the groups: in proportion to their norms, or Lemma 8 and
+/// in each Lemma 7.
 std::vector<double> split(const Sent& sent, std::size_t worker, double energy) {
   const auto& norms = sent.norms[worker];
   std::vector<double> parts(norms.size());

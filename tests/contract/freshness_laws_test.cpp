@@ -198,9 +198,9 @@ TEST(Freshness, BucketsAndSignsOfASketchAreBothNew) {
   }
 }
 
-// Random-K's sets of two rounds are independent: of b = 50 out of 126 an expected 19.8 are chosen twice, with
-// a standard deviation of 2.7; and over 60 rounds every place is about as often chosen, 5 standard
-// deviations.
+// Random-K's sets of two rounds are independent: of b = 50 out of 126 an expected 19.8 are chosen
+// twice, with a standard deviation of 2.7; and over 60 rounds every place is about as often
+// chosen, 5 standard deviations.
 TEST(Freshness, CoordinatesOfTwoRoundsAreIndependent) {
   const CompressorOptions options{.name = "random_k", .compression_factor = 0.4};
   const auto chosen = [&](std::int64_t t, std::uint32_t l) { return response(options, t, l).sum(1) != 0; };
@@ -276,8 +276,8 @@ TEST_P(FreshLinks, GainsAreDrawnAnewWhereTheyShould) {
     std::vector<Seen> rounds;
     for (std::int64_t t = 0; t < 4; ++t) rounds.push_back(seen(aggregator, t, kMany));
     rounds.push_back(seen(other, 0, kMany));
-    // Where workers invert their gains the weights are all equal, and the energies differ; elsewhere the
-    // reverse.
+    // Where workers invert their gains the weights are all equal, and the energies
+    // differ; elsewhere the reverse.
     const auto same = [](const Seen& a, const Seen& b) {
       double difference = (a.weights - b.weights).abs().max().item<double>();
       for (std::size_t i = 0; i < a.energy.size(); ++i)

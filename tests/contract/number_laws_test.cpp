@@ -1,6 +1,6 @@
-// Laws about numbers at the edges, for every compressor, transport and type: nothing that is not finite comes
-// out of what is finite, nothing comes out of nothing, and what is not finite going in is named, by every
-// process alike.
+// Laws about numbers at the edges, for every compressor, transport and type: nothing that is not finite
+// comes out of what is finite, nothing comes out of nothing, and what is not finite going in is named,
+// by every process alike.
 #include <gtest/gtest.h>
 
 #include <limits>

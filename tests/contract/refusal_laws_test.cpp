@@ -1,6 +1,6 @@
-// A round that is refused has changed nothing: for every compressor, feedback and type, whatever was wrong
-// with what it was given, it ends in laser::Error, and the rounds after it give, bit for bit, what they would
-// have given.
+// A round that is refused has changed nothing: for every compressor, feedback and type, whatever was
+// wrong with what it was given, it ends in laser::Error, and the rounds after it give, bit for bit, what
+// they would have given.
 #include <gtest/gtest.h>
 
 #include <functional>

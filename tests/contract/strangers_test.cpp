@@ -1,5 +1,5 @@
-// Parts from outside: right ones pass the laws and train, wrong ones are found by the law that speaks of
-// them.
+// Parts from outside: right ones pass the laws and train, wrong ones are found by the law
+// that speaks of them.
 #include <gtest/gtest.h>
 
 #include <algorithm>

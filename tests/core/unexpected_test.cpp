@@ -24,8 +24,7 @@ TEST(Unexpected, AGpuWithoutMemoryToo) {
   // As LibTorch 2.11 writes it.
   const std::runtime_error error(
       "CUDA out of memory. Tried to allocate 20.50 MiB. GPU 0 has a total capacity of 79.10 GiB of which "
-      "2.00 MiB is "
-      "free.");
+      "2.00 MiB is free.");
   const auto text = unexpected_text(error);
   EXPECT_TRUE(text.starts_with("out of memory on the GPU for 20.50 MiB more. HINT: ")) << text;
 }

@@ -1,5 +1,5 @@
-// Augmented images against their definition written out pixel by pixel; the choices' distribution and
-// addresses.
+// Augmented images against their definition written out pixel by pixel; the
+// choices' distribution and addresses.
 #include "laser/data/augmentation.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// GPT-2's encoding against tiktoken (tests/golden/make_byte_pair_cases.py) and against its definition, and
-// broken vocabularies.
+// GPT-2's encoding against tiktoken (tests/golden/make_byte_pair_cases.py) and against its
+// definition, and broken vocabularies.
 #include "laser/data/byte_pair_encoder.hpp"
 
 #include <gtest/gtest.h>

@@ -11,8 +11,8 @@
 
 namespace laser {
 
-/// The first of $LASER_DATA_DIR and the folder shared/data beside the repository that has `name`; empty if
-/// neither does.
+/// The first of $LASER_DATA_DIR and the folder shared/data beside the repository that has `name`;
+/// empty if neither does.
 inline std::filesystem::path find_test_data(const std::string& name) {
   const char* given = std::getenv("LASER_DATA_DIR");
   for (const auto& folder : {std::filesystem::path(given ? given : ""),
@@ -62,8 +62,8 @@ inline std::string spelled(int byte) {
   return utf8_of(code);
 }
 
-/// A vocabulary of 256 bytes, the merges (two spellings and a space between), and the end of the text: its
-/// two files.
+/// A vocabulary of 256 bytes, the merges (two spellings and a space between), and the end of the
+/// text: its two files.
 struct SmallVocabulary {
   std::vector<std::string> merges{"a b", "b c", "ab c", "c c", "cc cc", "\u0120 a", "\u0120a b"};
   [[nodiscard]] std::string merges_text() const {

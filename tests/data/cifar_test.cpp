@@ -1,5 +1,5 @@
-// Reading CIFAR: images and labels where the format has them, and everything that can be wrong with the
-// files.
+// Reading CIFAR: images and labels where the format has them, and everything that can be
+// wrong with the files.
 #include "laser/data/cifar.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Preloaded (LD_PRELOAD) into a program under test: the nth of its calls of one kind, on files below a
-// folder, fails.
+// Preloaded (LD_PRELOAD) into a program under test: the nth of its calls of one kind, on files
+// below a folder, fails.
 //
 //   LASER_FAULT_FOLDER  only files whose path begins with this count
 //   LASER_FAULT_CALL    open | write | fsync | rename | mmap | new (of the program itself, not its libraries)

@@ -1,5 +1,5 @@
-// Runs a check once for each SIMD level that was compiled and that this machine has. Not a fixture: no state
-// stays.
+// Runs a check once for each SIMD level that was compiled and that this machine has. Not a
+// fixture: no state stays.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -96,8 +96,8 @@ TEST(low_rank_sweep, takes_short_gradients_and_memories) {
 }
 
 TEST(low_rank_sweep, rounding_to_bfloat16_is_unbiased) {
-  // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is within 5 standard
-  // errors.
+  // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is
+  // within 5 standard errors.
   constexpr std::size_t kCount = 200'000;
   std::vector<Bfloat16> memory(kCount);
   const std::vector<float> gradient(kCount, 1.0f + 1.0f / 512);

@@ -217,9 +217,9 @@ double exact_normal(std::uint32_t word, std::uint32_t turn, bool sine) {
   return (word % 2 == 1 ? -radius : radius) * std::cos(angle);
 }
 
-/// What float may lose. Rounding u is felt where u is near 1: r^2 = -2 log u changes by 2^-24, beside the
-/// roundings of the transform, which are relative to the radius for the cosine and to the number itself for
-/// the sine.
+/// What float may lose. Rounding u is felt where u is near 1: r^2 = -2 log u changes by 2^-24, beside
+/// the roundings of the transform, which are relative to the radius for the cosine and to the number
+/// itself for the sine.
 double tolerance(std::uint32_t word, std::uint32_t turn, bool sine) {
   const double square = -2 * std::log((static_cast<double>(word >> 1) + 0.5) * 0x1p-31);
   const double radius = std::sqrt(square), scale = sine ? std::abs(exact_normal(word, turn, true)) : radius;
@@ -263,8 +263,8 @@ TEST(Normal, ExtremeWords) {
 }
 
 TEST(Normal, Moments) {
-  // n = 1e7: standard errors of the mean of z, z^2, z^3, z^4 are sqrt(1, 2, 15, 96) / sqrt(n); bounds are 4.5
-  // of them.
+  // n = 1e7: standard errors of the mean of z, z^2, z^3, z^4 are sqrt(1, 2, 15, 96) / sqrt(n); bounds
+  // are 4.5 of them.
   constexpr std::size_t kSize = 10'000'000;
   const std::vector<float> z = draw(stream(5), kSize);
   double sums[4] = {};

@@ -58,15 +58,15 @@ TEST(SampleWithoutReplacement, LargePopulation) {
   EXPECT_EQ(std::adjacent_find(chosen.begin(), chosen.end()), chosen.end());
   EXPECT_GE(chosen.front(), 0);
   EXPECT_LT(chosen.back(), kPopulation);
-  // Mean of the chosen indices: standard error population / sqrt(12 count) * sqrt(0.8) = 887; bound 4.5 of
-  // them.
+  // Mean of the chosen indices: standard error population / sqrt(12 count) * sqrt(0.8) = 887;
+  // bound 4.5 of them.
   const double mean = std::accumulate(chosen.begin(), chosen.end(), 0.0) / static_cast<double>(kCount);
   EXPECT_NEAR(mean, 0.5 * (kPopulation - 1), 4000);
 }
 
 TEST(SampleWithoutReplacement, EverySubsetIsEquallyLikely) {
-  // 24000 draws of 3 of 10: 120 subsets, 200 each; chi-square with 119 degrees of freedom, mean 119,
-  // sigma 15.4.
+  // 24000 draws of 3 of 10: 120 subsets, 200 each; chi-square with 119 degrees of freedom,
+  // mean 119, sigma 15.4.
   std::map<std::vector<std::int32_t>, int> counts;
   for (std::uint32_t round = 0; round < 24000; ++round)
     ++counts[sample_without_replacement(stream(round), 10, 3)];

@@ -19,8 +19,8 @@ struct Mismatch {
   std::string expected;
 };
 
-/// The tolerance of a case; {"rel": .., "abs": ..}, a missing member counts as 0, a missing object as the
-/// defaults.
+/// The tolerance of a case; {"rel": .., "abs": ..}, a missing member counts as 0, a missing
+/// object as the defaults.
 [[nodiscard]] Tolerance read_tolerance(const Json& test_case);
 
 /// All places where `got` differs from `expected`: every key and entry of `expected` must be there, numbers

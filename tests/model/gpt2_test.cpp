@@ -264,8 +264,8 @@ TEST(Gpt2, DropoutIsAFunctionOfItsAddress) {
   EXPECT_LT(distance(gradient_of(again, parameters, {{batch}, dropout_key()}), first), 1e-6);
 }
 
-// With dropout every gradient is that of a thinned network, whose mean over masks is near that of the whole
-// one.
+// With dropout every gradient is that of a thinned network, whose mean over masks is near that
+// of the whole one.
 TEST(Gpt2, DropoutKeepsTheMean) {
   constexpr int kMasks = 300;
   const Gpt2 model(kSmall, {.heads = 4}), thinned(kSmall, {.heads = 4, .dropout = 0.1});

@@ -61,8 +61,8 @@ TEST(Shapes, Gpt2HasTheTensorsOfSpec51) {
 }
 
 TEST(Shapes, Gpt2WithBiasesIsThePublished124M) {
-  // OpenAI's GPT-2 small: 50257 tokens, 1024 positions, biases everywhere: 124,439,808 parameters, 148
-  // tensors.
+  // OpenAI's GPT-2 small: 50257 tokens, 1024 positions, biases everywhere:
+  // 124,439,808 parameters, 148 tensors.
   const auto gpt =
       gpt2_layout({.layers = 12, .width = 768, .context = 1024, .vocabulary = 50257, .biases = true});
   EXPECT_EQ(gpt.size, 124439808);

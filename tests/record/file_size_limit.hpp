@@ -7,8 +7,8 @@
 
 namespace laser {
 
-/// No file of this process may grow beyond `bytes` while it lives: the closest to a full disk that needs no
-/// mount.
+/// No file of this process may grow beyond `bytes` while it lives: the closest to a full disk
+/// that needs no mount.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) {

@@ -177,8 +177,8 @@ TEST(Json, DamagedTextIsRefusedWithFileAndLine) {
   expect_data_error(std::string("{\"a\":\"\0\xC0\"}", 10), "DIR/metrics.jsonl:7: not valid JSON");
 }
 
-// 3000 single-byte changes and 1000 cuts of a valid line: each is read or refused as damaged data, never a
-// crash.
+// 3000 single-byte changes and 1000 cuts of a valid line: each is read or refused as damaged
+// data, never a crash.
 TEST(Json, MutatedTextIsReadOrRefused) {
   const std::string line = to_json_line(example_epoch(1, 50));
   std::mt19937_64 generator(7);

@@ -1,5 +1,5 @@
-// The paper's curves against the file of numbers read from the authors' plots, and when they stand beside
-// ours.
+// The paper's curves against the file of numbers read from the authors' plots, and when
+// they stand beside ours.
 #include "laser/report/paper_curves.hpp"
 
 #include <fmt/format.h>

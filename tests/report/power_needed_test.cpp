@@ -1,5 +1,5 @@
-// The power needed for a target against numbers worked out by hand, and intervals against simulated
-// experiments.
+// The power needed for a target against numbers worked out by hand, and intervals
+// against simulated experiments.
 #include "laser/report/power_needed.hpp"
 
 #include <gtest/gtest.h>
@@ -62,10 +62,10 @@ TEST(Ratio, IsKnownAsFarAsItsPartsAre) {
   expect_bounds(ratio({64, 64}, {4, kInfinity}), 0, 16);
 }
 
-// 400 simulated experiments of two methods with a true gain of 8, 3 seeds at each of 6 powers, spread 0.5:
-// the 95 % interval must hold the truth in 95 % of them; with 400 the share's standard error is 0.011, the
-// bounds are four of them. The interval is not exact (linear between the powers), so a little more is given
-// below.
+// 400 simulated experiments of two methods with a true gain of 8, 3 seeds at each of 6 powers, spread
+// 0.5: the 95 % interval must hold the truth in 95 % of them; with 400 the share's standard error is
+// 0.011, the bounds are four of them. The interval is not exact (linear between the powers), so a little
+// more is given below.
 TEST(PowerEstimate, IntervalsHoldTheTruth) {
   std::mt19937_64 random(7);
   std::normal_distribution<double> normal;

@@ -112,8 +112,8 @@ TEST(BuildReport, OfLanguageModelsTheLowerPerplexityIsBetter) {
   EXPECT_EQ(report.power_factor, 144) << "a twelfth of the paper's width";
   ASSERT_NE(report.paper_figure, nullptr);
   EXPECT_EQ(report.paper_figure->source, "Figure 1");
-  // Both reach 70 within their grids: LASER at 40, Z-SGD at 160. 80, where LASER begins, would only be a
-  // bound.
+  // Both reach 70 within their grids: LASER at 40, Z-SGD at 160. 80, where LASER begins, would
+  // only be a bound.
   const auto need = std::find_if(report.needs.begin(), report.needs.end(),
                                  [](const TargetNeed& one) { return one.target == 70; });
   ASSERT_NE(need, report.needs.end());

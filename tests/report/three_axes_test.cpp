@@ -26,8 +26,8 @@ laser::Run run_of(const std::string& method, double power, std::uint64_t seed, d
   return run;
 }
 
-/// laser: 100 symbols; zsgd: 1000, the same ratio of 0 dB at ten times the power; a third that loses
-/// everywhere.
+/// laser: 100 symbols; zsgd: 1000, the same ratio of 0 dB at ten times the power; a
+/// third that loses everywhere.
 const std::vector<laser::Run>& runs() {
   static const std::vector<laser::Run> all{
       run_of("laser", 100, 1, 90, 100, 80),   run_of("laser", 100, 2, 92, 100, 120),

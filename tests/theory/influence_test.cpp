@@ -41,9 +41,9 @@ TEST(Influence, OneShotNoiseEqualsLemma8ForOrthogonalTerms) {
 }
 
 TEST(Influence, OneShotNoiseAgreesWithSimulation) {
-  // One rank-one term p q^T, p in R^3, q in R^4: E ||(p + |p| z/sqrt a)(q + |q| w/sqrt b)^T - p q^T||^2 by
-  // 400,000 draws; the squared error's standard deviation is about 1.3 times its mean, so 1% is 4.9 standard
-  // errors.
+  // One rank-one term p q^T, p in R^3, q in R^4: E ||(p + |p| z/sqrt a)(q + |q| w/sqrt b)^T - p
+  // q^T||^2 by 400,000 draws; the squared error's standard deviation is about 1.3 times its mean, so
+  // 1% is 4.9 standard errors.
   std::mt19937_64 generator(7);
   std::normal_distribution<double> normal;
   const double alpha = 5;

@@ -32,8 +32,8 @@ namespace fs = std::filesystem;
 using std::chrono::duration;
 using std::chrono::steady_clock;
 
-/// A run that is trained again and again: its data, its settings, and where it ends, in the middle of an
-/// epoch.
+/// A run that is trained again and again: its data, its settings, and where it ends, in the
+/// middle of an epoch.
 struct Trial {
   std::shared_ptr<TaskData> data;
   Experiment experiment;

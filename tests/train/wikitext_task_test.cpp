@@ -153,8 +153,8 @@ TEST_F(Language, EvaluatesRandomBatchesAndInTheEndTheWholeText) {
   EXPECT_LT(*summary.perplexity, 250) << "8 rounds already tell the few tokens of the text from the 300";
 }
 
-// With `validation` the end of the training text is held out and evaluated; the validation text plays no
-// part.
+// With `validation` the end of the training text is held out and evaluated; the validation
+// text plays no part.
 TEST_F(Language, StepSizesAreChosenOnTheEndOfTheTrainingText) {
   const auto e = experiment({{"validation", "0.25"}, {"dropout", "0"}});
   EXPECT_NE(experiment_hash(e), experiment_hash(experiment({{"dropout", "0"}})));

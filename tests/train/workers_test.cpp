@@ -33,9 +33,9 @@ RunSummary run(Settings settings, std::vector<EpochRecord>* epochs = nullptr) {
 TEST(Workers, EveryChannelTrainsWithinItsBudget) {
   for (const auto& entry : channels()) {
     if (!entry.needs.empty()) continue;  // gain_trace_test trains with a trace
-    // At P = 10 sixteen workers have half a bit each for a thousand parameters: no digital code sends
-    // anything. The noise of energies falls with the square of a, and a^2 with the numbers' size: more is
-    // needed.
+    // At P = 10 sixteen workers have half a bit each for a thousand parameters: no digital code
+    // sends anything. The noise of energies falls with the square of a, and a^2 with the numbers'
+    // size: more is needed.
     const auto air = make_channel(entry.name);
     const char* power = air->traits().digital ? "1e5" : air->traits().as_energies ? "1000" : "10";
     const auto summary = run({{"channel", entry.name}, {"power", power}, {"channel_mode", "physical"}});

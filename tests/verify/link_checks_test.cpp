@@ -26,9 +26,9 @@ TEST(LinkChecks, AllHold) {
                                << " for " << check.expected;
 }
 
-// noiseless has nothing to measure, and numbers that travel as energies have an error of their own kind,
-// which channels_test measures, as digital_test does the quantisers of bits; a new channel has to be added
-// here.
+// noiseless has nothing to measure, and numbers that travel as energies have an error of their own
+// kind, which channels_test measures, as digital_test does the quantisers of bits; a new channel has
+// to be added here.
 TEST(LinkChecks, EveryChannelIsThere) {
   for (const auto& entry : channels()) {
     if (entry.name == "noiseless" || !entry.needs.empty()) continue;

@@ -92,8 +92,8 @@ TEST(Recursion, WithoutAMistakeNothingIsCaught) {
   }
 }
 
-// The same draws: 1 + lambda is what the recursion claims, whatever lambda it is told; and 2 % more of it is
-// seen.
+// The same draws: 1 + lambda is what the recursion claims, whatever lambda it is told; and 2 % more
+// of it is seen.
 TEST(Recursion, FindsTheInfluenceFromTheDistance) {
   const auto subjects = recursion_subjects(256);
   for (const char* name : {"Z-SGD, k = 4", "LASER alternating, k = 2, sum_power"}) {

@@ -55,8 +55,8 @@ Contender halved(Contender contender) {
   return {contender.name, [run = std::move(contender.run)] { return (run() + run()) / 2; }};
 }
 
-/// The fused pass alone: feedback, products and the norms of what is not factored, of all tensors and
-/// workers.
+/// The fused pass alone: feedback, products and the norms of what is not factored, of
+/// all tensors and workers.
 class FusedPass {
  public:
   enum class Kind { kEven, kOdd, kOneShot };

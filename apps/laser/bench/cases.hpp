@@ -21,8 +21,8 @@ struct Watch {
   std::function<bool()> stop;
 };
 
-/// Runs the cases. Throws Error (interrupted) when `stop` says so, Error (configuration) where `only` fits
-/// nothing.
+/// Runs the cases. Throws Error (interrupted) when `stop` says so, Error (configuration)
+/// where `only` fits nothing.
 Result run_cases(const BenchOptions& options, const Watch& watch);
 
 }  // namespace laser::bench

@@ -1,5 +1,5 @@
-// Gradients of the paper's models without the models: tensors of the right shapes, filled with normal
-// numbers.
+// Gradients of the paper's models without the models: tensors of the right shapes,
+// filled with normal numbers.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -7,8 +7,8 @@
 
 namespace laser::bench {
 
-/// Bytes by which the resident memory peaks over its size before `work`; nothing where the system cannot say
-/// (Linux: /proc/self/clear_refs).
+/// Bytes by which the resident memory peaks over its size before `work`; nothing where the system
+/// cannot say (Linux: /proc/self/clear_refs).
 std::optional<std::int64_t> peak_extra_bytes(const std::function<void()>& work);
 
 }  // namespace laser::bench

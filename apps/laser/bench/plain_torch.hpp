@@ -2,8 +2,8 @@
 // operations on whole tensors. They stand for the scripts that exist (the authors', epfml/powersgd) as what
 // to compare with, and are not used for anything else.
 //
-// Arithmetic and memory traffic are those of such scripts; results are not compared, for the noise is
-// another.
+// Arithmetic and memory traffic are those of such scripts; results are not compared, for
+// the noise is another.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// One HTTP request of a download: the bytes from an offset on, appended to the part. Only download.cpp uses
-// it.
+// One HTTP request of a download: the bytes from an offset on, appended to the part.
+// Only download.cpp uses it.
 #pragma once
 
 #include <chrono>

@@ -39,8 +39,8 @@ TableLine& line_of(std::vector<TableLine>& lines, const std::string& label, std:
   return lines.back();
 }
 
-// Which method is best at each power, as far as the intervals tell; only worth a line where there is a
-// choice.
+// Which method is best at each power, as far as the intervals tell; only worth a line where
+// there is a choice.
 void add_best(const Report& report, Table& table) {
   const PowerColumns columns(report.rows);
   std::map<double, std::vector<std::string>> leading;
@@ -109,9 +109,8 @@ Table costs(const Report& report) {
   }
   table.caption = fmt::format(
       "Real channel symbols that a worker sends in a round, the decibels of signal over noise in each "
-      "(energy "
-      "a round over symbols, at the smallest and the largest power), how many times fewer symbols than the "
-      "{:.0f} of the whole gradient, and the wall-clock time of one run.",
+      "(energy a round over symbols, at the smallest and the largest power), how many times fewer symbols "
+      "than the {:.0f} of the whole gradient, and the wall-clock time of one run.",
       dense);
   return table;
 }

@@ -131,8 +131,8 @@ std::vector<std::string> best_sentences(const Report& report) {
 std::vector<std::string> gain_sentences(const std::string& ours, const std::string& theirs,
                                         std::span<const ToldGain> gains, const std::string& quantity,
                                         const std::string& unit, bool higher_is_better) {
-  // How well it is known: of two intervals the narrower, so that what is told does not depend on how large a
-  // gain is.
+  // How well it is known: of two intervals the narrower, so that what is told does not depend on how
+  // large a gain is.
   const auto less_telling = [&](const ToldGain& a, const ToldGain& b) {
     if (knowledge(a) != knowledge(b)) return knowledge(a) < knowledge(b);
     if (knowledge(a) == 3) return a.interval->high / a.interval->low > b.interval->high / b.interval->low;

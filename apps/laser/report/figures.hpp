@@ -17,8 +17,8 @@ struct Figure {
   std::string caption;
 };
 
-/// The figures that figures.py may draw of a report, in the order of the page, with captions that say what is
-/// in them.
+/// The figures that figures.py may draw of a report, in the order of the page, with captions that say
+/// what is in them.
 std::vector<Figure> report_figures(const Report& report);
 
 /// What was drawn.

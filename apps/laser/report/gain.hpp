@@ -1,6 +1,6 @@
-// How many times more power one method needs than another for the same target, over targets and over the
-// rounds of training, with step sizes chosen on held-out data. It reads records only (train/tuning.hpp made
-// them).
+// How many times more power one method needs than another for the same target, over targets
+// and over the rounds of training, with step sizes chosen on held-out data. It reads records
+// only (train/tuning.hpp made them).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A report as a page: what it found first, then tables and figures, then what is looked up: settings,
-// versions, runs.
+// A report as a page: what it found first, then tables and figures, then what is looked
+// up: settings, versions, runs.
 #pragma once
 
 #include <string>

@@ -9,8 +9,8 @@
 
 namespace laser {
 
-/// Place of a method in tables and legends: LASER first, the noiseless baseline after the others, unknown
-/// names last.
+/// Place of a method in tables and legends: LASER first, the noiseless baseline after the
+/// others, unknown names last.
 int method_rank(std::string_view method);
 
 /// True when `a` stands before `b`: by method_rank, then by name.

@@ -86,8 +86,8 @@ void erase_all(std::string& text, std::string_view begin, std::string_view end) 
   }
 }
 
-/// The widths between which a drawing can be read: its letters, 10 pt, from 10 to 15 pixels. Below, its box
-/// scrolls.
+/// The widths between which a drawing can be read: its letters, 10 pt, from 10 to 15 pixels.
+/// Below, its box scrolls.
 std::string widths_of(std::string_view svg) {
   constexpr std::string_view kWidth = "width=\"";
   const auto at = svg.find(kWidth);

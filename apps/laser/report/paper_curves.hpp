@@ -1,6 +1,6 @@
-// The curves of the paper's figures [LASER, Figs 1 to 7; spec 5.2], to be drawn beside ours. Numbers only,
-// read from the authors' vector plots (exact to 1e-4 of the axis); single values beside our rows are
-// paper_values.hpp.
+// The curves of the paper's figures [LASER, Figs 1 to 7; spec 5.2], to be drawn beside ours.
+// Numbers only, read from the authors' vector plots (exact to 1e-4 of the axis); single values
+// beside our rows are paper_values.hpp.
 #pragma once
 
 #include <map>

@@ -24,12 +24,12 @@ std::optional<PaperValue> find_paper_value(const RunSummary& summary);
 /// True when the paper has measured values for this task.
 bool has_paper_study(const std::string& task);
 
-/// True when the run has the settings of the paper's study of its task, so that a missing value is the
-/// paper's gap.
+/// True when the run has the settings of the paper's study of its task, so that a missing value
+/// is the paper's gap.
 bool has_paper_setting(const RunSummary& summary);
 
-/// What has to be known to judge a method's values against the paper's, one sentence; empty when there is
-/// nothing.
+/// What has to be known to judge a method's values against the paper's, one sentence; empty
+/// when there is nothing.
 std::string paper_remark(const std::string& task, const std::string& method);
 
 }  // namespace laser

@@ -127,11 +127,9 @@ Table power_table(const std::vector<TargetNeed>& needs, const Metric& metric, co
   table.title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(table.title[0])));
   table.caption = fmt::format(
       "The smallest power of the grid whose mean, rounded to {:g}, reaches the {}; after the semicolon, "
-      "where "
-      "the line through the means over log P first does, with its 95 % interval over the seeds where there "
-      "are "
-      "several. ≤: the smallest power reaches it already; >: the largest does not; bold: "
-      "the interval of a gain does not hold 1.",
+      "where the line through the means over log P first does, with its 95 % interval over the seeds where "
+      "there are several. ≤: the smallest power reaches it already; >: the largest does not; bold: the "
+      "interval of a gain does not hold 1.",
       metric.rounding, metric.quantity);
   table.header = {metric.quantity};
   for (const auto& method : needs.front().methods) table.header.push_back(method.label);

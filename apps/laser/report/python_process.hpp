@@ -1,5 +1,5 @@
-// Running a Python that draws, without a shell and without what the user's own Python work has put into the
-// environment.
+// Running a Python that draws, without a shell and without what the user's own Python work has
+// put into the environment.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// From run records to results: which runs belong together, their mean and spread over the seeds, and the
-// paper's value beside them. Pure computation; what it looks like is in table.hpp, summary_json.hpp, html.hpp
-// and figures.hpp.
+// From run records to results: which runs belong together, their mean and spread over the seeds, and
+// the paper's value beside them. Pure computation; what it looks like is in table.hpp,
+// summary_json.hpp, html.hpp and figures.hpp.
 #pragma once
 
 #include <cstdint>
@@ -103,8 +103,8 @@ struct Report {
   std::map<std::string, std::string> versions;
 };
 
-/// What method and task of a run bring of the settings, by name, as text; the library's own list is not known
-/// here.
+/// What method and task of a run bring of the settings, by name, as text; the library's own list
+/// is not known here.
 using DefaultSettings = std::function<std::map<std::string, std::string>(const RunSummary&)>;
 
 /// Groups the completed runs by method, power and whatever other setting was swept, over the seeds. Throws

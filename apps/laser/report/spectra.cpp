@@ -122,8 +122,7 @@ Table spectra_table(const std::vector<Spectrum>& spectra) {
   table.title = "Energy of the gradients in few directions";
   table.caption = fmt::format(
       "Share of the squared norm of each tensor's average gradient, seen as a matrix, in its {} largest "
-      "singular "
-      "values, after an epoch.",
+      "singular values, after an epoch.",
       spectra.front().rank);
   table.header = {"Tensor"};
   const auto shown = shown_epochs(epochs);

@@ -27,8 +27,8 @@ struct Spectrum {
 /// Of all tensors of all groups, in the order of the model's tensors; empty where no run recorded any.
 std::vector<Spectrum> spectra_of(const std::vector<Group>& groups);
 
-/// A line a tensor over at most six epochs, the paper's values below those that its figure has. `spectra` is
-/// not empty.
+/// A line a tensor over at most six epochs, the paper's values below those that its figure has.
+/// `spectra` is not empty.
 Table spectra_table(const std::vector<Spectrum>& spectra);
 
 }  // namespace laser

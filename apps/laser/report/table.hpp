@@ -30,8 +30,8 @@ struct Table {
 /// Widest line of the text form, in characters; tables with more columns are cut into several blocks.
 inline constexpr std::size_t kTextWidth = 80;
 
-/// Breaks a sentence at spaces into lines of at most kTextWidth characters; lines after the first begin with
-/// `indent`.
+/// Breaks a sentence at spaces into lines of at most kTextWidth characters; lines after the
+/// first begin with `indent`.
 std::string wrap(std::string_view text, std::string_view indent);
 
 /// Aligned text for a terminal.

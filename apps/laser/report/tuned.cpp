@@ -79,8 +79,8 @@ std::string interval_text(const std::optional<Interval>& interval) {
   return fmt::format(" ({} .. {})", end(interval->low, "?"), end(interval->high, "?"));
 }
 
-/// Whether every point with noise was given a signal-to-noise ratio in place of a power: columns are ratios
-/// then.
+/// Whether every point with noise was given a signal-to-noise ratio in place of a power:
+/// columns are ratios then.
 bool by_ratio(const TunedReport& report) {
   bool noisy = false;
   for (const auto& curve : report.curves) {

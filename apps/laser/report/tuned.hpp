@@ -1,6 +1,6 @@
-// What a fair comparison found: accuracy over power at the methods' own and at chosen step sizes, and the
-// power that each needs for round accuracies, with intervals. It reads records only (train/tuning.hpp made
-// them).
+// What a fair comparison found: accuracy over power at the methods' own and at chosen step
+// sizes, and the power that each needs for round accuracies, with intervals. It reads records
+// only (train/tuning.hpp made them).
 #pragma once
 
 #include <span>

@@ -72,10 +72,8 @@ Finding exponent_of_the_decay(std::uint64_t seed) {
   finding.source = "spec 8.10; [LASER, Theorem 1 (i)]";
   finding.explanation =
       "Printed: exp(-mu T/(tau Lam)). out is drawn with probability proportional to (1 - mu gamma/2)^-t, so "
-      "an "
-      "early iterate is drawn with probability of order exp(-mu gamma T/2) and nothing can fall faster: "
-      "sigma = "
-      "0, largest step. measured/printed grows like exp(mu T/(2 tau Lam)).";
+      "an early iterate is drawn with probability of order exp(-mu gamma T/2) and nothing can fall faster: "
+      "sigma = 0, largest step. measured/printed grows like exp(mu T/(2 tau Lam)).";
   finding.columns = {"T", "measured", "printed", "corrected, explicit", "measured/printed"};
   const Objective objective(Case::kQuasiConvex, kDescentRows, kDescentColumns);
   constexpr double kPower = kDescentSnr * static_cast<double>(kDescentRows * kDescentColumns);

@@ -43,8 +43,7 @@ Finding factor_bound_for_tall_matrices(std::uint64_t seed, std::int64_t rounds) 
   finding.source = "spec 8.7; [LASER, Lemma 7]";
   finding.explanation =
       "Printed: lambda <= 4 n/P + 4 m n/P^2. For a tall matrix the best split already exceeds it; with "
-      "max(m, "
-      "n) in place of n it holds.";
+      "max(m, n) in place of n it holds.";
   finding.columns = {
       "m", "n", "P", "lambda measured", "std error", "lambda*", "printed bound", "corrected bound"};
   constexpr std::int64_t kRows = 64, kColumns = 8;

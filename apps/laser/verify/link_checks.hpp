@@ -18,8 +18,8 @@ class LinkChecks {
   LinkChecks(std::uint64_t seed, std::int64_t draws);
   /// One task a channel; the object must outlive them.
   [[nodiscard]] std::vector<Task> tasks();
-  /// After all tasks: error energy over the formula, worst mean error of a symbol, and what each worker
-  /// spent.
+  /// After all tasks: error energy over the formula, worst mean error of a symbol, and
+  /// what each worker spent.
   [[nodiscard]] std::vector<Check> checks() const;
 
  private:

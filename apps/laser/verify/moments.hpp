@@ -22,8 +22,8 @@ struct Scheme {
   std::int64_t first_round = 0, round_step = 1;  // alternating: 0, 2, 4, ... or 1, 3, 5, ...
   /// Gradients [k, d] of a round, float64.
   std::function<at::Tensor(std::int64_t round)> gradients;
-  /// The noiseless message X [d] of a round with this estimate [d]; empty: that of `first_round` on a
-  /// noiseless channel.
+  /// The noiseless message X [d] of a round with this estimate [d]; empty: that of `first_round`
+  /// on a noiseless channel.
   std::function<at::Tensor(const at::Tensor& estimate)> signal;
 };
 

@@ -1,6 +1,6 @@
-// Part 2 of the verification: Algorithm 1 with k workers and relative gradient noise against the exact
-// recursion of its second moments, and controls: the same comparison with something put wrong, which must
-// fail.
+// Part 2 of the verification: Algorithm 1 with k workers and relative gradient noise against the
+// exact recursion of its second moments, and controls: the same comparison with something put
+// wrong, which must fail.
 //
 // A mean over many rounds of many runs is compared, so that 1 + lambda is known to a few parts in a thousand:
 // what is wrong by one per cent is seen.

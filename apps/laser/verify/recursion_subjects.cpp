@@ -71,8 +71,8 @@ QuadraticSubject zsgd(std::int64_t workers, std::int64_t rounds) {
   return powered(subject);
 }
 
-/// Both parities in turn. Several independent workers use the channel whose noise goes with the mean of their
-/// energies.
+/// Both parities in turn. Several independent workers use the channel whose noise goes with the
+/// mean of their energies.
 QuadraticSubject laser(std::int64_t workers, std::int64_t rounds) {
   auto subject = base("LASER alternating", "laser", workers, rounds);
   subject.round.sent = theory::Sent::row_space;

@@ -103,8 +103,8 @@ RoundReport Aggregator::round(std::int64_t index, double budget, std::span<const
   round.gradients = parts_of_gradients(gradients);
   round.estimate = parts_of_estimate(estimate);
   round.looked = looked;
-  // Where estimates lie in gradients these are gone once they are written; who looks at them later gets
-  // copies.
+  // Where estimates lie in gradients these are gone once they are written; who looks at
+  // them later gets copies.
   const bool looks_back = diagnosed || parts_.receiver->traits().exact || collective_.local_workers() > 1;
   for (std::size_t l = 0; l < tensors_.size() && looks_back; ++l) {
     if (round.gradients[l].storage().is_alias_of(round.estimate[l].storage()))
@@ -209,8 +209,8 @@ void Aggregator::form_messages(Round& round, double scale) {
       exchange.message = task.gradient;
     }
     task.projection = tensor.compressor->projection(exchange);
-    // Norms of M: where the budget is shared by them, and where no product of M would show what is not
-    // finite.
+    // Norms of M: where the budget is shared by them, and where no product of M would show
+    // what is not finite.
     task.norms_wanted =
         uses_raw_norms(allocation_) || round.diagnosed || holds(tensor) || !task.projection.wanted();
   });

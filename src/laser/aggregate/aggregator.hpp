@@ -51,10 +51,10 @@ struct Looked {
 
 class Aggregator {
  public:
-  /// For tensors of `layout` and numbers of `type` (float32 or float64). The collective says how many workers
-  /// there are and outlives the aggregator. `noise` may bring other draws than the addressed ones. Throws
-  /// Error (configuration) for a value that validate() refuses, and where the algorithm makes no sense for
-  /// the model.
+  /// For tensors of `layout` and numbers of `type` (float32 or float64). The collective says how many
+  /// workers there are and outlives the aggregator. `noise` may bring other draws than the addressed ones.
+  /// Throws Error (configuration) for a value that validate() refuses, and where the algorithm makes no
+  /// sense for the model.
   Aggregator(Layout layout, const Algorithm& algorithm, std::uint64_t seed, Collective& collective,
              at::ScalarType type = at::kFloat, std::unique_ptr<NoiseSource> noise = nullptr)
       : Aggregator(std::move(layout), algorithm, Parts{}, seed, collective, type, std::move(noise)) {}
@@ -92,8 +92,8 @@ class Aggregator {
   /// "momentum" [K, d] of averages; of a held estimate "held/<tensor>" [m, n]. Taking it changes nothing
   /// about the rounds that follow.
   [[nodiscard]] NamedTensors state();
-  /// Empties the memories of the local workers that are not awake, `awake` [K], as where a client that leaves
-  /// keeps nothing.
+  /// Empties the memories of the local workers that are not awake, `awake` [K], as where a client
+  /// that leaves keeps nothing.
   void forget_asleep(std::span<const char> awake);
   /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
   [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);

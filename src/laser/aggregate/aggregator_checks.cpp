@@ -1,9 +1,9 @@
 // A round is refused before it changes anything: what it is given is checked first, and where numbers near
 // the end of their range might leave it on the way, what lasts is kept aside until the round is through.
 //
-// The message M is written over the memory e, and e can be had back from it to rounding only. So gradients
-// are looked through before the sweep, a pass that reads and does not write; the bits of e stay what they
-// were.
+// The message M is written over the memory e, and e can be had back from it to rounding only. So
+// gradients are looked through before the sweep, a pass that reads and does not write; the bits of e
+// stay what they were.
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 

@@ -21,8 +21,8 @@ struct FilterOptions {
   bool equal_norms = false;  // symbols are scaled to the workers' mean norm
 };
 
-/// Everything that says how k gradients become one estimate. The describe functions below say what each may
-/// be.
+/// Everything that says how k gradients become one estimate. The describe functions below say
+/// what each may be.
 struct Algorithm {
   CompressorOptions compressor;
   double worker_momentum = 0;  // beta: a worker sends u <- beta u + (1 - beta) g instead of g
@@ -47,9 +47,9 @@ struct Algorithm {
   double scale_bits = 32;             // digital links: what the scale of a group of symbols takes
 };
 
-/// Symbols that all workers together have for a tensor in a round over a digital link: as many as LASER sends
-/// at rank `air_rank` (transport `alternating`, the mean of even and odd rounds), or as Z-SGD where that is 0
-/// (spec 1.5).
+/// Symbols that all workers together have for a tensor in a round over a digital link: as many as LASER
+/// sends at rank `air_rank` (transport `alternating`, the mean of even and odd rounds), or as Z-SGD where
+/// that is 0 (spec 1.5).
 [[nodiscard]] double air_symbols(const Layer& layer, std::int64_t air_rank);
 
 /// The options of the round at the workers and at the receiver, of the channel and the budget, and of who
@@ -93,8 +93,8 @@ const Recipe& find_recipe(const std::string& name);
 /// Sets the fields that a recipe determines.
 void apply(const Recipe& recipe, Algorithm& algorithm);
 
-/// The method of that name with all other settings at their defaults. Throws Error (configuration) with the
-/// known names.
+/// The method of that name with all other settings at their defaults. Throws Error (configuration)
+/// with the known names.
 [[nodiscard]] Algorithm method(const std::string& name);
 
 }  // namespace laser

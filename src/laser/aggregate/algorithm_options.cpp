@@ -94,8 +94,7 @@ void describe_links(OptionList& list, Algorithm& a) {
   list.group("links", [&a] { return channel_traits(a.channel).digital; });
   list.add_integer("air_rank", a.air_rank, 0, 64, "",
                    "digital link: the workers share as many symbols a round as LASER sends at this rank; 0: "
-                   "as Z-SGD, one a "
-                   "parameter");
+                   "as Z-SGD, one a parameter");
   list.add_real("scale_bits", a.scale_bits, 0, 64, false, "bits",
                 "digital link: bits for the scale of each group of symbols; 0: scales are known everywhere, "
                 "as norms are");

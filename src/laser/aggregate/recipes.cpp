@@ -7,8 +7,8 @@ namespace laser {
 
 const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> table{
-      // Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is sent for all
-      // others.
+      // Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is
+      // sent for all others.
       {.name = "laser",
        .sentence = "low-rank factors with error feedback",
        .source = "LASER, arXiv 2310.13033, Algorithm 1",

@@ -1,5 +1,5 @@
-// The paper's channel: every gain is 1, all workers share one scale, and the strongest uses the block's whole
-// energy.
+// The paper's channel: every gain is 1, all workers share one scale, and the strongest uses
+// the block's whole energy.
 #include "laser/channel/models.hpp"
 
 namespace laser {

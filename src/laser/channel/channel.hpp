@@ -1,10 +1,10 @@
-// The air: how scaled symbols of k workers become one received block, y = sum_i h_i x_i + Z, Z ~ N(0, 1) per
-// symbol.
+// The air: how scaled symbols of k workers become one received block, y = sum_i h_i x_i + Z, Z ~
+// N(0, 1) per symbol.
 //
-// A channel draws apart from how it is applied. `draw` gives one round's gains; `superpose` decides, for one
-// group of symbols that shares a scale, what every worker multiplies its symbols with and what the server
-// multiplies the sum with. Both are pure functions of small numbers; tensors are touched only in
-// channel/superposition.hpp.
+// A channel draws apart from how it is applied. `draw` gives one round's gains; `superpose` decides,
+// for one group of symbols that shares a scale, what every worker multiplies its symbols with and
+// what the server multiplies the sum with. Both are pure functions of small numbers; tensors are
+// touched only in channel/superposition.hpp.
 #pragma once
 
 #include <complex>
@@ -138,8 +138,8 @@ struct ChannelEntry : PartRow {
 /// All channels.
 const std::vector<ChannelEntry>& channels();
 
-/// The option `channel` with the names of all channels: the one home for the command, its configurations and
-/// make_channel().
+/// The option `channel` with the names of all channels: the one home for the command, its
+/// configurations and make_channel().
 void describe_channel(OptionList& list, std::string& channel);
 
 /// The options of the channels with fading, likewise; which of them matter depends on `channel`.

@@ -1,7 +1,7 @@
 // Fading that both ends know, where workers in a deep fade stay silent instead of slowing down all others.
 //
-// A silent worker keeps its whole message; where all are silent the update is skipped (aggregate/ sees to
-// both).
+// A silent worker keeps its whole message; where all are silent the update is skipped
+// (aggregate/ sees to both).
 #include "laser/channel/models.hpp"
 
 namespace laser {

@@ -1,11 +1,11 @@
-// What is left of phases and timing after synchronisation, and transmitters whose peaks are clipped: around
-// any channel, without its knowledge. Weights and budgets are those of the channel; symbols meet something
-// else.
+// What is left of phases and timing after synchronisation, and transmitters whose peaks are
+// clipped: around any channel, without its knowledge. Weights and budgets are those of the channel;
+// symbols meet something else.
 //
-// Two real symbols are the parts of one complex symbol, that is the symbols 2j and 2j + 1 of a group; a
-// worker's complex symbols are on subcarriers of frequencies nu_j spread evenly over -1/2 .. 1/2 of the
-// symbol rate. Given the weights w_i of the channel, with S = sum_i w_i s_i (and E over the draws of phase
-// and timing):
+// Two real symbols are the parts of one complex symbol, that is the symbols 2j and 2j + 1 of a group;
+// a worker's complex symbols are on subcarriers of frequencies nu_j spread evenly over -1/2 .. 1/2 of
+// the symbol rate. Given the weights w_i of the channel, with S = sum_i w_i s_i (and E over the draws
+// of phase and timing):
 //
 //   phase   e^(j phi_i), phi_i ~ N(0, s^2):             E = c S, E ||error||^2 = (1 - c)^2 ||S||^2
 //                                                       + (1 - c^2) sum_i w_i^2 N_i^2,  c = exp(-s^2/2)

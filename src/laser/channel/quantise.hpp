@@ -1,5 +1,5 @@
-// Numbers in bits: the unbiased stochastic quantiser of a digital link, at the rate that the link affords
-// (spec 1.5).
+// Numbers in bits: the unbiased stochastic quantiser of a digital link, at the rate that the
+// link affords (spec 1.5).
 //
 // QSGD [Alistarh et al., arXiv 1610.02132] with its largest entry for the scale: with s levels a number v of
 // a group whose largest magnitude is M becomes M/s times one of the two whole numbers next to s v/M, drawn so

@@ -1,5 +1,5 @@
-// The paper's channel with one budget for all workers together: the rms of their norms counts, not the
-// largest.
+// The paper's channel with one budget for all workers together: the rms of their norms
+// counts, not the largest.
 #include <cmath>
 
 #include "laser/channel/models.hpp"

@@ -27,8 +27,8 @@ class NoiseSource {
   virtual void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key);
 };
 
-/// Noise addressed by the stream's key (kernels/normal.hpp): the same bits for every thread and process
-/// count.
+/// Noise addressed by the stream's key (kernels/normal.hpp): the same bits for every
+/// thread and process count.
 class AddressedNoise final : public NoiseSource {
  public:
   at::Tensor normal(at::IntArrayRef sizes, at::ScalarType type, const StreamKey& key) override;
@@ -63,8 +63,8 @@ void receive_symbols(at::Tensor& sum, std::span<const Superposition> groups, Cha
 /// Norms of the groups of symbols [K, C, D], each group contiguous: [K, C] row-major, in double.
 std::vector<double> group_norms(const at::Tensor& symbols);
 
-/// What a channel takes for the norms of groups: those, or the roots of the sums of |s| where numbers travel
-/// as energies.
+/// What a channel takes for the norms of groups: those, or the roots of the sums of |s| where
+/// numbers travel as energies.
 std::vector<double> group_norms(const at::Tensor& symbols, const Channel& channel);
 
 }  // namespace laser

@@ -1,5 +1,5 @@
-// Where the workers are: the few operations by which processes that each hold some of the k workers act as
-// one.
+// Where the workers are: the few operations by which processes that each hold some of the k
+// workers act as one.
 //
 // The round is written once, for a list of local workers and a collective. In one process (Solo) every
 // operation is the identity. Every process calls the same operations in the same order; one that fails

@@ -173,8 +173,8 @@ const std::vector<CompressorEntry>& compressors();
 /// Whether the compressor `name` reads the setting: only then is it a part of what a run is called by.
 bool uses_setting(const std::string& name, const std::string& setting);
 
-/// The options of compressors with what each may be: the one home for the command, its configurations and
-/// make_compressor().
+/// The options of compressors with what each may be: the one home for the command, its
+/// configurations and make_compressor().
 void describe(OptionList& list, CompressorOptions& options);
 
 /// The compressor that `options.name` names. Throws Error (configuration) for a name or value that describe()

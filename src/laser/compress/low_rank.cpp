@@ -42,8 +42,7 @@ void LowRankShape::check(const Layout& layout) const {
   if (useful == 0)
     fail(ExitCode::kConfiguration,
          "the model has no matrix that low-rank factors would make smaller. HINT: method=zsgd sends its "
-         "tensors "
-         "as they are");
+         "tensors as they are");
   fail(ExitCode::kConfiguration,
        "rank = {} fits no layer: its factors would be larger than every matrix of the model. HINT: use rank "
        "<= {}, "

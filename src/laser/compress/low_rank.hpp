@@ -26,12 +26,12 @@ struct LowRankShape {
   [[nodiscard]] bool applies(const Layer& layer) const;
   /// Throws Error (configuration) if no matrix of the model would be factored.
   void check(const Layout& layout) const;
-  /// The factor before the first round: [r, m] (left) or [r, n] (right) of N(0, 1), never re-drawn with warm
-  /// start.
+  /// The factor before the first round: [r, m] (left) or [r, n] (right) of N(0, 1), never
+  /// re-drawn with warm start.
   [[nodiscard]] at::Tensor first_factor(const Layer& layer, Side side, std::uint64_t seed,
                                         std::uint32_t index, at::ScalarType type) const;
-  /// The factor to start this round from: the shared one ("left" or "right"), or a fresh one without warm
-  /// start.
+  /// The factor to start this round from: the shared one ("left" or "right"), or a fresh
+  /// one without warm start.
   [[nodiscard]] at::Tensor start(const Exchange& exchange, Side side) const;
   /// The factors of all workers [K, r, D] as a block: one group of r D symbols, or r groups of D.
   [[nodiscard]] at::Tensor block(const at::Tensor& factors) const;

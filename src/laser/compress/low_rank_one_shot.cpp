@@ -1,9 +1,9 @@
-// Transport `one_shot` (spec 2.4 B; the paper's Algorithm 1 to the letter): both factors in one use of the
-// channel.
+// Transport `one_shot` (spec 2.4 B; the paper's Algorithm 1 to the letter): both factors in one
+// use of the channel.
 //
-// Every rank-one column has its own energy (Lemma 8), divided between P and Q (Lemma 7). For k > 1 the
-// product of the mean factors is not the mean of the products: use it for k = 1 theory, the other transports
-// for training.
+// Every rank-one column has its own energy (Lemma 8), divided between P and Q (Lemma 7). For k > 1
+// the product of the mean factors is not the mean of the products: use it for k = 1 theory, the
+// other transports for training.
 #include <ATen/ATen.h>
 
 #include <algorithm>

@@ -4,15 +4,15 @@
 // With the common factors L [m, r] and R [n, r] a worker computes one step of alternating least squares, both
 // sides at once,
 //   L_i = M_i R (R^T R + mu I)^-1,   R_i = M_i^T L (L^T L + mu I)^-1,   mu = 0.1 of the mean diagonal,
-// which are linear in M_i. The server mixes what it receives with the last ones, L <- (1 - g) L + g mean L_i
-// and likewise R, g = factor_step, and estimates L R^T. A step of g = 1 never settles: a pair (a L, R / b)
-// becomes (L b, R / a), so that its scale alternates; g = 1/2 is Newton's iteration for it. Neither mu nor g
-// is settled by the paper's abstract; they are ours. For k > 1 the product of means is not the mean of
-// products.
+// which are linear in M_i. The server mixes what it receives with the last ones, L <- (1 - g) L + g mean
+// L_i and likewise R, g = factor_step, and estimates L R^T. A step of g = 1 never settles: a pair (a L,
+// R / b) becomes (L b, R / a), so that its scale alternates; g = 1/2 is Newton's iteration for it.
+// Neither mu nor g is settled by the paper's abstract; they are ours. For k > 1 the product of means is
+// not the mean of products.
 //
-// Before anything was broadcast a worker refines one side after the other, from a random R that all share: L
-// has the unit of the messages then and R has none, and it stays so. Without warm_start every round is like
-// the first.
+// Before anything was broadcast a worker refines one side after the other, from a random R that all
+// share: L has the unit of the messages then and R has none, and it stays so. Without warm_start every
+// round is like the first.
 #include <ATen/ATen.h>
 
 #include "laser/compress/low_rank.hpp"

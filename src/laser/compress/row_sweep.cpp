@@ -50,8 +50,8 @@ struct Cut {
   }
 };
 
-/// The rows of the turn, [rows, short side]: of a rotation by blocks of at most kRotated rows in random
-/// order.
+/// The rows of the turn, [rows, short side]: of a rotation by blocks of at most kRotated
+/// rows in random order.
 at::Tensor rows_of(const Turn& turn, const Cut& cut, const Exchange& exchange, at::ScalarType type) {
   const auto key = [&](std::uint32_t unit) {
     auto result = exchange.key(Purpose::kIndices, unit);

@@ -64,8 +64,7 @@ class TopKProjection final : public FractionCompressor {
     for (const auto& layer : layout.layers) {
       if (applies(layer) && projections(layer) * layer.size > kLargestProjection) {
         fail(ExitCode::kConfiguration,
-             "{} needs a {} x {} matrix for tensor '{}', over the limit of 2^28 entries. HINT: "
-             "lower "
+             "{} needs a {} x {} matrix for tensor '{}', over the limit of 2^28 entries. HINT: lower "
              "compression_factor (now {}) or use another method",
              pilot_ ? "top_k_pilot" : "top_k_projection", projections(layer), layer.size, layer.name,
              factor_);
@@ -153,8 +152,8 @@ class TopKProjection final : public FractionCompressor {
     const double energy = y.to(at::kDouble).pow(2).sum().item<double>();
     const double variance = std::max(0.0, energy - s * noise * noise) / d;  // E ||A x||^2 = ||x||^2
     if (variance == 0) return at::zeros({transposed.size(0)}, y.options());
-    // Both scaled by one power of two, which changes no bit but keeps squares of huge and tiny numbers in
-    // range.
+    // Both scaled by one power of two, which changes no bit but keeps squares of huge and
+    // tiny numbers in range.
     int exponent = 0;
     const double scaled = std::frexp(variance, &exponent), floor = std::ldexp(noise * noise, -exponent);
     if (floor > 1e30) return at::zeros({transposed.size(0)}, y.options());

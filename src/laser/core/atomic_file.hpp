@@ -1,5 +1,5 @@
-// Writing a whole file so that a crash, a full disk or a power cut leaves the old one or the new one, never a
-// half.
+// Writing a whole file so that a crash, a full disk or a power cut leaves the old one or the new
+// one, never a half.
 //
 // Not for logs that grow: RunWriter appends to those a line at a time.
 #pragma once
@@ -24,11 +24,11 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Writes the next piece. Throws Error (I/O) with path, bytes and the system's reason, as when the disk is
-  /// full.
+  /// Writes the next piece. Throws Error (I/O) with path, bytes and the system's reason, as when
+  /// the disk is full.
   void write(std::span<const std::byte> piece);
-  /// Writes over the first bytes, which were written before: a header that is known at the end only. Throws
-  /// like `write`.
+  /// Writes over the first bytes, which were written before: a header that is known at the end
+  /// only. Throws like `write`.
   void write_at_start(std::span<const std::byte> piece);
   /// fsync, rename to `path`, fsync of the folder; removes what writers of `path` that were killed left
   /// behind. Call it once. Throws Error (I/O) like `write`.
@@ -48,12 +48,12 @@ class AtomicFile {
 /// and the temporary file is gone.
 void write_file_atomically(const std::string& path, std::string_view text);
 
-/// Creates a folder and its parents where they are missing. Throws Error (I/O) with the path and the system's
-/// reason.
+/// Creates a folder and its parents where they are missing. Throws Error (I/O) with the path
+/// and the system's reason.
 void create_folders(const std::string& folder);
 
-/// Writes all of `text` to an open file, through interruptions and partial writes; false with errno set on
-/// failure.
+/// Writes all of `text` to an open file, through interruptions and partial writes; false with
+/// errno set on failure.
 bool write_all(int descriptor, std::string_view text);
 
 }  // namespace laser

@@ -15,8 +15,8 @@ namespace laser {
 
 class InputFile {
  public:
-  /// Opens the file. Throws Error(code) with the path and the reason if it can't be read or is not a plain
-  /// file.
+  /// Opens the file. Throws Error(code) with the path and the reason if it can't be read or is
+  /// not a plain file.
   explicit InputFile(std::string path, ExitCode code = ExitCode::kData);
   ~InputFile();
   InputFile(const InputFile&) = delete;

@@ -12,8 +12,8 @@ namespace laser {
 
 class MappedFile {
  public:
-  /// Maps the file. Throws Error (data) with the path and the reason if it can't be read or is not a plain
-  /// file.
+  /// Maps the file. Throws Error (data) with the path and the reason if it can't be read or is
+  /// not a plain file.
   explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

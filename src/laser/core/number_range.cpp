@@ -17,8 +17,7 @@ double parse_number(const std::string& name, std::string_view text) {
   if (error != std::errc() || stop != end || text.empty()) {
     fail(ExitCode::kUsage,
          "{} has '{}', which is no number. HINT: 250, a list 1,2,4, or a range FROM:TO:log[:POINTS_A_DECADE] "
-         "or "
-         "FROM:TO:lin[:POINTS]",
+         "or FROM:TO:lin[:POINTS]",
          name, text);
   }
   return value;

@@ -11,8 +11,8 @@
 
 namespace laser {
 
-/// One option bound to a variable. Values travel as text, so that files, command lines and records share one
-/// path.
+/// One option bound to a variable. Values travel as text, so that files, command lines and
+/// records share one path.
 struct Option {
   enum class Kind { kInteger, kReal, kFlag, kText, kRealList };
   std::string name;
@@ -52,8 +52,8 @@ class OptionList {
   /// The option added last is younger than published runs, which all have `value`: with it, it is no part of
   /// an experiment's hash.
   void younger_than_runs_with(const std::string& value) { options_.back().unsaid = value; }
-  /// The option added last decides the value of another, which is what counts: it is no part of an
-  /// experiment's hash.
+  /// The option added last decides the value of another, which is what counts: it is no part
+  /// of an experiment's hash.
   void restates_another() { options_.back().restates = true; }
   /// The option added last names a file: hashes know it by `content` and not by its name.
   void counts_as(const std::function<std::string()>& content) { options_.back().counted = content; }
@@ -76,16 +76,16 @@ class OptionList {
   std::function<bool()> used_ = [] { return true; };
 };
 
-/// A value that the option takes and does not have now, which it is left with; the present one where there is
-/// no other.
+/// A value that the option takes and does not have now, which it is left with; the present one where
+/// there is no other.
 std::string another_value(const Option& option);
 
 /// The option of ours that other software, or another community, calls `word` ("lr": learning_rate); empty
 /// for any other word.
 std::string known_elsewhere_as(std::string_view word);
 
-/// The candidate with the smallest edit distance to `word`, or "" if none is near (more than half its letters
-/// off).
+/// The candidate with the smallest edit distance to `word`, or "" if none is near (more than
+/// half its letters off).
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
 
 /// Shortest text that reads back as the same double ("0.1", "1e-05", "inf").

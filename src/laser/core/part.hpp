@@ -1,5 +1,5 @@
-// What the tables of parts have in common: compressors, feedbacks, receivers, channels, allocations, server
-// rules.
+// What the tables of parts have in common: compressors, feedbacks, receivers,
+// channels, allocations, server rules.
 #pragma once
 
 #include <algorithm>

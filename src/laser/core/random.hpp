@@ -1,11 +1,11 @@
-// Addressed randomness: every random number is a function of where it is used, never of what was drawn
-// before.
+// Addressed randomness: every random number is a function of where it is used, never of
+// what was drawn before.
 //
 // A stream is named by (seed, purpose, round, layer, unit); number `index` of a stream is a word of
-// Philox4x32-10 [Salmon et al., SC 2011] with key = seed and counter = (index / 4, unit, purpose|layer,
-// round). No two streams share a counter. There is no generator object and no state, so results do not depend
-// on call order, thread count or process count. Vectorised fills are in kernels/normal.hpp; this is the
-// definition.
+// Philox4x32-10 [Salmon et al., SC 2011] with key = seed and counter = (index / 4, unit,
+// purpose|layer, round). No two streams share a counter. There is no generator object and no state, so
+// results do not depend on call order, thread count or process count. Vectorised fills are in
+// kernels/normal.hpp; this is the definition.
 #pragma once
 
 #include <array>

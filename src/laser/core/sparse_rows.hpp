@@ -1,5 +1,5 @@
-// Rows of small non-negative integers stored by their non-zero entries: grey images that are mostly
-// background.
+// Rows of small non-negative integers stored by their non-zero entries: grey images
+// that are mostly background.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A contiguous CPU tensor as a span, so that kernels stay free of LibTorch. Only modules that link it include
-// this.
+// A contiguous CPU tensor as a span, so that kernels stay free of LibTorch. Only modules that
+// link it include this.
 #pragma once
 
 #include <ATen/core/Tensor.h>

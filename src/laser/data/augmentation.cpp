@@ -8,8 +8,8 @@
 namespace laser {
 namespace {
 
-/// The window's columns first .. last - 1 come from columns first + shift .. of the image, the others are
-/// border.
+/// The window's columns first .. last - 1 come from columns first + shift .. of the image,
+/// the others are border.
 struct Columns {
   int first, last, shift;
 };

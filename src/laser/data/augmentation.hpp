@@ -12,8 +12,8 @@
 
 namespace laser {
 
-/// How the numbers of an image lie: plane by plane [3, s, s], or pixel by pixel [s, s, 3] (PyTorch's
-/// channels-last).
+/// How the numbers of an image lie: plane by plane [3, s, s], or pixel by pixel [s,
+/// s, 3] (PyTorch's channels-last).
 enum class PixelLayout { kChannelsFirst, kChannelsLast };
 
 /// What the network is given: the layout, and the side s of the images, 32 or a half or a quarter of it. A
@@ -39,8 +39,8 @@ struct Normalization {
   std::array<double, 3> deviation{0.2023, 0.1994, 0.2010};
 };
 
-/// Where a window of s x s lies in an image with a black border (ImageFormat::border), and whether it is then
-/// mirrored.
+/// Where a window of s x s lies in an image with a black border (ImageFormat::border), and whether
+/// it is then mirrored.
 struct Crop {
   int top = 4;  // 0 .. twice the border; the border itself (4 of 32 pixels) shows the image as it is
   int left = 4;
@@ -62,8 +62,8 @@ struct Augmentation {
   bool enabled = true;  // false: images as they are
 };
 
-/// Writes the images of these numbers, normalised and augmented, to `pixels` [n, 3 s^2], and their classes to
-/// `labels` [n].
+/// Writes the images of these numbers, normalised and augmented, to `pixels` [n, 3 s^2], and their
+/// classes to `labels` [n].
 void write_images(const ColorImages& images, std::span<const std::int32_t> numbers,
                   const Augmentation& augmentation, const ImageFormat& format, std::span<float> pixels,
                   std::span<std::int64_t> labels);

@@ -97,8 +97,8 @@ std::size_t first_piece(std::string_view text) {
 
 std::size_t cut_before(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text.size();
-  // ASCII white space only: a byte of it is a character whatever stands before, so it can be found from
-  // behind.
+  // ASCII white space only: a byte of it is a character whatever stands before, so it can
+  // be found from behind.
   const auto is_space = [&](std::size_t at) {
     const auto byte = static_cast<unsigned char>(text[at]);
     return byte < 128 && kAsciiClasses[byte] == kSpace;

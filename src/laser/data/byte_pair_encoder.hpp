@@ -1,5 +1,5 @@
-// Text to tokens and back, by GPT-2's byte-level byte-pair encoding [Radford et al. 2019]: the tokens of
-// tiktoken's `gpt2`.
+// Text to tokens and back, by GPT-2's byte-level byte-pair encoding [Radford et al. 2019]: the
+// tokens of tiktoken's `gpt2`.
 //
 // Text is cut into pieces (words with the space before them, numbers, punctuation, white space); in each
 // piece the two neighbours whose merge comes first in the vocabulary are joined until no merge is left. Every
@@ -32,8 +32,8 @@ class BytePairEncoder {
   class Run;
   /// Place in merges of the neighbours' merge; kNoMerge if they have none.
   [[nodiscard]] std::uint32_t rank(Token left, Token right) const;
-  /// Joins neighbours in `tokens` until no merge is left: by looking at all of them each time, or with a
-  /// queue.
+  /// Joins neighbours in `tokens` until no merge is left: by looking at all of them each time,
+  /// or with a queue.
   void merge_short(std::vector<Token>& tokens) const;
   void merge_long(std::vector<Token>& tokens) const;
 

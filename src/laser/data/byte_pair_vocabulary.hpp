@@ -1,9 +1,9 @@
-// The vocabulary of GPT-2's byte-pair encoding, from the two files that OpenAI published: encoder.json and
-// vocab.bpe.
+// The vocabulary of GPT-2's byte-pair encoding, from the two files that OpenAI
+// published: encoder.json and vocab.bpe.
 //
-// encoder.json gives every token its number, vocab.bpe the merges in the order in which they are tried. Both
-// spell bytes as printable characters (a space is \u0120). Only reading and checking: the encoding is
-// byte_pair_encoder.hpp.
+// encoder.json gives every token its number, vocab.bpe the merges in the order in which they are
+// tried. Both spell bytes as printable characters (a space is \u0120). Only reading and checking:
+// the encoding is byte_pair_encoder.hpp.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,9 @@ struct BytePairVocabulary {
   std::string hash;                 // SHA-256 over both files, 64 hexadecimal digits
 };
 
-/// Reads the files in `folder`. Throws Error (data), with the file and the line or token, unless the numbers
-/// are 0 .. n - 1, all 256 bytes are tokens, and each other token but the end of text is made by one merge of
-/// tokens.
+/// Reads the files in `folder`. Throws Error (data), with the file and the line or token, unless the
+/// numbers are 0 .. n - 1, all 256 bytes are tokens, and each other token but the end of text is made by
+/// one merge of tokens.
 BytePairVocabulary load_byte_pair_vocabulary(const std::filesystem::path& folder);
 
 }  // namespace laser

@@ -1,7 +1,7 @@
 // Which data sets are known: their files, where they come from, and how to tell that they are right.
 //
-// Facts only. Checking them is data_files.hpp, fetching them the program's; reading them is mnist.hpp and its
-// neighbours.
+// Facts only. Checking them is data_files.hpp, fetching them the program's; reading them is
+// mnist.hpp and its neighbours.
 #pragma once
 
 #include <cstdint>

@@ -286,16 +286,14 @@ ReadySet ready_set(const DataSet& set, const std::string& given, bool verify) {
     if (check.finding == Finding::kMissing) {
       fail(ExitCode::kData,
            "{} is missing{}{}. HINT: run 'laser data fetch {}{}'; without network, {}, or set data_dir to "
-           "where "
-           "they are",
+           "where they are",
            check.path.string(), check.reason.empty() ? "" : ": " + check.reason, other_form(set, given),
            set.name, given.empty() ? "" : " --data-dir " + given, manual_hint(set, ready.folder));
     }
     if (!check.right()) {
       fail(ExitCode::kData,
            "{} is not right: {}. HINT: 'laser data fetch {}{}' brings the published files; for a version of "
-           "your "
-           "own, 'sha256sum FILE... > {}' beside the files vouches for it{}",
+           "your own, 'sha256sum FILE... > {}' beside the files vouches for it{}",
            check.path.string(), check.reason, set.name, given.empty() ? "" : " --data-dir " + given,
            kSumsName, check.reason == kOtherHash ? ", or verify_data=false reads it as it is" : "");
     }

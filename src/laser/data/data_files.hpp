@@ -1,5 +1,5 @@
-// Data sets on this machine: where their files are, and whether they are right. Fetching what is missing is
-// the program's.
+// Data sets on this machine: where their files are, and whether they are right. Fetching what is
+// missing is the program's.
 //
 // A file counts as right by the first of these that is there: the line for it in a SHA256SUMS file beside it
 // (in a format of sha256sum; fetching writes one where no hash is published, and users vouch for their own
@@ -30,8 +30,8 @@ std::vector<std::filesystem::path> token_folders(const std::string& given);
 /// torchvision (<data>/MNIST/raw), or, where no folder is given, the one that ships with the program.
 std::filesystem::path folder_of(const DataSet& set, const std::string& given);
 
-/// Where a file of a set is in its folder, under its own name or another one that is in use; its own where it
-/// is missing.
+/// Where a file of a set is in its folder, under its own name or another one that is in use; its own
+/// where it is missing.
 std::filesystem::path path_of(const DataFile& file, const std::filesystem::path& folder);
 
 /// What a check found out about one file.

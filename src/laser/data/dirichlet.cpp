@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint64_t kTries = 64;
 constexpr std::uint64_t kWordsATry = 3;
 
-/// Logarithm of a Gamma(alpha, 1) number, from words first .. first + 3 kTries of the stream [Marsaglia and
-/// Tsang, ACM TOMS 2000]; for alpha < 1 that of Gamma(alpha + 1) plus log(u) / alpha, which does not
-/// underflow.
+/// Logarithm of a Gamma(alpha, 1) number, from words first .. first + 3 kTries of the stream
+/// [Marsaglia and Tsang, ACM TOMS 2000]; for alpha < 1 that of Gamma(alpha + 1) plus log(u) / alpha,
+/// which does not underflow.
 double log_gamma_number(double alpha, const StreamKey& key, std::uint64_t first) {
   const double boost = alpha < 1 ? std::log(random_uniform(key, first)) / alpha : 0.0;
   const double d = (alpha < 1 ? alpha + 1 : alpha) - 1.0 / 3, c = 1 / std::sqrt(9 * d);

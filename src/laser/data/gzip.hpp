@@ -7,8 +7,8 @@
 
 namespace laser {
 
-/// The bytes of a file. Throws Error (data) with the path and the system's reason, or if it is over `limit`
-/// bytes.
+/// The bytes of a file. Throws Error (data) with the path and the system's reason, or if it
+/// is over `limit` bytes.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit);
 
 /// The content of gzip data, at most `limit` bytes. Throws Error (data) naming `path` if it is damaged, cut

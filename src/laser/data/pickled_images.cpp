@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kImageBytes = 3072;
 constexpr std::int64_t kMostClasses = 256;
 
-/// A value on the machine's stack. Those that hold others name them by their number: a pickle may hold
-/// itself.
+/// A value on the machine's stack. Those that hold others name them by their number: a
+/// pickle may hold itself.
 struct Value {
   enum class Kind { kOther, kNumber, kText, kList, kTuple, kDictionary, kObject } kind = Kind::kOther;
   std::int64_t number = 0;  // also of True and False

@@ -17,8 +17,8 @@ struct PickledImages {
   std::vector<std::int64_t> labels;  // [n], 0 or more
 };
 
-/// Throws Error (data) naming the path where the file is no such pickle, is damaged, or its parts don't fit
-/// together.
+/// Throws Error (data) naming the path where the file is no such pickle, is damaged, or its
+/// parts don't fit together.
 [[nodiscard]] PickledImages read_pickled_images(const std::filesystem::path& path);
 
 }  // namespace laser

@@ -1,5 +1,5 @@
-// Which worker sees which example when: a function of (seed, epoch, position), so there is nothing to save or
-// restore.
+// Which worker sees which example when: a function of (seed, epoch, position), so there is nothing
+// to save or restore.
 //
 // Workers may differ: in how much they have, and in which classes. An epoch has the same number of rounds for
 // all of them, that of a shard of mean size: who has less goes through his shard again, who has more sees a
@@ -31,9 +31,9 @@ class Sharding {
   /// As `options` say; `labels` [examples] are the classes, below 256. Throws Error (configuration).
   Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& options, std::int64_t workers,
            std::int64_t batch_size, std::uint64_t seed);
-  /// Shards of owners that are known: owners[e] is the worker that has example e. A share `held_out` of the
-  /// examples is nobody's, the same ones as above. Throws Error (configuration) for a worker without
-  /// examples.
+  /// Shards of owners that are known: owners[e] is the worker that has example e. A share
+  /// `held_out` of the examples is nobody's, the same ones as above. Throws Error (configuration)
+  /// for a worker without examples.
   Sharding(std::span<const std::int32_t> owners, double held_out, std::int64_t workers,
            std::int64_t batch_size, std::uint64_t seed);
   /// Shards that are there already: the first sizes[0] examples are worker 0's, and so on. Throws Error

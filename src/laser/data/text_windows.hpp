@@ -1,8 +1,8 @@
 // Windows of a long sequence of tokens: what a language model sees at a time, and where it is cut out.
 //
-// Training and the paper's evaluation draw windows uniformly and with replacement from the whole text (spec
-// 5, E1). Where they begin is a function of their address (core/random.hpp): nothing to save, nothing to
-// restore.
+// Training and the paper's evaluation draw windows uniformly and with replacement from the whole
+// text (spec 5, E1). Where they begin is a function of their address (core/random.hpp): nothing to
+// save, nothing to restore.
 #pragma once
 
 #include <cstdint>

@@ -4,8 +4,8 @@
 //   | SHA-256 of the vocabulary, 32 bytes | SHA-256 of the text, 32 bytes | count x u16          (little
 //   endian)
 //
-// A file from elsewhere is checked before it is used: size, vocabulary, checksum, and that every token
-// exists.
+// A file from elsewhere is checked before it is used: size, vocabulary, checksum, and
+// that every token exists.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ namespace laser {
 
 class TokenFile {
  public:
-  /// Maps and checks a file of tokens of this vocabulary. Throws Error (data) naming the path and what is
-  /// wrong.
+  /// Maps and checks a file of tokens of this vocabulary. Throws Error (data) naming the path
+  /// and what is wrong.
   TokenFile(const std::filesystem::path& path, const BytePairVocabulary& vocabulary);
   /// All tokens, as long as this object lives.
   [[nodiscard]] std::span<const Token> tokens() const { return tokens_; }
@@ -40,10 +40,10 @@ class TokenFile {
 void write_token_file(const std::filesystem::path& text, const std::filesystem::path& path,
                       const BytePairEncoder& encoder);
 
-/// The tokens of a text file, from the first of the folders `caches` that holds those of this text and
-/// vocabulary; where none does, they are put into the first that can be written (and is made where it is
-/// missing) before. Throws as write_token_file() does; Error (I/O) with all reasons where none can be
-/// written.
+/// The tokens of a text file, from the first of the folders `caches` that holds those of this text
+/// and vocabulary; where none does, they are put into the first that can be written (and is made
+/// where it is missing) before. Throws as write_token_file() does; Error (I/O) with all reasons where
+/// none can be written.
 [[nodiscard]] TokenFile tokens_of_text(const std::filesystem::path& text,
                                        const std::vector<std::filesystem::path>& caches,
                                        const BytePairEncoder& encoder);

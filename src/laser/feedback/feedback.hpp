@@ -1,8 +1,8 @@
 // Error feedback: what a worker keeps of a round for the next one.
 //
-// A worker wants to get M_i = e_i + s g_i across; after the round e_i holds what it keeps. A feedback says
-// what is taken from M_i. It owns nothing: the memories belong to the round, which hands one tensor's to
-// `update`.
+// A worker wants to get M_i = e_i + s g_i across; after the round e_i holds what it keeps. A
+// feedback says what is taken from M_i. It owns nothing: the memories belong to the round, which
+// hands one tensor's to `update`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -109,8 +109,8 @@ struct FeedbackEntry : PartRow {
 /// All kinds of feedback.
 const std::vector<FeedbackEntry>& feedbacks();
 
-/// The feedback of that name. Throws Error (configuration) with the known names, and for a prediction that is
-/// none.
+/// The feedback of that name. Throws Error (configuration) with the known names, and for a
+/// prediction that is none.
 std::unique_ptr<Feedback> make_feedback(const std::string& name, const FeedbackOptions& options = {});
 
 }  // namespace laser

@@ -126,8 +126,8 @@ void apply(const BatchNormPiece& piece, const float* scale, const float* shift, 
   with_tag(piece.channels, [&](auto d) HWY_ATTR { apply_by(d, piece, scale, shift, x, residual, y); });
 }
 
-/// With `relu`, gradient = 0 where y is. totals [2, channels] += sums of gradient and of gradient * (x -
-/// mean).
+/// With `relu`, gradient = 0 where y is. totals [2, channels] += sums of gradient and of gradient
+/// * (x - mean).
 template <class Tag>
 HWY_INLINE void sum_gradient_by(Tag d, const BatchNormPiece& piece, const float* mean, const float* x,
                                 const float* y, float* gradient, double* totals) {

@@ -1,5 +1,5 @@
-// Sum of products in 32 partial sums for every SIMD target (include as all *-inl.hpp files; see
-// reduction.hpp).
+// Sum of products in 32 partial sums for every SIMD target (include as all
+// *-inl.hpp files; see reduction.hpp).
 #include <cstddef>
 #include <type_traits>
 

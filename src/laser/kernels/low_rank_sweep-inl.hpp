@@ -351,8 +351,8 @@ struct Strip {
   }
 };
 
-/// out[j][c] += sum_r basis[j][r] M[r][c] besides. A block of columns goes down the strip with its sums in
-/// registers.
+/// out[j][c] += sum_r basis[j][r] M[r][c] besides. A block of columns goes down the strip with
+/// its sums in registers.
 template <std::size_t kRank, class W, class G>
 HWY_NOINLINE void sweep_down(const Strip<W, G>& strip, Rows<const W> basis, Rows<W> out) {
   for_columns<W, 3>(strip.columns, [&](auto d, std::size_t c, auto vectors) HWY_ATTR {

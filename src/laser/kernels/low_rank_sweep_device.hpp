@@ -1,11 +1,11 @@
-// The low-rank sweep for a GPU: a team of threads takes a piece of rows of one matrix (see
-// low_rank_sweep.hpp).
+// The low-rank sweep for a GPU: a team of threads takes a piece of rows of one
+// matrix (see low_rank_sweep.hpp).
 //
-// Written for any kind of team: team.each(f) calls f(t) once for every thread t of the team and returns when
-// all are through. On the GPU a team is a thread block and each() ends with a barrier; the CPU's tests run
-// the threads one after the other. A thread owns every kThreads-th column, so that sums over rows need no
-// exchange; sums over columns are added up in a fixed order. Nothing depends on what runs when: same bits on
-// every run.
+// Written for any kind of team: team.each(f) calls f(t) once for every thread t of the team and returns
+// when all are through. On the GPU a team is a thread block and each() ends with a barrier; the CPU's tests
+// run the threads one after the other. A thread owns every kThreads-th column, so that sums over rows need
+// no exchange; sums over columns are added up in a fixed order. Nothing depends on what runs when: same
+// bits on every run.
 #pragma once
 
 #include <algorithm>
@@ -56,8 +56,8 @@ struct SweepPlan {
   std::size_t scratch = 0;               // numbers
 };
 
-/// Cuts by size alone: enough pieces for a GPU, and rows enough that a piece's own right factor is small
-/// beside it.
+/// Cuts by size alone: enough pieces for a GPU, and rows enough that a piece's own right factor
+/// is small beside it.
 template <class Memory, class Gradient>
 SweepPlan plan_sweep(std::span<const SweepMatrix<Memory, Gradient>> matrices) {
   constexpr std::size_t kPiece = std::size_t{1} << 16;  // numbers
@@ -121,8 +121,8 @@ struct Strip {
   std::size_t row, rows;
 };
 
-/// Adds the product of kRankGroup columns of the left basis with the numbers x of one column to the right
-/// factor.
+/// Adds the product of kRankGroup columns of the left basis with the numbers x of one column
+/// to the right factor.
 template <class M, class G, class Work>
 LASER_HOST_DEVICE inline void add_to_right(const SweepMatrix<M, G>& m, const Strip& strip, std::size_t rank,
                                            std::size_t ranks, std::size_t column, const Work* left,

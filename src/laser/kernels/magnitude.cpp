@@ -19,8 +19,8 @@ HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The largest of the numbers' bits without their sign. Four maxima side by side: one alone would wait for
-/// itself.
+/// The largest of the numbers' bits without their sign. Four maxima side by side: one alone
+/// would wait for itself.
 template <class T, class Bits = hwy::MakeSigned<T>>
 HWY_INLINE Bits largest_bits(const T* x, std::size_t size) {
   const hn::ScalableTag<T> d;

@@ -11,8 +11,8 @@
 
 namespace laser {
 
-/// The largest |x[i]|: infinite where one is, NaN where one is NaN, 0 without numbers. On the threads of
-/// for_each_piece().
+/// The largest |x[i]|: infinite where one is, NaN where one is NaN, 0 without numbers. On
+/// the threads of for_each_piece().
 double largest_magnitude(std::span<const float> x);
 double largest_magnitude(std::span<const double> x);
 double largest_magnitude(std::span<const Bfloat16> x);

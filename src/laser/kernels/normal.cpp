@@ -129,8 +129,8 @@ HWY_INLINE void partial_step(const PhiloxSchedule& schedule, BlockPosition& posi
   std::copy_n(buffer + skip, size, out);
 }
 
-/// Hands numbers first .. first + size - 1 to use(z, out), which may read and write kLanes numbers from `out`
-/// on.
+/// Hands numbers first .. first + size - 1 to use(z, out), which may read and write kLanes
+/// numbers from `out` on.
 template <class T, class Use>
 HWY_INLINE void for_normals(T* out, std::size_t size, const StreamKey& key, std::uint64_t first,
                             const Use& use) {

@@ -67,9 +67,9 @@ struct NormalPair {
   float cosine, sine;
 };
 
-/// (r cos theta, r sin theta). theta = pi y with y = turn 2^-32 in [-1/2, 1/2] is half of the circle, from
-/// the half angle's sine and cosine; the lowest bit of `word`, which the radius does not use, is the sign of
-/// the cosine.
+/// (r cos theta, r sin theta). theta = pi y with y = turn 2^-32 in [-1/2, 1/2] is half of the circle,
+/// from the half angle's sine and cosine; the lowest bit of `word`, which the radius does not use, is the
+/// sign of the cosine.
 LASER_HOST_DEVICE inline NormalPair box_muller(std::uint32_t word, std::uint32_t turn) {
   const float y = static_cast<float>(static_cast<std::int32_t>(turn)) * 0x1p-32f;
   const float y2 = y * y;

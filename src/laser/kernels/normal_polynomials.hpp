@@ -1,5 +1,5 @@
-// The constants of the Box-Muller transform in float, shared by the vector code, by its reference and by the
-// GPU.
+// The constants of the Box-Muller transform in float, shared by the vector code, by its reference
+// and by the GPU.
 //
 // The polynomials are our own minimax fits, rounded to float; the stated errors are relative and include that
 // rounding. Evaluate them by Horner's rule with fused multiply-adds: that is what makes every SIMD level and

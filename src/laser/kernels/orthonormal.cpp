@@ -150,8 +150,8 @@ class Columns {
   }
 
   void replace(std::size_t j) {
-    // Column j has its own numbers of the stream. A second try is needed only if a draw is exactly zero (1 x
-    // 1).
+    // Column j has its own numbers of the stream. A second try is needed only if a draw is exactly
+    // zero (1 x 1).
     for (std::uint64_t attempt = 0; attempt < 64; ++attempt) {
       fill_normal({values_ + j * rows_, rows_}, replacement_, (attempt * 64 + j) * rows_);
       if (normalise(j)) return;

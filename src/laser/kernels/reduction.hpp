@@ -1,9 +1,9 @@
 // Sums whose bits do not depend on the machine: always 32 partial sums in double, added up as one fixed tree,
 // for each 2^18 numbers; these sums are added in order.
 //
-// Element i goes to partial sum i % 32, whatever the width of the vectors; squares of floats are formed in
-// double, so scales from 1e-38 to 1e38 neither overflow nor vanish. Not compensated sums: the error is that
-// of double.
+// Element i goes to partial sum i % 32, whatever the width of the vectors; squares of floats are formed
+// in double, so scales from 1e-38 to 1e38 neither overflow nor vanish. Not compensated sums: the error
+// is that of double.
 #pragma once
 
 #include <cstdint>

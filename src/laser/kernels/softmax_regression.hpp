@@ -1,5 +1,5 @@
-// Loss and gradient of the single-layer classifier on sparse grey images: logits = bias + x W, softmax,
-// cross-entropy.
+// Loss and gradient of the single-layer classifier on sparse grey images: logits = bias +
+// x W, softmax, cross-entropy.
 //
 // An image touches only the weight rows of its non-zero pixels. Weights are stored by pixel, [columns][16],
 // with the classes padded to 16 lanes, so that a row is one AVX-512 vector. No fused multiply-add and no sums
@@ -15,8 +15,8 @@
 
 namespace laser {
 
-/// Classes are padded to this many lanes; weights and gradients of the lanes from `classes` on are ignored
-/// and left.
+/// Classes are padded to this many lanes; weights and gradients of the lanes from `classes` on
+/// are ignored and left.
 inline constexpr int kClassLanes = 16;
 
 /// Summed cross-entropy of the images `ids`, whose pixel value v counts as value_table[v]. Adds

@@ -1,8 +1,8 @@
 // Laws of the parts: what has to hold for every compressor, channel, feedback and receiver, whoever wrote it.
 //
-// `make test` runs them over all rows of the tables; check_compressor() and its sisters run them over a part
-// from outside. A law reads traits, never names. All of it works on a small model (laws/world.hpp) in
-// seconds.
+// `make test` runs them over all rows of the tables; check_compressor() and its sisters run
+// them over a part from outside. A law reads traits, never names. All of it works on a small
+// model (laws/world.hpp) in seconds.
 #pragma once
 
 #include <memory>

@@ -8,8 +8,8 @@
 namespace laser::laws {
 namespace {
 
-/// With one worker, no noise and a compressor that loses nothing everything has arrived, and is not sent
-/// again.
+/// With one worker, no noise and a compressor that loses nothing everything has arrived, and
+/// is not sent again.
 void nothing_twice(const Subject& given, Findings& findings) {
   auto subject = given;
   subject.algorithm.compressor.name = "identity";

@@ -1,6 +1,6 @@
-// A link budget: from transmit power, distance and bandwidth to the signal-to-noise ratio at the server, and
-// from a wanted ratio back to each of the three. One worker's link: the others add to the sum, not to the
-// noise.
+// A link budget: from transmit power, distance and bandwidth to the signal-to-noise ratio at the
+// server, and from a wanted ratio back to each of the three. One worker's link: the others add to the
+// sum, not to the noise.
 #pragma once
 
 #include "laser/link/path_loss.hpp"
@@ -15,9 +15,9 @@ struct Radio {
   double bandwidth = 20e6;     // Hz
   double noise_figure_db = 7;  // of the server's receiver
   PathLoss path_loss;          // with antennas of 0 dBi
-  /// Complex symbols with data a second and hertz. 0.84: an LTE carrier of 20 MHz, 1200 subcarriers of 14
-  /// symbols a millisecond, the rest being guard bands and cyclic prefixes ([3GPP TS 36.211]); 1: none of
-  /// either.
+  /// Complex symbols with data a second and hertz. 0.84: an LTE carrier of 20 MHz, 1200 subcarriers
+  /// of 14 symbols a millisecond, the rest being guard bands and cyclic prefixes ([3GPP TS 36.211]);
+  /// 1: none of either.
   double utilisation = 0.84;
 };
 
@@ -34,8 +34,8 @@ struct Reception {
 [[nodiscard]] Reception budget(const Radio& radio);
 
 /// The transmit power (dBm), the farthest distance (m) and the widest bandwidth (Hz) with which `radio`,
-/// whose own value of it does not count, gives `snr_db`. Throws Error (configuration) likewise, and where no
-/// distance does.
+/// whose own value of it does not count, gives `snr_db`. Throws Error (configuration) likewise, and
+/// where no distance does.
 [[nodiscard]] double transmit_dbm_for(const Radio& radio, double snr_db);
 [[nodiscard]] double distance_for(const Radio& radio, double snr_db);
 [[nodiscard]] double bandwidth_for(const Radio& radio, double snr_db);

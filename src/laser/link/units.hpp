@@ -56,9 +56,9 @@ inline constexpr double kReferenceTemperature = 290;
 [[nodiscard]] double transmit_joules(double power, double noise_figure_db, double path_gain,
                                      double temperature = kReferenceTemperature);
 
-/// A power as text: "250", or in decibels "10dB" (then as the ratio, "10"). Any other text is handed back as
-/// it is, for whoever reads the number. Throws Error (configuration) where "dB" follows what is no finite
-/// number.
+/// A power as text: "250", or in decibels "10dB" (then as the ratio, "10"). Any other text is handed
+/// back as it is, for whoever reads the number. Throws Error (configuration) where "dB" follows what
+/// is no finite number.
 [[nodiscard]] std::string plain_power(std::string_view name, const std::string& text);
 
 /// Hertz of "3.5GHz", "20 MHz", "15kHz", "1e9Hz" or "1e9". Throws Error (configuration) with these forms, and

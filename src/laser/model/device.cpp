@@ -15,8 +15,7 @@ at::Device find_device(std::string_view name) {
   if (!has_gpu) {
     fail(ExitCode::kConfiguration,
          "device = 'cuda', but LibTorch sees no CUDA GPU. HINT: use device = 'cpu', or install a CUDA build "
-         "of "
-         "PyTorch and a driver");
+         "of PyTorch and a driver");
   }
   return {at::kCUDA, 0};
 }

@@ -15,8 +15,8 @@ namespace laser {
 /// element's place in the contiguous tensor is its number in the stream. 0 <= rate < 1; at 0 this is x.
 [[nodiscard]] at::Tensor dropout(const at::Tensor& x, double rate, const StreamKey& key);
 
-/// Causal attention softmax(Q K^T / sqrt(D)) V of [n, heads, T, D] with dropout of the attention weights;
-/// differentiable.
+/// Causal attention softmax(Q K^T / sqrt(D)) V of [n, heads, T, D] with dropout of the
+/// attention weights; differentiable.
 [[nodiscard]] at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key,
                                           const at::Tensor& value, double rate, const StreamKey& stream);
 

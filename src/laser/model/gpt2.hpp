@@ -1,5 +1,5 @@
-// GPT-2 (spec 5.1): the paper's, without biases, and the standard one [Radford et al. 2019]; tokens in,
-// gradients out.
+// GPT-2 (spec 5.1): the paper's, without biases, and the standard one [Radford et al. 2019];
+// tokens in, gradients out.
 //
 // Pre-LN blocks of causal self-attention and a four times wider GELU layer, positions that are learned, a
 // head tied to the embedding. Parameters and gradients are flat vectors of the caller; the network keeps no
@@ -50,13 +50,13 @@ class Gpt2 {
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] const Gpt2Size& size() const { return size_; }
 
-  /// N(0, 0.02^2) for matrices, divided by sqrt(2 layers) where they write to the residual stream; layer
-  /// norms start as the identity, biases at 0 (spec 5). From the seed's streams. `parameters` [d] float, on
-  /// any device.
+  /// N(0, 0.02^2) for matrices, divided by sqrt(2 layers) where they write to the residual stream;
+  /// layer norms start as the identity, biases at 0 (spec 5). From the seed's streams. `parameters` [d]
+  /// float, on any device.
   void initialise(const at::Tensor& parameters, std::uint64_t seed) const;
 
-  /// Logits [n, T, vocabulary] of inputs [n, T] without dropout. Throws Error (data) on tokens that the model
-  /// lacks.
+  /// Logits [n, T, vocabulary] of inputs [n, T] without dropout. Throws Error (data) on tokens
+  /// that the model lacks.
   [[nodiscard]] at::Tensor logits(const at::Tensor& parameters, const at::Tensor& inputs) const;
 
   /// Sum over the steps of each batch's mean cross-entropy: its gradient overwrites `gradient` [d]; returns

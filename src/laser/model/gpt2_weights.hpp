@@ -1,5 +1,5 @@
-// GPT-2's weights under the names and shapes in which they are commonly exchanged (Hugging Face, OpenAI's
-// checkpoints).
+// GPT-2's weights under the names and shapes in which they are commonly exchanged
+// (Hugging Face, OpenAI's checkpoints).
 //
 // There the matrices of blocks are [inputs, outputs], ours are [outputs, inputs] (spec 2.1); names may begin
 // with "transformer.". Tensors only: files are read and written elsewhere.
@@ -26,8 +26,8 @@ using NamedWeights = std::map<std::string, at::Tensor>;
 /// missing, not known, of another shape, or not of floating-point numbers.
 void import_gpt2(const NamedWeights& weights, const Gpt2Size& size, const at::Tensor& parameters);
 
-/// The parameters [d] (or a gradient) of a model of this size as named tensors of their own memory, without
-/// prefix.
+/// The parameters [d] (or a gradient) of a model of this size as named tensors of their
+/// own memory, without prefix.
 [[nodiscard]] NamedWeights export_gpt2(const Gpt2Size& size, const at::Tensor& parameters);
 
 }  // namespace laser

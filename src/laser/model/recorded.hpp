@@ -23,8 +23,8 @@ using Backward = std::function<at::Tensor(const at::Tensor&)>;
 [[nodiscard]] at::Tensor recorded_linear(const at::Tensor& x, const at::Tensor& weight,
                                          const at::Tensor& bias, at::ScalarType type);
 
-/// Rows `ids` (any shape) of a leaf W [rows, width]. Backward adds to W.grad(), in an order that is always
-/// the same.
+/// Rows `ids` (any shape) of a leaf W [rows, width]. Backward adds to W.grad(), in an order that
+/// is always the same.
 [[nodiscard]] at::Tensor recorded_embedding(const at::Tensor& weight, const at::Tensor& ids);
 
 /// layer(x), computed again in backward so that only x is kept in between.

@@ -248,8 +248,8 @@ double ResNet18::activation_bytes(std::int64_t workers, std::int64_t n, std::int
   // channels of the one before, 10 (the first: with the stem) of them.
   const auto width = static_cast<double>(layout_.layers[0].rows), pixels = static_cast<double>(side * side);
   const double kept = 10 * width * pixels * (1 + 1.0 / 2 + 1.0 / 4 + 1.0 / 8);
-  // An evaluation keeps nothing: input, output and residual of a convolution of the first stage, at 50
-  // images.
+  // An evaluation keeps nothing: input, output and residual of a convolution of the first
+  // stage, at 50 images.
   const double evaluation = 50 * 4 * width * pixels;
   const double images = static_cast<double>(group * n);
   const double weights = static_cast<double>(layout_.size);

@@ -1,5 +1,5 @@
-// The ResNet18 for 32 x 32 colour images (spec 5, E2 and E3; shapes in 5.1): the workers' batches in, their
-// gradients out.
+// The ResNet18 for 32 x 32 colour images (spec 5, E2 and E3; shapes in 5.1): the workers' batches
+// in, their gradients out.
 //
 // Parameters, BatchNorm statistics and gradients are flat vectors of the caller; the network keeps no state.
 // A worker differs from the others in its statistics and in its weight gradients only. So convolutions and

@@ -1,5 +1,5 @@
-// The names and shapes of the parameter tensors of the paper's models (spec 5.1), without the models
-// themselves.
+// The names and shapes of the parameter tensors of the paper's models (spec 5.1),
+// without the models themselves.
 //
 // Data volumes, power plans and tests need only these lists; the modules that compute with them are elsewhere
 // in model/ and must agree with this order. No Torch here.

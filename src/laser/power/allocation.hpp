@@ -1,8 +1,8 @@
 // How one phase's budget is shared among its blocks (tensors, factors): spec 3.2, [LASER, section 3.2].
 //
-// Every worker computes shares from its own norms; the server averages the energies and broadcasts them, so
-// all workers use the same p(b). Pure arithmetic on norms: the channel applies the energies (spec 1.2,
-// equation 2).
+// Every worker computes shares from its own norms; the server averages the energies and broadcasts
+// them, so all workers use the same p(b). Pure arithmetic on norms: the channel applies the energies
+// (spec 1.2, equation 2).
 #pragma once
 
 #include <array>
@@ -66,14 +66,14 @@ struct BlockMeasures {
   std::span<const std::int64_t> held = {};  // [B] L_b, rounds that its symbols are held; empty: 1 each
 };
 
-/// Shares [k, B] of every worker: each row is w_i(b) / sum_b' w_i(b'), and sums to 1 (spec 3.2). A worker
-/// whose weights are all zero shares uniformly over the blocks that take part; without any block all shares
-/// are 0. Throws Error: configuration for a negative norm or symbol count, non-finite for a NaN or infinite
-/// norm.
+/// Shares [k, B] of every worker: each row is w_i(b) / sum_b' w_i(b'), and sums to 1 (spec 3.2). A
+/// worker whose weights are all zero shares uniformly over the blocks that take part; without any block
+/// all shares are 0. Throws Error: configuration for a negative norm or symbol count, non-finite for a
+/// NaN or infinite norm.
 [[nodiscard]] std::vector<double> block_shares(Allocation allocation, const BlockMeasures& blocks);
 
-/// Energies [k, B] p_i(b) = budgets[i] * share_i(b), budgets [k] >= 0 in units of the noise variance
-/// (spec 3.2).
+/// Energies [k, B] p_i(b) = budgets[i] * share_i(b), budgets [k] >= 0 in units of the
+/// noise variance (spec 3.2).
 [[nodiscard]] std::vector<double> block_energies(Allocation allocation, std::span<const double> budgets,
                                                  const BlockMeasures& blocks);
 

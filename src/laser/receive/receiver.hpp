@@ -57,10 +57,10 @@ const std::vector<ReceiverEntry>& receivers();
 /// The receiver of that name. Throws Error (configuration) with the known names.
 std::unique_ptr<Receiver> make_receiver(const std::string& name, const ReceiverOptions& options = {});
 
-/// MMSE receive scaling (spec 1.4): every group c of `values` [C, D] is multiplied, in place, by w = S / (S +
-/// D sigma^2) with S = ||reference_c||^2 of the exact mean (`genie`), or by the plug-in max(0, 1 - D sigma^2
-/// / ||reference_c||^2) of the decoded block itself. Smaller error, but biased: w < 1 acts as a step-size
-/// factor.
+/// MMSE receive scaling (spec 1.4): every group c of `values` [C, D] is multiplied, in place, by w = S
+/// / (S + D sigma^2) with S = ||reference_c||^2 of the exact mean (`genie`), or by the plug-in max(0, 1
+/// - D sigma^2 / ||reference_c||^2) of the decoded block itself. Smaller error, but biased: w < 1 acts
+/// as a step-size factor.
 void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vector<double>& noise_std,
                 bool genie);
 

@@ -1,11 +1,11 @@
-// The server's rule: what becomes of a tensor's update before the step, so that its length does not follow
-// the noise.
+// The server's rule: what becomes of a tensor's update before the step, so that its length does
+// not follow the noise.
 //
-// An estimate of a round, or its average over rounds, is a direction with a length; where the noise is louder
-// than the signal the length is the noise's. A rule keeps the direction and says the length itself: the root
-// mean square of a tensor's numbers becomes 1, as that of signs is, so that one step size fits matrices and
-// biases. It is not a receiver (receiver.hpp): it comes after decoding and feedback, which know nothing of
-// it.
+// An estimate of a round, or its average over rounds, is a direction with a length; where the noise is
+// louder than the signal the length is the noise's. A rule keeps the direction and says the length itself:
+// the root mean square of a tensor's numbers becomes 1, as that of signs is, so that one step size fits
+// matrices and biases. It is not a receiver (receiver.hpp): it comes after decoding and feedback, which
+// know nothing of it.
 #pragma once
 
 #include <ATen/core/Tensor.h>

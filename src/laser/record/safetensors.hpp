@@ -3,9 +3,9 @@
 //   u64 little endian: length of the header | header: JSON, padded with spaces to 8 bytes | data
 //   header: {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
 //
-// A file from outside is hostile until it has been checked: every claim of the header is held against the
-// size of the file before it is used. Only bytes and shapes: what they mean (Torch, names of layers) is the
-// caller's.
+// A file from outside is hostile until it has been checked: every claim of the header is held against
+// the size of the file before it is used. Only bytes and shapes: what they mean (Torch, names of
+// layers) is the caller's.
 #pragma once
 
 #include <cstddef>

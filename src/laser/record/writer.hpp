@@ -1,5 +1,5 @@
-// Writes one run folder while a run is going on. Reading is reader.hpp; formatting for people is
-// laser/report.
+// Writes one run folder while a run is going on. Reading is reader.hpp; formatting
+// for people is laser/report.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class RunWriter {
   RunWriter(const RunWriter&) = delete;
   RunWriter& operator=(const RunWriter&) = delete;
 
-  /// Appends one line to metrics.jsonl. Throws Error (I/O) when the disk is full; no part of the line stays
-  /// behind.
+  /// Appends one line to metrics.jsonl. Throws Error (I/O) when the disk is full; no part of
+  /// the line stays behind.
   void append(const EpochRecord& record);
 
   /// Brings all lines to the disk and returns their bytes. Throws Error (I/O).

@@ -1,5 +1,5 @@
-// Theorem 1: how fast Algorithm 1 converges over the noisy channel, with the explicit constants of its proof
-// (spec 6).
+// Theorem 1: how fast Algorithm 1 converges over the noisy channel, with the explicit constants of
+// its proof (spec 6).
 //
 // The bounds hold under Assumptions 2 to 5 (and 1 in the convex cases). At the paper's own powers Assumption
 // 5 is violated: then the numbers explain trends and are not guarantees; assumption5_holds says which it is.

@@ -1,5 +1,5 @@
-// Channel influence factors: how much noise energy a scheme leaves per unit of energy of its message (spec
-// 6).
+// Channel influence factors: how much noise energy a scheme leaves per unit of energy of
+// its message (spec 6).
 //
 // Definition 1 [LASER, equation 5]: lambda = E_Z ||y - X||^2 / ||X||^2, X the noiseless message (the
 // compression error belongs to delta_r, condition.hpp). m x n is the matrix, r the rank, `power` the energy
@@ -20,8 +20,8 @@ namespace laser::theory {
 /// Z-SGD, exact: m n / P = 1 / SNR (spec 6; [LASER, Lemma 9]).
 [[nodiscard]] double influence_uncompressed(std::int64_t m, std::int64_t n, double power);
 
-/// LASER one-shot, upper bound: 4 r max/P + 4 r^2 m n/P^2 (spec 6; [LASER, Lemma 10], with min/max for m >
-/// n).
+/// LASER one-shot, upper bound: 4 r max/P + 4 r^2 m n/P^2 (spec 6; [LASER, Lemma 10], with min/max
+/// for m > n).
 [[nodiscard]] double influence_one_shot_bound(std::int64_t m, std::int64_t n, std::int64_t rank,
                                               double power);
 

@@ -79,8 +79,8 @@ struct WeightedRun {
   std::span<const double> squared_gradients;  // E ||grad f(x_t)||^2
 };
 
-/// Lemma 2's weighted sum: 3 L sum w E||e||^2 <= (1/(8 L)) sum w E||grad f||^2 + sigma^2 sum w gamma (spec
-/// 6).
+/// Lemma 2's weighted sum: 3 L sum w E||e||^2 <= (1/(8 L)) sum w E||grad f||^2 + sigma^2 sum
+/// w gamma (spec 6).
 [[nodiscard]] Inequality lemma2_weighted(const Problem& problem, const WeightedRun& run);
 
 /// Lemma 12's weighted sum: sum (3 L Lam + lambda/gamma_t) w_t E||e_t||^2 <= (1/(6 L)) sum w E||grad f||^2
@@ -92,8 +92,8 @@ struct WeightedRun {
 /// + c gamma (spec 6). `sequence` is r_0 .. r_{T+1}; 0 < gamma, 0 <= a gamma < 1. a = 0 is Lemma 6's sum.
 [[nodiscard]] Inequality lemma3(std::span<const double> sequence, double a, double c, double step);
 
-/// The right side of Lemma 3 without its log factors: d r_0 exp(-a T/d) + c/(a T) (spec 6); d >= a > 0, T
-/// >= 1.
+/// The right side of Lemma 3 without its log factors: d r_0 exp(-a T/d) + c/(a T) (spec 6); d >= a >
+/// 0, T >= 1.
 [[nodiscard]] double lemma3_rate(double r0, double a, double c, double d, std::int64_t rounds);
 
 /// Lemma 6: with gamma = min(1/d, sqrt(r_0/(c (T+1)))), left = r_0/(gamma (T+1)) + c gamma (the largest the

@@ -2,11 +2,11 @@
 // must measure, to within its statistics (docs/theory.md, section 6.3).
 //
 // f(x) = sum c_ij x_ij^2 / 2 over one m x n matrix, minimum 0 at 0. k workers, M_i = e_i + gamma g_i, the
-// mean of what is sent is subtracted. Exact where C is linear and its basis is drawn anew each round without
-// a look at the message: everything (Z-SGD), a random subspace of the rows or of the columns (`alternating`
-// with fresh bases), or random coordinates (Random-K). Nothing here is a bound and nothing is asymptotic. It
-// is not about bases that follow the message (one_shot, two_phase, warm starts): their moments have no closed
-// form.
+// mean of what is sent is subtracted. Exact where C is linear and its basis is drawn anew each round
+// without a look at the message: everything (Z-SGD), a random subspace of the rows or of the columns
+// (`alternating` with fresh bases), or random coordinates (Random-K). Nothing here is a bound and nothing
+// is asymptotic. It is not about bases that follow the message (one_shot, two_phase, warm starts): their
+// moments have no closed form.
 #pragma once
 
 #include <cstdint>
@@ -74,10 +74,10 @@ struct MomentTotals {
 /// number of symbols; 0 without noise.
 [[nodiscard]] double round_influence(const Quadratic& quadratic, const QuadraticRound& round);
 
-/// The moments one round later. Independent workers need a channel whose noise is fixed by the mean of the
-/// workers' energies (k = 1, workers of equal norm, or `sum_power`): the maximum of random norms has no
-/// closed form. Throws Error (configuration) on lists of other lengths, sizes out of range and constants out
-/// of theirs.
+/// The moments one round later. Independent workers need a channel whose noise is fixed by the mean of
+/// the workers' energies (k = 1, workers of equal norm, or `sum_power`): the maximum of random norms has
+/// no closed form. Throws Error (configuration) on lists of other lengths, sizes out of range and
+/// constants out of theirs.
 [[nodiscard]] SecondMoments advance(const Quadratic& quadratic, const QuadraticRound& round,
                                     const SecondMoments& moments);
 

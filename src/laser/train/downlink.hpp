@@ -1,5 +1,5 @@
-// The way back: what noise in the server's broadcast does to the models that the workers compute gradients
-// at.
+// The way back: what noise in the server's broadcast does to the models that the
+// workers compute gradients at.
 //
 // The server broadcasts the step that its optimizer made, D numbers of norm ||step||, with energy P_dl: a
 // worker receives step + (||step|| / sqrt(P_dl)) Z. With plain SGD this is spec 1.4's noise in the estimate.

@@ -56,8 +56,8 @@ void describe_optimizer(OptionList& list, Experiment& e) {
   list.group("training");
 }
 
-/// A path that means the same in every folder, with the home folder for "~" (which no shell puts there behind
-/// "data_dir=").
+/// A path that means the same in every folder, with the home folder for "~" (which no shell
+/// puts there behind "data_dir=").
 std::string whole_path(const char* setting, const std::string& path) {
   if (path.empty()) return path;
   if (valid_utf8_prefix(path) < path.size())
@@ -83,8 +83,7 @@ void read_gains(Experiment& e) {
   if (link.trace->antennas > 0 && (link.phase_error != 0 || link.timing_error != 0)) {
     fail(ExitCode::kConfiguration,
          "{} has antennas, whose phases nobody compensates: no error is left of them. HINT: without "
-         "phase_error "
-         "and timing_error",
+         "phase_error and timing_error",
          link.gains);
   }
 }
@@ -102,8 +101,8 @@ void apply_task(Experiment& e) {
   e.power = 10000;
 }
 
-/// The power that follows from the ratio, where that is given. A record tells both, and they agree to
-/// rounding.
+/// The power that follows from the ratio, where that is given. A record tells both, and
+/// they agree to rounding.
 void apply_ratio(Experiment& e, bool power_given) {
   if (e.snr_db.empty() || !channel_traits(e.algorithm.channel).noisy) return;
   constexpr double kRounding = 1e-9;
@@ -113,8 +112,7 @@ void apply_ratio(Experiment& e, bool power_given) {
   } else if (std::abs(e.power - power) > kRounding * power) {
     fail(ExitCode::kConfiguration,
          "power = {:g} and snr_db = {} are both given, and contradict each other: method = {} has power = "
-         "{:g} "
-         "at that ratio. HINT: leave one of them out, or snr_db= takes it back",
+         "{:g} at that ratio. HINT: leave one of them out, or snr_db= takes it back",
          e.power, e.snr_db, e.method, power);
   }
 }

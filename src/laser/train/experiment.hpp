@@ -111,8 +111,8 @@ std::string course_hash(const Experiment& experiment);
 /// Whether a setting says how and where to compute (threads, data_dir, ...) and never changes a result.
 bool is_machine_setting(std::string_view name);
 
-/// What method, task and local steps bring by themselves: the experiment with nothing else that a user
-/// wished.
+/// What method, task and local steps bring by themselves: the experiment with nothing else
+/// that a user wished.
 Experiment without_wishes(const Experiment& experiment);
 
 /// The settings, "key = value", that this experiment does not read although they are not at their defaults:

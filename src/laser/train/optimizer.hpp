@@ -39,16 +39,16 @@ class Optimizer {
   [[nodiscard]] virtual std::vector<std::string> vectors() const = 0;
   /// What lasts between steps; nothing before the first.
   [[nodiscard]] virtual NamedTensors state() const = 0;
-  /// Restores what `state` returned. Throws Error (data) where a number is missing; the caller has checked
-  /// the vectors.
+  /// Restores what `state` returned. Throws Error (data) where a number is missing; the caller
+  /// has checked the vectors.
   virtual void load_state(const NamedTensors& state) = 0;
 };
 
-/// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5), or AdamW, weight decay
-/// apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. `decayed`: where
-/// weight decay acts. `layout` tells the server's rule the tensors; a rule but `plain` needs it. Where the
-/// rule acts on the momentum weight decay is added to what it makes. Throws Error (configuration) on an
-/// unknown name.
+/// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5), or AdamW, weight
+/// decay apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. `decayed`:
+/// where weight decay acts. `layout` tells the server's rule the tensors; a rule but `plain` needs it.
+/// Where the rule acts on the momentum weight decay is added to what it makes. Throws Error (configuration)
+/// on an unknown name.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed,
                                           const Layout& layout = {});
 

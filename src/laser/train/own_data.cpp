@@ -30,10 +30,8 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMostClasses = 65536;
 constexpr const char* kForms =
     "IDX files (train-images..., train-labels..., t10k-images..., t10k-labels..., packed or not), CIFAR's "
-    "binary form "
-    "(data_batch_1.bin, ..., test_batch.bin; train.bin, test.bin) or its Python form (data_batch_1, ..., "
-    "test_batch; "
-    "train, test)";
+    "binary form (data_batch_1.bin, ..., test_batch.bin; train.bin, test.bin) or its Python form "
+    "(data_batch_1, ..., test_batch; train, test)";
 
 /// The hashes of files, one a line, as the records have them.
 std::string hash_of(const std::vector<fs::path>& files) {

@@ -39,9 +39,9 @@ struct OwnData {
 [[nodiscard]] OwnData load_images(const std::string& folder);
 
 /// Tensors from a safetensors file: `inputs` [n, ...] of any type of real numbers and `labels` [n] of any
-/// integer type, `test_inputs` and `test_labels` likewise, and `clients` [n], whole numbers that name whose
-/// an example is. Where there is no test set, it is a tenth of the examples, drawn once and for all. Throws
-/// Error (data).
+/// integer type, `test_inputs` and `test_labels` likewise, and `clients` [n], whole numbers that name
+/// whose an example is. Where there is no test set, it is a tenth of the examples, drawn once and for
+/// all. Throws Error (data).
 [[nodiscard]] OwnData load_tensors(const std::string& file);
 
 }  // namespace laser

@@ -42,8 +42,7 @@ Sharding shards_of(const OwnData& data, const TaskOptions& options) {
   if (data.clients.empty()) {
     fail(ExitCode::kConfiguration,
          "sharding = 'clients', but the data do not say whose an example is. HINT: 'clients' in the file of "
-         "task=tensors, or "
-         "sharding=dirichlet");
+         "task=tensors, or sharding=dirichlet");
   }
   const std::int64_t clients = *std::ranges::max_element(data.clients) + 1;
   if (options.workers > clients) {

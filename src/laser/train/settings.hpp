@@ -1,5 +1,5 @@
-// Settings as a user gives them: names and texts, from a configuration file. What they mean is
-// experiment.hpp.
+// Settings as a user gives them: names and texts, from a configuration file. What
+// they mean is experiment.hpp.
 #pragma once
 
 #include <string>

@@ -80,8 +80,8 @@ bool can_go_on(const fs::path& folder) {
   return fs::exists(folder / "config.toml") && fs::exists(folder / "metrics.jsonl");
 }
 
-/// Removes what is left of a run that can't go on (one whose files were taken away): only the files that a
-/// run writes.
+/// Removes what is left of a run that can't go on (one whose files were taken away): only the files
+/// that a run writes.
 void clear_unfinished(const fs::path& folder) {
   for (const char* file :
        {"config.toml", "versions.json", "metrics.jsonl", "summary.json", "checkpoint.safetensors"}) {

@@ -70,8 +70,8 @@ class Task {
   virtual Evaluation evaluate(const at::Tensor& parameters, const at::Tensor& statistics) = 0;
   /// Whether the paper's metric is of the averaged weights, so that they are kept and evaluated.
   [[nodiscard]] virtual bool averages() const { return true; }
-  /// Mean loss over the whole split that `evaluate` looks at a sample of; nothing where it looks at all of
-  /// it.
+  /// Mean loss over the whole split that `evaluate` looks at a sample of; nothing where it looks
+  /// at all of it.
   virtual std::optional<double> whole_loss(const at::Tensor& /*parameters*/) { return {}; }
   /// Main memory that gradients and evaluation take beside parameters and gradients, bytes, estimated; 0
   /// where it is small or not known.

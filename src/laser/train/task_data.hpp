@@ -26,8 +26,8 @@ std::map<std::string, std::string> facts_of(std::map<std::string, std::string> d
 /// (spec 5), which go on while it sleeps. Ascending.
 std::vector<std::int64_t> rows_with_statistics(std::span<const char> awake, std::int64_t first_worker);
 
-/// Restores the statistics of BatchNorm [K, B] that `Task::state` returned. Throws Error (data) if they don't
-/// fit.
+/// Restores the statistics of BatchNorm [K, B] that `Task::state` returned. Throws Error (data)
+/// if they don't fit.
 void load_statistics(const NamedTensors& state, at::Tensor& statistics);
 
 /// Number of workers that the task computes for.

@@ -67,9 +67,9 @@ RunSummary train_into(const std::string& folder, const Experiment& experiment, s
 /// each other takes longer than working.
 std::int64_t useful_threads(const Experiment& experiment, const Task& task, std::int64_t threads);
 
-/// Sets the number of threads that LibTorch uses in this thread; 0: default_threads(). Called before the
-/// first LibTorch operation it also makes results independent of that number (MKL's strict reproducibility
-/// mode).
+/// Sets the number of threads that LibTorch uses in this thread; 0: default_threads(). Called
+/// before the first LibTorch operation it also makes results independent of that number
+/// (MKL's strict reproducibility mode).
 void use_threads(std::int64_t threads);
 
 }  // namespace laser

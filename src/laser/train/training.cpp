@@ -163,8 +163,7 @@ void Training::check_growth(const EpochRecord& record) {
     if (first <= 0 || now <= kGrowth * first) return;
     fail(ExitCode::kNonFinite,
          "training diverged: after epoch {} {} is {:.0f} times that of the first epochs, and the test loss "
-         "has "
-         "risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
+         "has risen from {:.3g} to {:.3g}. HINT: lower learning_rate or raise power",
          record.epoch, what, now / first, first_loss_, record.test_loss);
   };
   check("the noise in the estimate", noise, first_noise_);

@@ -44,16 +44,16 @@ class Training {
   /// without what only the caller knows.
   [[nodiscard]] RunSummary summary() const;
 
-  /// Everything that the rounds to come depend on, of all workers: weights, optimizer, averages, error
-  /// memories, factors, statistics, the sums of the epoch under way, and the position. Called in every
-  /// process.
+  /// Everything that the rounds to come depend on, of all workers: weights, optimizer, averages,
+  /// error memories, factors, statistics, the sums of the epoch under way, and the position.
+  /// Called in every process.
   [[nodiscard]] NamedTensors state();
   /// Restores what `state` returned: all that follows is bit for bit what would have followed. Throws Error
   /// (data) if it does not fit.
   void load_state(const NamedTensors& state);
 
-  /// "parameters" [d], their average "ema" [d] where it is kept, and the models' statistics where there are
-  /// any.
+  /// "parameters" [d], their average "ema" [d] where it is kept, and the models' statistics
+  /// where there are any.
   [[nodiscard]] NamedTensors weights() const;
 
  private:

@@ -11,8 +11,8 @@
 
 namespace laser {
 
-/// The tensors of the task's model, as the task itself lists them; its data are read only where they are the
-/// user's own.
+/// The tensors of the task's model, as the task itself lists them; its data are read only where they
+/// are the user's own.
 [[nodiscard]] Layout layout_of(const Experiment& experiment);
 
 /// D: real symbols that a worker sends in a round, the mean of even and odd rounds where they differ

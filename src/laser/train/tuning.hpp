@@ -1,6 +1,6 @@
-// A fair comparison of methods: the same grid of step sizes for every method at every power, the choice made
-// on examples held out of training, the test accuracy told once, at the chosen step size and at the method's
-// own.
+// A fair comparison of methods: the same grid of step sizes for every method at every power, the
+// choice made on examples held out of training, the test accuracy told once, at the chosen step size
+// and at the method's own.
 //
 // This is the plan and the choice; running the jobs is sweep.hpp, what comes out is report/tuned.hpp.
 #pragma once
@@ -72,8 +72,8 @@ struct ChosenRate {
 std::vector<ChosenRate> choose_rates(const TuningPlan& plan, std::span<const Run> runs,
                                      std::int64_t epoch = 0, std::vector<std::string> rates = {});
 
-/// The runs that are reported, on all training examples: at the step sizes that the methods have by
-/// themselves.
+/// The runs that are reported, on all training examples: at the step sizes that the
+/// methods have by themselves.
 std::vector<Job> fixed_jobs(const TuningPlan& plan);
 
 /// Those of the methods that are tuned, at the chosen step sizes.

@@ -84,11 +84,10 @@ void validate_workers(const Experiment& e) {
   }
   const bool text = model_of(e.task, e.model) == ModelKind::kLanguage;
   if (text && (e.shards.kind != "iid" || !e.shards.shares.empty())) {
-    fail(
-        ExitCode::kConfiguration,
-        "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding and shard_shares "
-        "out",
-        e.task);
+    fail(ExitCode::kConfiguration,
+         "task = '{}' has no shards: every worker reads the whole text. HINT: leave sharding and "
+         "shard_shares out",
+         e.task);
   }
 }
 

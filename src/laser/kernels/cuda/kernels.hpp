@@ -1,9 +1,9 @@
-// The kernels that run on an NVIDIA GPU, on plain device pointers. Only in builds that found nvcc and a
-// LibTorch with CUDA; what they compute is in headers that the CPU's tests cover (normal_device.hpp,
-// low_rank_sweep_device.hpp).
+// The kernels that run on an NVIDIA GPU, on plain device pointers. Only in builds that found nvcc and
+// a LibTorch with CUDA; what they compute is in headers that the CPU's tests cover
+// (normal_device.hpp, low_rank_sweep_device.hpp).
 //
-// Calls return when the work is in the stream, in the order of which it happens. CUDA errors throw
-// std::runtime_error.
+// Calls return when the work is in the stream, in the order of which it happens. CUDA
+// errors throw std::runtime_error.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -27,10 +27,10 @@ template <class T, class Sigma>
 void add_normal(T* y, std::uint64_t size, Sigma sigma, const StreamKey& key, std::uint64_t first,
                 cudaStream_t stream);
 
-/// laser::low_rank_sweep() on matrices whose pointers are to device memory, all of them in one launch and a
-/// small one that adds up the pieces, in their order: the same bits on every run. The sums of squares go to
-/// `squares` [matrices] in device memory, 0 where they are not asked for; the matrices themselves stay as
-/// they are.
+/// laser::low_rank_sweep() on matrices whose pointers are to device memory, all of them in one launch and
+/// a small one that adds up the pieces, in their order: the same bits on every run. The sums of squares
+/// go to `squares` [matrices] in device memory, 0 where they are not asked for; the matrices themselves
+/// stay as they are.
 template <class Memory, class Gradient>
 void low_rank_sweep(std::span<const SweepMatrix<Memory, Gradient>> matrices, double* squares,
                     cudaStream_t stream);
