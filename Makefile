@@ -11,7 +11,7 @@ run: build       ## set up, build, and re-make the paper's Table 4 on the bundle
 test:            ## set up, build, and run the tests
 	@scripts/test.sh
 
-test-slow:       ## set up, build, and run the slow tests (an hour)
+test-slow:       ## set up, build, and run the slow tests (hours)
 	@LABEL=slow scripts/test.sh
 
 check:           ## formatting, include rule, types (quick)

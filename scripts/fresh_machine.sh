@@ -49,8 +49,9 @@ index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null 
 
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc" || mount --bind /proc "$root/proc"
 [ -c "$root/dev/urandom" ] || mount --bind /dev "$root/dev"
+[ -e "$root/dev/pts/ptmx" ] || mount --bind /dev/pts "$root/dev/pts" || true  # tests play a terminal
 mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm" || true
-trap 'umount -l "$root/dev/shm" "$root/proc" "$root/dev" 2>/dev/null || true' EXIT
+trap 'umount -l "$root/dev/pts" "$root/dev/shm" "$root/proc" "$root/dev" 2>/dev/null || true' EXIT
 inside() { env -i "${environment[@]}" chroot "$root" "$@"; }
 
 if [ -n "${FRESH_PACKAGES:-}" ]; then

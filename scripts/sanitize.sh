@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:-address}
 [ $# -gt 0 ] && shift
-thread_tests=(data_prefetcher_test kernels_{sampling,sketching,low_rank_sweep,reduction,normal}_test)
+thread_tests=(data_prefetcher_test kernels_{sampling,sketching,fused_pass,reduction,normal}_test)
 case $kind in
   address) folder=build/asan sanitizers=address,undefined targets=(all)
     flags="--coverage -O1 -g1 -fprofile-update=atomic -fprofile-abs-path" ;;

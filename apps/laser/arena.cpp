@@ -1,4 +1,4 @@
-// laser arena [METHOD ...] --out DIR [--quick]: methods against each other on equal terms.
+// laser arena [METHOD ...] [--out DIR] [--quick]: methods against each other on equal terms.
 //
 // It is the Python package's laser.arena, which lets methods of one's own in as well; this starts it, in the
 // place of this process, with the Python that has the package.
@@ -73,7 +73,7 @@ void run_arena(const ArenaArguments& a) {
     words.push_back(option);
     words.push_back(value);
   };
-  add("--out", a.folder);
+  if (!a.folder.empty()) add("--out", a.folder);
   for (const auto& task : a.tasks) add("--task", task);
   if (a.power_scale != 1) add("--power-scale", number_text(a.power_scale));
   if (!a.only.empty()) add("--only", a.only);
@@ -97,7 +97,7 @@ void add_arena(CLI::App& app) {
       ->add_option("METHOD", a->methods,
                    "methods (default: all of the field); METHOD:key=value,... sets more")
       ->option_text("METHOD ...");
-  command->add_option("--out", a->folder, "folder for results and report")->required();
+  command->add_option("--out", a->folder, "folder for results and report (default: runs/arena-DATE-TIME)");
   command->add_flag("--quick", a->quick,
                     "a first look: the linear model, few rounds, a coarse grid of step sizes");
   command->add_option("--seeds", a->seeds, "runs whose test accuracy counts (default: 3, or 2 with --quick)")

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "commands.hpp"
+#include "fair_comparison.hpp"
 #include "gain_study.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
 #include "parts_study.hpp"
-#include "referee.hpp"
 #include "studies.hpp"
 #include "study_cost.hpp"
 
@@ -36,15 +36,15 @@ void run_tuned(const StudyScale& scale, const Settings& base, ReproduceArguments
   plan.rates = rate_grid(1.08e-5, 0.5, 8);
   plan.seeds = arguments.seeds;
   if (arguments.dry_run) {
-    return print_dry_run(referee_jobs(plan), referee_runs(plan), arguments.options, arguments.quiet);
+    return print_dry_run(comparison_jobs(plan), comparison_runs(plan), arguments.options, arguments.quiet);
   }
-  RefereeOptions referee{
+  ComparisonOptions comparison{
       arguments.options, {80, 82, 84, 86, 87, 88, 89, 90, 91}, arguments.json, arguments.quiet};
   std::optional<FreshFolder> fresh;
-  if (referee.sweep.folder.empty()) referee.sweep.folder = fresh.emplace(arguments.study).path();
-  referee.sweep.resume |= referee.sweep.extend;
-  referee.sweep.command = line.text;
-  line.exit_code = run_referee(plan, referee);
+  if (comparison.sweep.folder.empty()) comparison.sweep.folder = fresh.emplace(arguments.study).path();
+  comparison.sweep.resume |= comparison.sweep.extend;
+  comparison.sweep.command = line.text;
+  line.exit_code = run_fair_comparison(plan, comparison);
 }
 
 /// A study of the power for a target, at several numbers of rounds.

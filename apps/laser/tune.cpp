@@ -3,12 +3,12 @@
 #include <optional>
 
 #include "commands.hpp"
+#include "fair_comparison.hpp"
 #include "help.hpp"
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/core/error.hpp"
 #include "laser/train/task.hpp"
 #include "output.hpp"
-#include "referee.hpp"
 #include "study_cost.hpp"
 
 namespace laser {
@@ -20,7 +20,7 @@ struct TuneArguments {
   std::int64_t rates = 10;
   std::vector<std::string> own;
   TuningPlan plan;
-  RefereeOptions referee;
+  ComparisonOptions comparison;
   bool dry_run = false;
 };
 
@@ -63,26 +63,26 @@ TuningPlan plan_of(const TuneArguments& arguments) {
 void run_tune(TuneArguments& arguments, CommandLine& line) {
   const auto plan = plan_of(arguments);
   if (arguments.dry_run) {
-    return print_dry_run(referee_jobs(plan), referee_runs(plan), arguments.referee.sweep,
-                         arguments.referee.quiet);
+    return print_dry_run(comparison_jobs(plan), comparison_runs(plan), arguments.comparison.sweep,
+                         arguments.comparison.quiet);
   }
-  if (arguments.referee.targets.empty()) {
-    arguments.referee.targets = plan.metric == "perplexity"
-                                    ? std::vector<double>{200, 150, 120, 100, 90, 80, 70, 60, 50, 40, 30}
-                                    : std::vector<double>{80, 85, 87, 88, 89, 90, 91};
+  if (arguments.comparison.targets.empty()) {
+    arguments.comparison.targets = plan.metric == "perplexity"
+                                       ? std::vector<double>{200, 150, 120, 100, 90, 80, 70, 60, 50, 40, 30}
+                                       : std::vector<double>{80, 85, 87, 88, 89, 90, 91};
   }
-  auto& sweep = arguments.referee.sweep;
+  auto& sweep = arguments.comparison.sweep;
   std::optional<FreshFolder> fresh;
   if (sweep.folder.empty()) sweep.folder = fresh.emplace("tune").path();
   sweep.command = line.text;
-  line.exit_code = run_referee(plan, arguments.referee);
+  line.exit_code = run_fair_comparison(plan, arguments.comparison);
 }
 
 }  // namespace
 
 void add_tune(CLI::App& app, CommandLine& line) {
   auto arguments = std::make_shared<TuneArguments>();
-  auto& referee = arguments->referee;
+  auto& comparison = arguments->comparison;
   arguments->plan.metric = "";
   auto* command = app.add_subcommand(
       "tune", "Compare methods fairly: step sizes chosen on held-out examples from one grid for all");
@@ -117,16 +117,17 @@ void add_tune(CLI::App& app, CommandLine& line) {
           "perplexity (default: accuracy, or perplexity of a language model)")
       ->check(CLI::IsMember(metrics));
   command
-      ->add_option("--targets", referee.targets,
+      ->add_option("--targets", comparison.targets,
                    "accuracies (percent) or perplexities whose power is told (default: some of either)")
       ->delimiter(',');
-  command->add_option("--out", referee.sweep.folder,
+  command->add_option("--out", comparison.sweep.folder,
                       "folder for runs and report (default: a new one under runs/)");
-  command->add_option("--jobs", referee.sweep.parallel, "runs at once (default: as many as there are cores)")
+  command
+      ->add_option("--jobs", comparison.sweep.parallel, "runs at once (default: as many as there are cores)")
       ->check(CLI::Range(1, 1024));
-  command->add_flag("--resume", referee.sweep.resume, "go on with an interrupted one in --out");
-  command->add_flag("--json", referee.json, "print the report as JSON");
-  command->add_flag("--quiet", referee.quiet, "no progress");
+  command->add_flag("--resume", comparison.sweep.resume, "go on with an interrupted one in --out");
+  command->add_flag("--json", comparison.json, "print the report as JSON");
+  command->add_flag("--quiet", comparison.quiet, "no progress");
   command->add_flag("--dry-run", arguments->dry_run,
                     "tell what it takes, print the names of the runs that are known and stop");
   command->footer("Example: laser tune laser zsgd zsgd_matched mnist power=0.1,1,10 rank=2 --out runs/tune");

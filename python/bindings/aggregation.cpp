@@ -12,8 +12,9 @@
 
 #include "bindings.hpp"
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/aggregate/delays.hpp"
 #include "laser/aggregate/presence.hpp"
-#include "laser/compress/sweep.hpp"
+#include "laser/compress/fused_pass.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
 #include "laser/core/memory.hpp"
@@ -145,7 +146,7 @@ class BoundAggregator {
     py::dict result;
     result["energy"] = report_.energy;
     result["symbols"] = report_.symbols;
-    result["unheard"] = report_.unheard;
+    result["unheard"] = report_.nobody_heard;
     result["largest"] = report_.largest;
     result["budget_use"] = report_.budget_use;
     const auto add = [&](const char* name, const std::optional<double>& value) {

@@ -42,6 +42,7 @@ class Outcome:
 
     @classmethod
     def of(cls, estimate: Any, report: dict[str, Any], unheard: bool) -> Outcome:
+        """From a round's estimate and its report."""
         return cls(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"), report.get("lambda"),
                    report.get("delta"), report["budget_use"], report.get("noise_energy"), report.get("sent_ratio"),
                    report.get("waiting_rounds"))
@@ -92,9 +93,11 @@ class Aggregator(NotCopied):
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
               diagnose: bool = False) -> Outcome:
         """One round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
-        they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate is of their
+        they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate [...] is of their
         type, on their device, an array where an array came in, and stays what it is however many rounds follow; memory of one
-        that nobody holds any more is used again."""
+        that nobody holds any more is used again. ``power``: energy of each worker in this round, in units of the noise variance.
+        ``diagnose`` fills in what Outcome marks so. Raises Error (usage, configuration) for gradients and powers that do not fit,
+        and Error (non-finite) naming worker, tensor and round; nothing has changed then."""
         diagnose = reading.check_flag("diagnose", diagnose)
         if power is not None:
             power = reading.check_power(power, self.rounds)
@@ -137,12 +140,15 @@ class Aggregator(NotCopied):
         return Outcome.of(plain, report, unheard)
 
     def forget(self, workers: Sequence[int]) -> None:
-        """Empties the memories of some workers, by number: what they kept back is lost, as that of a client which leaves."""
+        """Empties the memories of some workers, by number: what they kept back is lost, as that of a client which leaves. Raises Error
+        (configuration) for a number that no worker has."""
         rows = [reading.check_whole("workers", worker, 0) for worker in workers]
         if rows and max(rows) >= self._workers:
             raise error(EXIT_CONFIGURATION, f"there is no worker {max(rows)}. HINT: 0 to {self._workers - 1}")
         state = self._lasting()
-        own = [tensor for name, tensor in state.items() if name.startswith("memory/") or name == "momentum"]
+        # e = memory - left^T right of a bfloat16 memory, whose factors under "pending/" are a worker's own where they have three dimensions.
+        own = [tensor for name, tensor in state.items() if name.startswith("memory/") or name == "momentum"
+               or (name.startswith("pending/") and tensor.dim() == 3)]
         if rows and own:
             for tensor in own:
                 tensor[rows] = 0
@@ -200,7 +206,7 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
 
     ``gradients`` is [k, ...] or maps names to such tensors (or arrays of numpy); ``power`` is the energy of each worker for
     all of it, in units of the noise variance, 1 where it is not given. Where a tensor is float64 the round computes in
-    float64; each estimate has the type of its gradients.
+    float64; each estimate has the type of its gradients. Raises Error as ``Aggregator`` and its ``round`` do.
 
     >>> laser.aggregate(torch.randn(16, 64, 32), power=1e4, method="laser", rank=2).estimate.shape
     torch.Size([64, 32])

@@ -83,10 +83,12 @@ class Plan:
     seeds: int = 3
 
     def to_json(self) -> dict[str, Any]:
+        """What plan.json holds."""
         return {"schema": SCHEMA, **dataclasses.asdict(self)}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Plan:
+        """The plan that ``to_json`` told."""
         whole = {name: entry for name, entry in value.items() if name != "schema"}
         whole["contests"] = tuple(Contest(**one) for one in whole["contests"])
         whole["rates"] = tuple(whole["rates"])
@@ -125,6 +127,7 @@ class Contestant:
         return str(self.settings.get("method", "laser"))
 
     def file(self) -> str:
+        """The name of its results' file."""
         kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)
         return f"{kept}.json"
 
@@ -162,17 +165,17 @@ def air_of(contest: Contest, method: str) -> str | None:
     return airs.get(method, airs[""])
 
 
-def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-    """Channel uses a round of a method, its power and its epochs in a contest; None where it has no place in it."""
+def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | str:
+    """Channel uses a round of a method, its power and its epochs in a contest; or why it has no place in it."""
     import torch
 
     from laser.aggregation import Aggregator
-    from laser.native import core
+    from laser.native import EXIT_CONFIGURATION, Error, core
 
     read = {"method"} | {name for name, _, is_read in core.setting_groups() if is_read}  # what a round reads
     channel = air_of(contest, one.method)
     if channel is None:
-        return None
+        return f"it is made for another air than {contest.air}"
     size = sum(math.prod(shape) for shape in shapes.values())
     settings = {**{name: value for name, value in COMMON.items() if name in ("rank", "compression_factor")}, "channel": channel}
     if "channel" in one.parts:
@@ -180,7 +183,12 @@ def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tu
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # settings that this method does not read
         own = {name: value for name, value in one.settings.items() if name in read}
-        aggregator = Aggregator(dict(shapes), workers=2, power=1.0, **{**settings, **own}, **one.parts)
+        try:
+            aggregator = Aggregator(dict(shapes), workers=2, power=1.0, **{**settings, **own}, **one.parts)
+        except Error as problem:
+            if problem.exit_code != EXIT_CONFIGURATION:
+                raise
+            return str(problem)  # as a projection that is too large for the model
         uses = [aggregator.round({name: torch.randn(2, *shape, generator=torch.Generator().manual_seed(t))
                                   for name, shape in shapes.items()}).symbols for t in range(2)]
     symbols = sum(uses) / len(uses)
@@ -190,7 +198,7 @@ def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tu
     if contest.equal == "airtime":
         wanted = plan.air_epochs[contest.task] * size / symbols
         if wanted < 0.75:
-            return None  # a single epoch is more air than there is
+            return "a single epoch of it takes more air than there is"
         epochs = min(max(1, math.floor(wanted + 0.5)), plan.most_epochs[contest.task])
     return {"symbols": symbols, "power": power, "epochs": epochs, "channel": channel}
 
@@ -217,8 +225,8 @@ def compete(plan: Plan, contest: Contest, one: Contestant) -> dict[str, Any]:
             return Training(**{**base, **settings, **one.settings}, **one.parts)
 
     agreed = terms(plan, contest, one, shapes_of(contest.task))
-    if agreed is None:
-        return {**result, "absent": "it has no place in this contest"}
+    if isinstance(agreed, str):
+        return {**result, "absent": agreed}
     epochs = int(agreed["epochs"])
     base |= {"epochs": epochs, "power": agreed["power"]}
     if "channel" not in one.parts:
@@ -345,7 +353,7 @@ def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
     for contest in plan.contests:
         for one in contestants:
             agreed = terms(plan, contest, one, shapes_of(contest.task))
-            if agreed is None:
+            if isinstance(agreed, str):
                 continue
             epochs = agreed["epochs"]
             first = max(1, math.floor(plan.first_share * epochs + 0.5))
@@ -357,15 +365,16 @@ def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
             f"{max(1, round(needed / 60 / jobs))} minutes with {jobs} at once")
 
 
-def run(folder: str | Path, methods: Sequence[str] | None = None, quick: bool = False, *, seeds: int | None = None,
+def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, quick: bool = False, *, seeds: int | None = None,
         tasks: Sequence[str] = TASKS, power_scale: float = 1.0, epochs: int | None = None,
         only: str = "", jobs: int | None = None, resume: bool = False, dry_run: bool = False,
         tell: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Lets methods compete and writes the report; returns its summary (laser.arena_report).
 
-    folder: for results and report. methods: names of ``laser.methods()``, with settings beside them where wanted
+    folder: for results and report; by default runs/arena-DATE-TIME. methods: names of ``laser.methods()``, with settings beside them where wanted
         ("zsgd:server_rule=polar"); all of METHODS by default. quick: a first look. seeds: runs whose test accuracy counts.
-    power_scale: multiplies the energies of all contests. epochs: of all contests but those at equal air time. only: contests whose name contains this text. jobs: trainings at once, by default one a core. resume: go on in a folder.
+    power_scale: multiplies the energies of all contests. epochs: of all contests but those at equal air time. only: contests
+        whose name contains this text. jobs: trainings at once, by default one a core. resume: go on in a folder.
     dry_run: only what it would cost. tell: is told the cost and each result in a line; by default stderr.
 
     Raises Error for methods, folders and settings that do not fit. A run that diverges is a result.
@@ -382,13 +391,25 @@ def run(folder: str | Path, methods: Sequence[str] | None = None, quick: bool = 
     names = methods or [name for name in METHODS if not (quick and name in SLOW)]
     contestants = [contestant(text) for text in dict.fromkeys(names)]
     at_once = jobs or os.cpu_count() or 1
-    root = Path(folder)
+    if resume and not folder:
+        raise error(EXIT_CONFIGURATION, "which arena is to go on? HINT: its folder, as --out runs/arena")
+    root = Path(folder) if folder else Path("runs") / time.strftime("arena-%Y%m%d-%H%M%S")
     if (root / "config.toml").exists():
         raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another --out")
+    for one in contestants:  # what fits nowhere is a mistake; what fits somewhere is told where it does not
+        agreed = [terms(plan, contest, one, shapes_of(contest.task)) for contest in plan.contests]
+        reasons = {contest.name: text for contest, text in zip(plan.contests, agreed) if isinstance(text, str)}
+        if len(reasons) == len(agreed):
+            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}")
+        for text in dict.fromkeys(reasons.values()):
+            where = [name for name, reason in reasons.items() if reason == text]
+            say(f"left out: {one.name} in {where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {text}")
     say(estimate(plan, contestants, at_once))
     if dry_run:
         return {}
     _open(root, plan, resume)
+    if not folder:
+        say(f"results go to {root}")
     todo = [(contest, one) for contest in plan.contests for one in contestants
             if not _is_there(_place(root, contest, one), one)]
     if todo:
@@ -444,9 +465,10 @@ def line(result: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """The command's arena; returns its exit code."""
     parser = argparse.ArgumentParser("laser arena", description="Methods against each other on equal terms: docs/arena.md")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="or METHOD:key=value,...; all of the field by default")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for results and report")
+    parser.add_argument("--out", metavar="DIR", help="folder for results and report (default: runs/arena-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="a first look: the linear model, few rounds, a coarse grid")
     parser.add_argument("--seeds", type=int, help="runs whose test accuracy counts (default: 3, or 2 with --quick)")
     parser.add_argument("--task", action="append", choices=TASKS, help="this task alone; may be repeated")

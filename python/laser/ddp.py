@@ -66,6 +66,8 @@ class LaserState:
         noise. None: one that no other state has.
     settings: any other setting of the command that a round reads, such as allocation or receiver. Error where it would not.
         compressor, feedback, receiver and channel may be objects of one's own (``laser.Compressor`` and its sisters).
+
+    Raises Error (configuration) for values that do not fit, or that differ between ranks.
     """
 
     def __init__(self, model: torch.nn.Module | None = None, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
@@ -160,7 +162,7 @@ class LaserState:
 
     def attach(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None) -> None:
         """Binds a state that was made without a model, on every rank; ``register_comm_hook`` is still to be called, where no
-        framework does it."""
+        framework does it. Raises Error (usage) where it has a model already."""
         if self._bound:
             raise error(EXIT_USAGE, "this LaserState has a model. HINT: a state of its own for each model")
         self._bind(model, process_group)
@@ -479,7 +481,7 @@ class LaserState:
 
 
 def module_of(bucket: dist.GradBucket) -> DistributedDataParallel:
-    """The DDP module that a bucket is of."""
+    """The DDP module that a bucket is of. Raises Error (usage) where there is none."""
     mine = {id(p) for p in bucket.parameters()}
     for one in gc.get_objects():
         if issubclass(type(one), DistributedDataParallel) and any(id(p) in mine for p in one.parameters()):

@@ -41,7 +41,8 @@ def methods() -> Table:
 
 
 def rows(role: str) -> Table:
-    """Likewise the parts of a role: method, compressor, feedback, receiver, channel, allocation."""
+    """Likewise the parts of a role: method, compressor, feedback, receiver, channel, allocation. Raises Error (configuration) for
+    another role."""
     found = Table({name: {"source": source, "sentence": sentence} for owner, name, sentence, source in core.part_rows() if owner == role})
     if not found:
         known = ", ".join(dict.fromkeys(owner for owner, *_ in core.part_rows()))
@@ -51,7 +52,8 @@ def rows(role: str) -> Table:
 
 def settings(group: str | None = None, reader: str = "round") -> Table:
     """Every setting that a round reads, by name, with its group, default, range and a sentence: what ``Aggregator``, ``Simulator``
-    and ``LaserState`` take by keyword. ``group`` chooses one; reader="run" also lists what only the command and ``Training`` read."""
+    and ``LaserState`` take by keyword. ``group`` chooses one; reader="run" also lists what only the command and ``Training`` read.
+    Raises Error (configuration) for another group or reader."""
     from laser import reading
 
     if reader not in ("round", "run"):

@@ -30,6 +30,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
         the accuracy, or the loss where there is none. over: another entry for the horizontal axis, such as "energy_so_far" (of a
         worker, in units of the noise variance) or "symbols_so_far" (channel uses). Of records a round, what alternates with the
         transmitted factor (lambda, delta, the SNR, symbols) is drawn as the mean of two rounds.
+
+    Raises ImportError without matplotlib, Error (configuration) for a quantity that no record has.
     """
     try:
         import matplotlib.pyplot as plt

@@ -1,7 +1,7 @@
 """What the package needs of its core, without compiled code: served where none fits the running torch.
 
-Settings, their errors and the files of states are those of the C++ core (tests/python/test_portable.py holds one against
-the other); rounds are laser.device_round's. The simulator, the formulas and parts of one's own are not there, and say so.
+Names, ranges, defaults and sentences are the core's own lists (lists.json). Settings, their errors and the files of states are those
+of the C++ core (tests/python/test_portable.py holds one against the other); rounds are laser.device_round's. The simulator, the formulas and parts of one's own are not there, and say so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import hashlib
 import json
 import math
 import os
+import pathlib
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,117 +52,21 @@ def __getattr__(name: str) -> Any:
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 
-COMPRESSORS = ("identity", "low_rank", "random_k", "sweep", "count_sketch", "sign", "top_k_projection", "top_k_mean", "top_k_pilot",
-               "age_top_k")
-FEEDBACKS = ("none", "local", "decoded", "weighted", "hold", "fitted")
-RECEIVERS = ("unbiased", "mmse", "mmse_genie", "matched")
-CHANNELS = ("awgn", "noiseless", "csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed", "sum_power", "saturating", "trace",
-            "digital")
-ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
-SERVER_RULES = ("plain", "sign", "unit", "polar")
-_METHOD_FIELDS = ("compressor", "feedback", "allocation", "channel", "receiver", "receiver_exponent", "worker_momentum",
-                  "lead", "preconditioner", "transport")
-METHODS = {  # in the order of the fields above
-    "laser": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "zsgd": ("identity", "none", "norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "signum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "randomk": ("random_k", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "sketch": ("count_sketch", "none", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "adsgd": ("top_k_projection", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "alternating"),
-    "sgd": ("identity", "none", "norm", "noiseless", "unbiased", "1", "0", "0", "none", "alternating"),
-    "laser_matched": ("low_rank", "weighted", "comp_norm", "awgn", "matched", "1", "0", "0", "none", "alternating"),
-    "zsgd_matched": ("identity", "weighted", "norm", "awgn", "matched", "1", "0", "0", "none", "alternating"),
-    "zsgd_momentum": ("identity", "none", "norm", "awgn", "unbiased", "1", "0.99", "0", "none", "alternating"),
-    "zsgd_adaptive": ("identity", "none", "norm", "awgn", "matched", "0.4", "0.99", "0", "none", "alternating"),
-    "laser_momentum": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0.99", "0", "none", "alternating"),
-    "swept": ("sweep", "hold", "norm_dim", "awgn", "matched", "0.6", "0.99", "auto", "second_moment", "alternating"),
-    "digital_qsgd": ("identity", "none", "norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
-    "digital_powersgd": ("low_rank", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
-    "ddsgd": ("top_k_mean", "local", "comp_norm", "digital", "unbiased", "1", "0", "0", "none", "alternating"),
-    "otalc": ("low_rank", "local", "comp_norm", "awgn", "unbiased", "1", "0", "0", "none", "parallel"),
-    "obda": ("sign", "none", "sqrt_dim", "csit_trunc", "unbiased", "1", "0", "0", "none", "alternating"),
-    "efobda": ("sign", "fitted", "sqrt_dim", "csit_trunc", "unbiased", "1", "0", "0", "none", "alternating"),
-    "agetopk": ("age_top_k", "local", "comp_norm", "blind_mimo", "unbiased", "1", "0", "0", "none", "alternating"),
-    "reed": ("identity", "none", "norm", "reed", "unbiased", "1", "0", "0", "none", "alternating"),
-    "adsgd_pilot": ("top_k_pilot", "local", "comp_norm", "saturating", "unbiased", "1", "0", "0", "none", "alternating"),
-    "signum_momentum": ("sign", "none", "sqrt_dim", "awgn", "unbiased", "1", "0.9", "0", "none", "alternating"),
-}
-
-Kind = tuple[Any, ...]
-_FLAG: Kind = ("flag",)
-SETTINGS: dict[str, tuple[str, Kind, str]] = {  # of those that a round reads: group, what it may be, its default
-    "method": ("method", ("choice", *METHODS), "laser"),
-    "compressor": ("compressor", ("choice", *COMPRESSORS), "low_rank"),
-    "rank": ("compressor", ("whole", 1, 64), "4"),
-    "transport": ("compressor", ("choice", "alternating", "two_phase", "one_shot", "parallel"), "alternating"),
-    "warm_start": ("compressor", _FLAG, "true"),
-    "compress": ("compressor", ("choice", "saves", "always"), "saves"),
-    "column_mode": ("compressor", ("choice", "common", "sqrt_kappa"), "common"),
-    "phase_share": ("compressor", ("real", 0.01, 0.99, False), "0.5"),
-    "canonical": ("compressor", _FLAG, "false"),
-    "rank_allocation": ("compressor", ("choice", "sqrt_kappa", "opt"), "sqrt_kappa"),
-    "factor_step": ("compressor", ("real", 0, 1, True), "0.5"),
-    "magnitude_share": ("compressor", ("real", 0, 1, False), "0.5"),
-    "compression_factor": ("compressor", ("real", 0, 1, True), "0.2"),
-    "decoder": ("compressor", ("choice", "pinv", "lmmse", "amp"), "pinv"),
-    "feedback": ("round", ("choice", *FEEDBACKS), "local"),
-    "feedback_strength": ("round", ("real", 0, 1, True), "0.9"),
-    "receiver": ("round", ("choice", *RECEIVERS), "unbiased"),
-    "receiver_exponent": ("round", ("real", 0, 1, False), "1"),
-    "worker_momentum": ("round", ("real", 0, 0.99999, False), "0"),
-    "lead": ("round", ("number_or", "auto", 0, 1), "0"),
-    "preconditioner": ("round", ("choice", "none", "second_moment"), "none"),
-    "preconditioner_power": ("round", ("real", 0, 1, False), "0.25"),
-    "preconditioner_floor": ("round", ("real", 0, 1e6, True), "0.01"),
-    "preconditioner_refresh": ("round", ("whole", 1, 1000000), "10"),
-    "equal_norms": ("round", _FLAG, "false"),
-    "prediction": ("round", ("number_or", "matched", 0, 1), "0"),
-    "memory": ("round", ("choice", "float32", "bfloat16"), "float32"),
-    "channel": ("channel", ("choice", *CHANNELS), "awgn"),
-    "channel_mode": ("channel", ("choice", "fast", "physical"), "fast"),
-    "allocation": ("channel", ("choice", *ALLOCATIONS), "comp_norm"),
-    "fill_budget": ("channel", _FLAG, "false"),
-    "power": ("channel", ("real", 0, math.inf, False), "1"),
-    "least_gain": ("links", ("real", 0, 10, False), "0.3"),
-    "antennas": ("links", ("whole", 1, 4096), "16"),
-    "channel_error": ("links", ("real", 0, 0.99, False), "0"),
-    "path_loss_exponent": ("links", ("real", 0, 8, False), "0"),
-    "shadowing_db": ("links", ("real", 0, 30, False), "0"),
-    "phase_error": ("links", ("real", 0, 10, False), "0"),
-    "timing_error": ("links", ("real", 0, 10, False), "0"),
-    "peak_ratio": ("links", ("real", 0, 1e6, False), "0"),
-    "access": ("links", ("choice", "time_division", "sum_capacity"), "time_division"),
-    "gains": ("links", ("text",), ""),
-    "air_rank": ("links", ("whole", 0, 64), "0"),
-    "scale_bits": ("links", ("real", 0, 64, False), "32"),
-    "fading_draw": ("links", ("choice", "round", "tensor"), "round"),
-    "power_shares": ("links", ("reals",), "[]"),
-    "participation": ("links", ("real", 0, 1, True), "1"),
-    "loss_rate": ("links", ("real", 0, 1, False), "0"),
-    "exchange": ("links", ("choice", "fast", "exact"), "fast"),
-    "workers": ("training", ("whole", 1, 1000000), "16"),
-    "seed": ("training", ("whole", 0, 2**63 - 1), "1"),
-}
-_NOT_READ = {  # those of the command that no round reads
-    "channel": "power_policy power_period power_levels power_exponent snr_db", "links": "downlink downlink_power resync_rounds",
-    "training": "task batch_size epochs learning_rate schedule milestones decay_factor warmup_fraction start_divisor end_divisor "
-                "optimizer momentum beta1 beta2 epsilon weight_decay gradient_clip server_rule rule_acts_on message_scale ema_decay spectrum_rank",
-    "shards": "sharding concentration shard_shares validation",
-    "local": "local_learning_rate local_steps proximal asleep",
-    "model": "data model hidden image_size width augment train_images test_images decay_norms precision",
-    "language": "layers heads context vocabulary biases dropout recompute accumulation epoch_rounds evaluation_batches evaluate_split",
-    "machine": "device threads data_dir verify_data",
-}
+# The lists of the compiled core (scripts/write_lists.py).
+_LISTS: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "lists.json").read_text(encoding="utf-8"))
+METHODS: dict[str, dict[str, str]] = _LISTS["methods"]  # what each decides
+SETTINGS: dict[str, dict[str, Any]] = {name: one for name, one in _LISTS["settings"].items() if one["round"]}  # those that a round reads
 _GIVEN = ("method", "power", "workers", "seed")  # read, though no part of the algorithm
+_OR_NUMBER = {"lead": "auto", "prediction": "matched"}  # a number from 0 to 1, or this word
 
 
 def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
     """Every setting that a round reads. Raises Error (exit code 3) with the text of the command."""
-    values = {name: default for name, (_, _, default) in SETTINGS.items()}
+    values = {name: one["default"] for name, one in SETTINGS.items()}
     for name, text in given:
         if name == "method":
             values["method"] = _checked(name, text)
-            values |= dict(zip(_METHOD_FIELDS, METHODS[values["method"]]))
+            values |= METHODS[values["method"]]
     for name, text in given:
         if name not in SETTINGS:
             near = difflib.get_close_matches(name, SETTINGS, 1)
@@ -173,58 +79,67 @@ def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
 
 def setting_groups() -> list[tuple[str, str, bool]]:
     """Every setting of the command: name, group, and whether it is a part of the algorithm."""
-    read = [(name, group, name not in _GIVEN) for name, (group, _, _) in SETTINGS.items()]
-    return read + [(name, group, False) for group, names in _NOT_READ.items() for name in names.split()]
+    return [(name, one["group"], one["round"] and name not in _GIVEN) for name, one in _LISTS["settings"].items()]
+
+
+def setting_rows() -> list[list[str]]:
+    """Every setting of the command: name, group, unit, range, sentence and default."""
+    return [[name, *(one[column] for column in ("group", "unit", "range", "sentence", "default"))]
+            for name, one in _LISTS["settings"].items()]
 
 
 def without_effect(given: Sequence[tuple[str, str]], /) -> list[str]:
     """Those of the settings, "name = value", that are not at their defaults and yet without effect."""
     values = settings(given)
     names = {name for name, _ in given}
-    return [f"{name} = {values[name]}" for name, (_, _, default) in SETTINGS.items()
-            if name in names and values[name] != default and not _used(name, values)]
+    return [f"{name} = {values[name]}" for name, one in SETTINGS.items()
+            if name in names and values[name] != one["default"] and not _used(name, values)]
 
 
 def _checked(name: str, text: str) -> str:
-    _, (kind, *spec), _ = SETTINGS[name]
-    if kind == "choice":
-        if text not in spec:
-            near = difflib.get_close_matches(text, spec, 1, 0.5)
-            told = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(spec)}"
-            raise _error(f"{name} = '{text}' is unknown; {told}")
-        return text
-    if kind == "flag":
+    """The text of a value as the core writes it, held against the range as the core prints it."""
+    allowed = SETTINGS[name]["range"]
+    if allowed == "true | false":
         if text not in ("true", "false"):
             raise _error(f"{name} = '{text}' must be true or false")
         return text
-    if kind == "text":
+    if " | " in allowed:
+        choices = allowed.split(" | ")
+        if text not in choices:
+            near = difflib.get_close_matches(text, choices, 1, 0.5)
+            told = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(choices)}"
+            raise _error(f"{name} = '{text}' is unknown; {told}")
         return text
-    if kind == "number_or":
-        word, low, high = spec
+    if name in _OR_NUMBER:
+        word = _OR_NUMBER[name]
         try:
-            within = low <= _real(name, text or "0") <= high
+            within = 0 <= _real(name, text or "0") <= 1
         except Error:
             within = False
         if text != word and not within:
-            raise _error(f"{name} = '{text}' is neither '{word}' nor a number from {low} to {high}. HINT: {name}={word}")
+            raise _error(f"{name} = '{text}' is neither '{word}' nor a number from 0 to 1. HINT: {name}={word}")
         return text or "0"
-    if kind == "reals":
+    if not allowed:
+        return text
+    if allowed == "[a, b, ...]":
         return "[" + ", ".join(_number_text(_real(name, item.strip())) for item in text.strip("[]").split(",") if item.strip()) + "]"
-    if kind == "whole":
-        low, high = spec
+    if whole := re.fullmatch(r"(\d+) (?:\.\. (\d+)|or more)", allowed):
+        low, high = int(whole[1]), int(whole[2] or 2**63 - 1)
         digits = text.lstrip("+-")
         if not (digits.isascii() and digits.isdigit()):
             if "," in text or ":" in text:
                 _real(name, text)
             raise _error(f"{name} = '{text}' is not a whole number")
-        if not low <= int(text) <= high:
+        if not -(2**63) <= int(text) < 2**63:
             raise _error(f"{name} = {text} is out of range: it must be {low} .. {high}")
+        if not low <= int(text) <= high:
+            raise _error(f"{name} = {text} is out of range: it must be {allowed}")
         return str(int(text))
-    low, high, above = spec
-    value = _real(name, text)
-    if not low <= value <= high or (above and value == low) or math.isinf(value):
-        most = "" if math.isinf(high) else f", at most {_number_text(high)}"
-        raise _error(f"{name} = {text} is out of range: it must be {'above' if above else 'at least'} {_number_text(low)}{most}")
+    bounds = re.fullmatch(r"(above|at least) (\S+?)(?:, at most (\S+))?", allowed)
+    assert bounds, allowed
+    value, least, most = _real(name, text), float(bounds[2]), float(bounds[3] or math.inf)
+    if not least <= value <= most or (bounds[1] == "above" and value == least) or math.isinf(value):
+        raise _error(f"{name} = {text} is out of range: it must be {allowed}")
     return _number_text(value)
 
 
@@ -302,10 +217,8 @@ def _used(name: str, v: Mapping[str, str]) -> bool:
 
 
 def part_rows() -> list[tuple[str, str, str, str]]:
-    """(role, name, "", "") of every method and part; sentences and sources are the compiled core's."""
-    tables = {"method": METHODS, "compressor": COMPRESSORS, "feedback": FEEDBACKS, "receiver": RECEIVERS, "channel": CHANNELS,
-              "allocation": ALLOCATIONS, "server_rule": SERVER_RULES}
-    return [(role, name, "", "") for role, names in tables.items() for name in names]
+    """Every method and part: role, name, sentence and source."""
+    return [(role, name, sentence, source) for role, name, sentence, source in _LISTS["parts"]]
 
 
 def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bool:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from laser.native import core
+from laser.native import EXIT_CONFIGURATION, core, error
 
 
 def schedule(policy: str, periods: int, average: float, custom: list[float] | None = None, exponent: float = 0.8) -> list[float]:
-    """Budgets of all periods with mean ``average``: constant, linear_up, linear_down, step_up, step_down,
-    power_law (in proportion to (t + 1)^exponent) or custom."""
+    """Budgets [periods] with mean ``average`` (spec 3.1; [LASER, Section 4.2]): constant, linear_up, linear_down, step_up, step_down,
+    power_law (in proportion to (t + 1)^exponent) or custom, with relative sizes [periods]. Raises Error (configuration) for another
+    policy and for sizes that do not fit."""
     return core.power_schedule(policy, periods, average, custom or [], exponent)
 
 
 def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[float]],
            symbols: list[int]) -> list[list[float]]:
-    """How each worker divides its budget over the blocks, [k][blocks]; the norms are [k][blocks] too."""
+    """How each worker divides its budget over the blocks, [k][blocks], each row adding up to 1 (spec 3.2); the norms of messages and of
+    what is sent of them are [k][blocks] too, ``symbols`` [blocks]. Raises Error (configuration) for another allocation or shapes that
+    do not fit."""
+    told = [len(raw_norms), *map(len, raw_norms), *map(len, sent_norms)]
+    if told != [len(sent_norms), *[len(symbols)] * (2 * len(raw_norms))]:
+        raise error(EXIT_CONFIGURATION, f"the norms are not those of as many workers, each with {len(symbols)} blocks. HINT: [k][blocks], and "
+                    "a number of symbols for each block")
     flat = core.block_shares(allocation, [n for row in raw_norms for n in row], [n for row in sent_norms for n in row],
                              list(symbols))
     width = len(symbols)
@@ -21,10 +28,13 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
 
 
 def split_between_factors(m: int, n: int, energy: float) -> dict:
-    """The best split of one rank-one term between its two columns (Lemma 7), with the influence that results."""
+    """The best split of the energy of a rank-one term [m, n] between its two columns (Lemma 7; spec 3.4): ``left_energy`` and
+    ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises Error (configuration) unless sizes are at least 1 and the
+    energy is above 0."""
     return core.split_between_factors(m, n, energy)
 
 
 def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict:
-    """Over rank-one terms of energies ``kappa`` (Lemma 8, or the exact optimum), then between their columns."""
+    """Over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their columns: the lists
+    ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as ``split_between_factors``."""
     return core.split_over_ranks(m, n, energy, list(map(float, kappa)), optimal)

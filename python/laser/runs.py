@@ -17,8 +17,10 @@ else:
     import tomli as tomllib
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Run:
+    """A run as its folder holds it."""
+
     folder: Path
     configuration: dict  # every setting, typed as in config.toml
     versions: dict[str, str]
@@ -34,6 +36,11 @@ class Run:
         flat = {name: value for name, value in self.summary.items() if name != "configuration"}
         return {"folder": str(self.folder), **self.configuration, **flat}
 
+    def __repr__(self) -> str:
+        facts = [str(self.configuration.get("method", "?")), str(self.configuration.get("task", "?")), self.status, f"{len(self.epochs)} epochs"]
+        facts += [f"{name} {value:.4g}" for name in ("power", "final_accuracy", "final_loss", "perplexity")
+                  if isinstance(value := self.summary.get(name), (int, float))]
+        return f"Run('{self.folder}': {', '.join(facts)})"
 
     def numbers(self) -> dict[str, float]:
         """What the summary has in numbers."""
@@ -46,13 +53,14 @@ def load_run(folder: str | Path) -> Run:
     run, ValueError naming file and line where one is damaged."""
     folder = Path(folder)
     if not (folder / "config.toml").is_file():
-        raise FileNotFoundError(f"{folder} holds no run: it has no config.toml")
+        raise FileNotFoundError(f"{folder} holds no run: it has no config.toml. HINT: the folder of one run, as laser train, sweep and "
+                                "reproduce write it; laser.load_runs takes one with several")
     summary_file = folder / "summary.json"
     summary = _json(_text(summary_file), summary_file) if summary_file.is_file() else {"status": "unfinished"}
     metrics = folder / "metrics.jsonl"
     lines = _text(metrics).split("\n") if metrics.is_file() else [""]
     if lines.pop() and summary["status"] == "completed":
-        raise ValueError(f"{metrics}: the last line has no end")
+        raise ValueError(f"{metrics}: the last line has no end: the file was cut off. HINT: train the run anew")
     epochs = [_json(line, f"{metrics} line {number}") for number, line in enumerate(lines, 1)]
     versions = folder / "versions.json"
     return Run(folder, tomllib.loads(_text(folder / "config.toml")),
@@ -60,10 +68,10 @@ def load_run(folder: str | Path) -> Run:
 
 
 def load_runs(folder: str | Path) -> list[Run]:
-    """Every run at or below a folder, by path."""
+    """Every run at or below a folder, by path. Raises FileNotFoundError where there is none, else as ``load_run``."""
     found = sorted(path.parent for path in Path(folder).rglob("config.toml"))
     if not found:
-        raise FileNotFoundError(f"there is no run at or below {folder}")
+        raise FileNotFoundError(f"there is no run at or below {folder}. HINT: name a folder that laser train, sweep or reproduce wrote")
     return [load_run(path) for path in found]
 
 

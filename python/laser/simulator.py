@@ -308,7 +308,8 @@ class Simulator(NotCopied):
         return self.records
 
     def advance(self) -> Record:
-        """One round more. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved."""
+        """One round more. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved.
+        Raises Error (usage) after the last round or a failed one, Error (non-finite) where training diverges."""
         if self.rounds_done >= self.rounds or self._failed:
             why = f"has failed ({self._failed})" if self._failed else f"has done its {self.rounds} rounds"
             raise error(EXIT_USAGE, f"the run {why}. HINT: a Simulator with more rounds; with folder and resume=True it goes on there")
@@ -401,7 +402,7 @@ class Simulator(NotCopied):
 
     def evaluate(self, data: Any = None, weights: Mapping[str, torch.Tensor] | None = None) -> dict[str, float]:
         """Mean loss and, of a classifier, accuracy in percent, on ``data`` or on ``test``; of other ``weights`` where they are
-        given, by name. The accuracy is NaN where the targets are no classes."""
+        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data."""
         if data is None and not self._tests:
             raise error(EXIT_USAGE, "there is nothing to evaluate with. HINT: Simulator(..., test=(inputs, targets)), or "
                         "evaluate((inputs, targets))")
@@ -485,7 +486,7 @@ class Simulator(NotCopied):
 
     def load_state_dict(self, state: Mapping[str, Any], records: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Restores what ``state_dict`` returned: all that follows is bit for bit what would have followed. ``records``: those
-        until then, which are kept where they are not given."""
+        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version."""
         try:
             rest = json.loads(state["rest"])
         except (KeyError, TypeError, ValueError):

@@ -37,7 +37,8 @@ class Stateful:
         return {_key(own["rank"], own["ranks"]): packed.getvalue()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what was saved under this rank's key, or under those of all ranks that saved."""
+        """Restores what was saved under this rank's key, or under those of all ranks that saved. Raises Error
+        (data) where a rank's part is missing."""
         processes = self._state.processes
         ranks = self._saved_by or processes.workers
         wanted = range(ranks) if self._saved_by is not None else [processes.first_worker]

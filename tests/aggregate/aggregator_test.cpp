@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "../contract/laws.hpp"
 
@@ -30,6 +32,17 @@ at::Tensor one_round(const Algorithm& algorithm, const at::Tensor& gradients, do
   return estimate;
 }
 
+/// All settings of a round, by name, as text.
+std::map<std::string, std::string> described(Algorithm algorithm) {
+  OptionList list;
+  describe(list, algorithm.compressor);
+  describe_round(list, algorithm);
+  describe_channel(list, algorithm);
+  std::map<std::string, std::string> values;
+  for (const auto& option : list.all()) values[option.name] = option.get();
+  return values;
+}
+
 TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnesThenThoseOfOthers) {
   std::vector<std::string> names;
   for (const auto& recipe : recipes()) names.push_back(recipe.name);
@@ -41,9 +54,31 @@ TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnesTh
                                              "ddsgd",         "otalc",          "obda",
                                              "efobda",        "agetopk",        "reed",
                                              "adsgd_pilot",   "signum_momentum"}));
-  EXPECT_EQ(find_recipe("zsgd").allocation, "norm");
-  EXPECT_EQ(find_recipe("signum").allocation, "sqrt_dim");
   EXPECT_THROW(find_recipe("lasre"), Error);
+}
+
+TEST(Recipes, SayWhatTheyChangeAndNothingElse) {
+  for (const auto& recipe : recipes()) {
+    EXPECT_EQ(recipe.settings.front().first, "compressor") << recipe.name;
+    const auto whole = described(method(recipe.name));
+    for (std::size_t i = 0; i < recipe.settings.size(); ++i) {
+      const auto& [setting, value] = recipe.settings[i];
+      EXPECT_EQ(whole.at(setting), value) << recipe.name << " " << setting;
+      if (i == 0) continue;
+      auto less = recipe;
+      less.settings.erase(less.settings.begin() + static_cast<std::ptrdiff_t>(i));
+      Algorithm without;
+      apply(less, without);
+      EXPECT_NE(described(without).at(setting), value)
+          << recipe.name << " says " << setting << " for nothing";
+    }
+  }
+  EXPECT_EQ(method("zsgd").allocation, "norm");
+  EXPECT_EQ(method("signum").allocation, "sqrt_dim");
+  EXPECT_EQ(method("zsgd").feedback, "none");
+  auto used = method("swept");  // what another method said is gone
+  apply(find_recipe("laser"), used);
+  EXPECT_EQ(described(used), described(method("laser")));
 }
 
 TEST(Round, NoiselessSgdIsTheMean) {

@@ -232,7 +232,7 @@ TEST(Absence, WithoutAnActiveWorkerTheUpdateIsSkippedAndMemoryKeepsEverything) {
       algorithm.fading_draw = draw;
       algorithm.link.least_gain = 10;  // never reached: exp(-100)
       const auto outcome = second_round(algorithm);
-      EXPECT_TRUE(outcome.report.unheard) << name;
+      EXPECT_TRUE(outcome.report.nobody_heard) << name;
       EXPECT_EQ(outcome.estimate.abs().max().item<double>(), 0.0) << name;
       for (const double energy : outcome.report.energy) EXPECT_EQ(energy, 0.0) << name;
       if (std::string(name) == "laser" || std::string(name) == "randomk") {

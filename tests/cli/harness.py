@@ -1,9 +1,13 @@
 """What the tests of the command share. LASER_COMMAND is the program."""
+import fcntl
 import os
 import pathlib
+import pty
 import shutil
+import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 COMMAND = os.environ["LASER_COMMAND"]
@@ -15,6 +19,16 @@ def laser(*arguments, **options):
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     return subprocess.run([COMMAND, *map(str, arguments)], text=True, timeout=300, **options)
+
+
+def terminal(columns):
+    """Both ends of a terminal with so many columns; the test is left out where there are none, as in a bare root."""
+    try:
+        main, side = pty.openpty()
+    except OSError as problem:
+        raise unittest.SkipTest(f"there are no terminals here: {problem}") from problem
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return main, side
 
 
 class InFolder(unittest.TestCase):

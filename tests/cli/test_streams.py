@@ -1,19 +1,15 @@
 """Standard streams that are closed, full, narrow or read by nobody, and signals: what Unix expects of a program."""
-import fcntl
 import itertools
 import json
 import os
-import pty
 import re
 import resource
 import signal
-import struct
 import subprocess
-import termios
 import time
 import unittest
 
-from harness import COMMAND, SHORT, InFolder, laser
+from harness import COMMAND, SHORT, InFolder, laser, terminal
 
 LONG = ["rank=2", "workers=4", "batch_size=500", "threads=1", "epochs=2000", "--checkpoint-every", "5"]
 
@@ -92,11 +88,7 @@ class Streams(InFolder):
 
     def on_terminal(self, columns, **environment):
         """What a run of some seconds writes to a terminal."""
-        try:
-            main, side = pty.openpty()
-        except OSError as problem:  # a bare root has none
-            self.skipTest(f"there are no terminals here: {problem}")
-        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        main, side = terminal(columns)
         process = subprocess.Popen([COMMAND, "train", *LONG, "--out", str(self.folder / f"{columns}{environment}")],
                                    stdout=subprocess.DEVNULL, stderr=side,
                                    env={**os.environ, "TERM": "xterm", **environment})

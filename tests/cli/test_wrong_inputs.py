@@ -1,17 +1,13 @@
 """What a new user types wrongly, over all commands: each ends with the right code and the next step, in a few lines that are no wider
 than the terminal."""
 import concurrent.futures
-import fcntl
 import os
-import pty
 import re
 import shlex
-import struct
 import subprocess
-import termios
 import unittest
 
-from harness import COMMAND, SHORT, InFolder, laser
+from harness import COMMAND, SHORT, InFolder, laser, terminal
 
 # On terminals of 80 and of 60 columns in turn: what is typed after "laser", the exit code, and what the message must have, in one line whatever the width.
 WRONG = [
@@ -136,8 +132,7 @@ MOST_LINES = {80: 7, 60: 9}
 
 def on_terminal(words, columns, folder):
     """Exit code and lines of a command whose terminal has so many columns."""
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    main, side = terminal(columns)
     process = subprocess.Popen([COMMAND, *words], stdin=subprocess.DEVNULL, stdout=side, stderr=side, cwd=folder,
                                env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)})
     os.close(side)

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "expect_error.hpp"
+#include "../power/expect_error.hpp"
 
 namespace laser {
 namespace {

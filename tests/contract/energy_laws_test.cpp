@@ -268,7 +268,7 @@ TEST(FillBudget, SpendsTheWholeBudgetOnEveryChannel) {
         gradients[2].narrow(0, 84, 90).mul_(7);
         auto estimate = at::zeros({small_layout().size}, at::kDouble);
         const auto report = aggregator.round(t, kPower, gradients, estimate);
-        if (!report.unheard && filled) {
+        if (!report.nobody_heard && filled) {
           EXPECT_NEAR(report.budget_use, 1, 1e-12) << entry.name << " in round " << t;
         }
         if (entry.name == "awgn" && !filled) {

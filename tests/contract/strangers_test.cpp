@@ -46,6 +46,26 @@ class NotLinear : public EverySecond {  // and says it is
   }
 };
 
+class Silent : public EverySecond {  // it sends nothing at all
+  Message encode(Exchange&, int) const override { return {}; }
+};
+
+class Flat : public EverySecond {  // its symbols have no groups
+  Message encode(Exchange& exchange, int pass) const override {
+    return {{EverySecond::encode(exchange, pass).blocks[0].squeeze(1)}, Message::Split::kByNorm, {}};
+  }
+};
+
+class Row : public EverySecond {  // its estimate is one row, which would be written into all of them
+  Decoded decode(Exchange& exchange, int pass, std::span<const Reception> received) const override {
+    return {EverySecond::decode(exchange, pass, received).estimate.slice(0, 0, 1), {}, {}};
+  }
+};
+
+class Hungry : public EverySecond {  // its passes want more than there is
+  [[nodiscard]] std::vector<double> pass_shares() const override { return {0.7, 0.7}; }
+};
+
 /// A memory that forgets.
 class Decaying : public Feedback {
  public:
@@ -159,6 +179,33 @@ TEST(Strangers, AreTreatedAsThoseOfTheTables) {
     estimates[i] = run_rounds(aggregator, 3, 0, 4, 50, at::kFloat);
   }
   EXPECT_TRUE(at::equal(estimates[0], estimates[1]));
+}
+
+TEST(Strangers, WhatACompressorReturnsIsHeldAgainstItsForm) {
+  const auto told = [](std::shared_ptr<const Compressor> compressor) -> std::string {
+    try {
+      Solo solo(2);
+      Parts parts;
+      parts.compressor = std::move(compressor);
+      Aggregator aggregator(small_layout(), method("zsgd"), parts, 1, solo, at::kDouble);
+      auto estimate = at::zeros({small_layout().size}, at::kDouble);
+      aggregator.round(0, 50, random_gradients(2, small_layout().size, 0), estimate);
+      (void)aggregator.memory(0);
+      (void)aggregator.memory(4);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const auto expect = [&](std::shared_ptr<const Compressor> compressor, const std::string& what) {
+    const auto text = told(std::move(compressor));
+    EXPECT_NE(text.find(what), std::string::npos) << text;
+  };
+  expect(std::make_shared<EverySecond>(), "there is no tensor 4 of 4");
+  expect(std::make_shared<Silent>(), "'wide' has 0 blocks. HINT: from 1 to 16");
+  expect(std::make_shared<Flat>(), "has a block [2, 42]. HINT: [2 workers");
+  expect(std::make_shared<Row>(), "estimate of tensor 'wide' is [1, 12]. HINT: [7, 12]");
+  expect(std::make_shared<Hungry>(), "don't add up to 1");
 }
 
 TEST(Strangers, GoTogetherByTheirTraitsOrAreRefused) {

@@ -118,7 +118,10 @@ TEST_F(TokenFiles, TextsThatAreNoneAreRefused) {
   };
   expect("", "text.txt is empty");
   expect(std::string("ab\0c", 4), "text.txt is not text: byte 2 is 0x00, which no text holds");
-  expect("abcd\xFFefgh", "byte 4 is 0xff, which is not valid UTF-8 there");
+  expect(
+      "abcd\xFF"
+      "efgh",
+      "byte 4 is 0xff, which is not valid UTF-8 there");
   expect("caf\xE9 latin", "byte 3 is 0xe9");
   fs::create_directory(at("folder"));
   expect_error([&] { return tokens_of_text(at("folder"), {at("cache")}, *encoder_); }, ExitCode::kData,

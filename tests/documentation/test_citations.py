@@ -1,9 +1,13 @@
 """Every section, lemma, theorem, equation and study that code or pages cite is in docs/specification.md, and every file that
 the pages and the comments of src name is in the tree (citations.py finds them). Each has controls that must fail.
 """
+import pathlib
+import sys
 import unittest
 
 from citations import SPECIFICATION, Tree, citations, comments, named_files, offered, texts, tree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def missing(text, labels):
@@ -79,6 +83,16 @@ class Files(unittest.TestCase):
             wrong += [f"{path}:{line}: there is no {name}" for line, name in self.absent(text)]
         self.assertEqual(wrong, [])
         self.assertGreater(counted, 300)
+
+    def test_what_mutants_replace_stands_in_the_tree(self):
+        sys.path.insert(0, str(ROOT / "scripts"))
+        try:
+            from mistakes import MISTAKES
+        finally:
+            sys.path.pop(0)
+        gone = [f"{name}: {old}" for name, old, _, _ in MISTAKES if old not in (ROOT / "src" / "laser" / name).read_text()]
+        self.assertEqual(gone, [])
+        self.assertGreaterEqual(len(MISTAKES), 40)
 
     def test_made_up_files_are_noticed(self):
         for text, name in {

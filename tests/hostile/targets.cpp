@@ -75,9 +75,15 @@ void read_cifar(const Workplace& place, const std::string& bytes) {
 /// Two images as Python 2 pickles them.
 std::string pickled_images() {
   using namespace std::string_literals;
-  return "\x80\x02}q\x00(U\x04datacnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87R("s +
-         "K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T"s +
-         std::string("\x00\x18\x00\x00", 4) + std::string(2 * 3072, '\3') + "tbU\x06labels](K\x07K\x01eu."s;
+  return "\x80\x02}q\x00(U\x04"
+         "datacnumpy.core.multiarray\n_reconstruct\nq\x01"
+         "cnumpy\nndarray\nq\x02K\x00\x85U\x01"
+         "b\x87R("s +
+         "K\x01K\x02M\x00\x0c\x86"
+         "cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T"s +
+         std::string("\x00\x18\x00\x00", 4) + std::string(2 * 3072, '\3') +
+         "tbU\x06labels](K\x07K\x01"
+         "eu."s;
 }
 
 void read_pickle(const Workplace& place, const std::string& bytes) {

@@ -8,7 +8,7 @@
 #include "laser/kernels/cuda/check.hpp"
 #include "laser/kernels/cuda/kernels.hpp"
 #include "laser/kernels/normal.hpp"
-#include "sweep_case.hpp"
+#include "pass_case.hpp"
 
 namespace laser {
 namespace {
@@ -86,11 +86,11 @@ TEST_F(Cuda, NormalsHaveTheBitsOfTheCpu) {
 /// A case whose arrays lie on the GPU.
 template <class M, class G>
 struct DeviceCase {
-  using W = typename SweepMatrix<M, G>::Work;
+  using W = typename PassMatrix<M, G>::Work;
   OnDevice<M> memory;
   OnDevice<G> gradient;
   OnDevice<W> pending_left, pending_right, left_basis, right_basis, left, right;
-  SweepMatrix<M, G> matrix;
+  PassMatrix<M, G> matrix;
 
   explicit DeviceCase(const Case<M, G>& host)
       : memory(host.memory),
@@ -124,13 +124,13 @@ void expect_agreement(std::size_t rank, double tolerance) {
   std::vector<std::vector<std::uint64_t>> bits[2];
   for (auto& run : bits) {
     std::vector<std::unique_ptr<DeviceCase<M, G>>> cases;
-    std::vector<SweepMatrix<M, G>> matrices;
+    std::vector<PassMatrix<M, G>> matrices;
     for (const auto& host : hosts) {
       cases.push_back(std::make_unique<DeviceCase<M, G>>(*host));
       matrices.push_back(cases.back()->matrix);
     }
     const OnDevice<double> squares(std::vector<double>(matrices.size()));
-    cuda::low_rank_sweep(std::span<const SweepMatrix<M, G>>(matrices), squares.get(), nullptr);
+    cuda::fused_pass(std::span<const PassMatrix<M, G>>(matrices), squares.get(), nullptr);
     const std::vector<double> sums = squares.values();
     run.push_back(bits_of(sums));
     for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -139,7 +139,7 @@ void expect_agreement(std::size_t rank, double tolerance) {
       run.push_back(bits_of(cases[i]->right.values()));
       if (&run == &bits[0]) continue;
       auto& host = *hosts[i];
-      reference::low_rank_sweep(host.matrix);
+      reference::fused_pass(host.matrix);
       EXPECT_LT(difference(cases[i]->memory.values(), host.memory), tolerance) << i;
       EXPECT_LT(difference(cases[i]->left.values(), host.left), tolerance) << i;
       EXPECT_LT(difference(cases[i]->right.values(), host.right), tolerance) << i;
@@ -149,7 +149,7 @@ void expect_agreement(std::size_t rank, double tolerance) {
   EXPECT_EQ(bits[0], bits[1]);
 }
 
-TEST_F(Cuda, LowRankSweepAgreesWithTheReference) {
+TEST_F(Cuda, FusedPassAgreesWithTheReference) {
   for (const std::size_t rank : {1u, 4u, 7u, 32u}) {
     expect_agreement<float, float>(rank, 2e-5);
     expect_agreement<double, double>(rank, 1e-12);

@@ -8,12 +8,12 @@ laser_test(kernels/reduction_test LINK laser_kernels)
 laser_test(kernels/magnitude_test LINK laser_kernels)
 laser_test(kernels/orthonormal_test LINK laser_kernels Eigen3::Eigen)
 laser_test(kernels/softmax_regression_test LINK laser_kernels)
-laser_test(kernels/low_rank_sweep_test LINK laser_kernels)
-target_compile_options(kernels_low_rank_sweep_test PRIVATE -fopenmp)  # sets the number of threads
+laser_test(kernels/fused_pass_test LINK laser_kernels)
+target_compile_options(kernels_fused_pass_test PRIVATE -fopenmp)  # sets the number of threads
 laser_test(kernels/batch_norm_test LINK laser_kernels)
 target_compile_options(kernels_batch_norm_test PRIVATE -fopenmp)  # sets the number of threads
-laser_test(kernels/low_rank_sweep_device_test LINK laser_kernels)
-foreach(test normal_test low_rank_sweep_test)  # they set the number of threads
+laser_test(kernels/fused_pass_device_test LINK laser_kernels)
+foreach(test normal_test fused_pass_test)  # they set the number of threads
   target_compile_options(kernels_${test} PRIVATE -fopenmp)
 endforeach()
 if(TARGET laser_kernels_cuda)

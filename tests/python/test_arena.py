@@ -93,11 +93,26 @@ class Terms(unittest.TestCase):
             self.assertEqual(laser.Training(task=task, epochs=1).shapes, arena.shapes_of(task))
 
     def test_reed_takes_four_channel_uses_a_number_and_has_its_own_air(self):
-        self.assertIsNone(self.terms("energy", "reed"))
-        self.assertIsNone(self.terms("airtime", "reed", "rayleigh"))
+        self.assertIn("another air", self.terms("energy", "reed"))
+        self.assertIn("more air", self.terms("airtime", "reed", "rayleigh"))
         found = self.terms("energy", "reed", "rayleigh")
         self.assertEqual((found["symbols"], found["channel"]), (4 * 7850, "reed"))
         self.assertEqual(self.terms("energy", "zsgd", "rayleigh")["channel"], "csit_trunc")
+
+    def test_what_fits_some_models_only_is_left_out_of_the_others(self):
+        plan = arena.plan_of(False)
+        small, large = (arena.terms(plan, arena.Contest(task, "iid", "awgn", "energy"), arena.contestant("adsgd"), arena.shapes_of(task))
+                        for task in ("mnist", "mnist_mlp"))
+        self.assertEqual(small["symbols"], 784 + 1)
+        self.assertIn("matrix for tensor 'hidden.weight'", large)
+        told = []
+        arena.run(None, ["adsgd", "zsgd"], only="iid_awgn_energy", dry_run=True, tell=told.append)
+        self.assertIn("left out: adsgd in mnist_mlp_iid_awgn_energy:", told[0])
+        self.assertIn("2 contests, 2 methods: 36 trainings", told[1])
+        with self.assertRaisesRegex(laser.Error, "adsgd has no place in any contest"):
+            arena.run(None, ["adsgd"], tasks=["mnist_mlp"], dry_run=True, tell=told.append)
+        with self.assertRaisesRegex(laser.Error, "which arena is to go on"):
+            arena.run(None, ["zsgd"], resume=True)
 
     def test_what_is_wrong_is_told(self):
         for text in "lasr", "zsgd:server_rule", "zsgd:server_rule=muon":

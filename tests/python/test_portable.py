@@ -26,7 +26,8 @@ IDLE = [{"rank": 2, "method": "zsgd"}, {"least_gain": 0.5}, {"antennas": 3, "cha
 WRONG = [{"rank": "1.5"}, {"rank": 65}, {"feedback": "locla"}, {"fill_budget": "maybe"}, {"participation": 0}, {"power_shares": [1, -1]},
          {"loss_rate": 1}, {"power": 0}, {"workers": 0}, {"compress": "alwyas"}, {"loss_rate": "nan"}, {"least_gain": -1},
          {"method": "lasr"}, {"receiver": "matched", "transport": "one_shot"}, {"receiver": "mmse", "method": "signum"},
-         {"feedback": "weighted", "receiver": "mmse"}, {"memory": "bfloat16", "method": "zsgd"}, {"powr": 3}, {"seed": "x"}]
+         {"feedback": "weighted", "receiver": "mmse"}, {"memory": "bfloat16", "method": "zsgd"}, {"powr": 3}, {"seed": "x"},
+         {"seed": -1}, {"seed": "99999999999999999999"}, {"phase_share": 0}, {"lead": 2}, {"compression_factor": "inf"}, {"canonical": "yes"}]
 
 
 def told(work):
@@ -49,8 +50,9 @@ class Settings(unittest.TestCase):
                     self.assertEqual(portable.settings(pairs(given)), {name: whole[name] for name in portable.SETTINGS}, given)
 
     def test_the_lists_are_those_of_the_core(self):
-        self.assertEqual(sorted(portable.setting_groups()), sorted(core.setting_groups()))
-        self.assertEqual([row[:2] for row in portable.part_rows()], [row[:2] for row in core.part_rows()])
+        self.assertEqual(portable.setting_groups(), core.setting_groups())
+        self.assertEqual(portable.setting_rows(), [list(row) for row in core.setting_rows()])
+        self.assertEqual(portable.part_rows(), core.part_rows())
         for shape in (8, 9), (8,), (30, 2), (16, 3, 3, 3), (4, 4):
             for rate in 1.0, 2.0:
                 self.assertEqual(portable.compression_saves(shape, 2, rate), core.compression_saves(list(shape), 2, rate))
@@ -64,6 +66,15 @@ class Settings(unittest.TestCase):
     def test_what_has_no_effect_is_told_alike(self):
         for given in IDLE + SETTINGS:
             self.assertEqual(portable.without_effect(pairs(given)), core.without_effect(pairs(given)), given)
+
+
+    def test_the_committed_lists_are_up_to_date(self):
+        sys.path.insert(0, str(HERE.parent.parent / "scripts"))
+        try:
+            import write_lists
+        finally:
+            sys.path.pop(0)
+        self.assertEqual(write_lists.FILE.read_text(encoding="utf-8"), write_lists.text(), "build/python/bin/python scripts/write_lists.py")
 
 
 class Files(unittest.TestCase):

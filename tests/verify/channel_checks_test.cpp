@@ -12,7 +12,7 @@
 namespace laser::verify {
 namespace {
 
-Subject subject_named(const std::string& name, std::uint64_t seed = 3) {
+MeasuredScheme subject_named(const std::string& name, std::uint64_t seed = 3) {
   for (auto& subject : channel_subjects(seed)) {
     if (subject.scheme.name == name) return subject;
   }
@@ -21,7 +21,7 @@ Subject subject_named(const std::string& name, std::uint64_t seed = 3) {
 }
 
 /// Its checks at the power where gain and bias are measured too.
-std::vector<Check> run(const Subject& subject, SampleSize size = {64, 8}) {
+std::vector<Check> run(const MeasuredScheme& subject, SampleSize size = {64, 8}) {
   const double power = subject.powers[subject.powers.size() / 2];
   return checks_of(subject, power, measure(subject.scheme, power, size, subject.seed));
 }

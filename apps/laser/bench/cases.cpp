@@ -18,7 +18,7 @@
 #include "laser/bench/peak_memory.hpp"
 #include "laser/bench/plain_torch.hpp"
 #include "laser/collective/collective.hpp"
-#include "laser/compress/sweep.hpp"
+#include "laser/compress/fused_pass.hpp"
 #include "laser/core/error.hpp"
 #include "laser/kernels/normal.hpp"
 
@@ -63,7 +63,7 @@ class FusedPass {
 
   FusedPass(const GradientSet& set, std::int64_t rank, Kind kind, at::ScalarType memory_type) {
     for (const auto& layer : set.layout.layers) {
-      SweepTensor task;
+      PassTensor task;
       task.gradient = set.bank.narrow(1, layer.offset, layer.size).unflatten(1, {layer.rows, layer.columns});
       if (compression_saves(layer, rank)) {
         const auto r = effective_rank(layer, rank);
@@ -80,13 +80,13 @@ class FusedPass {
     }
   }
 
-  void run() { sweep(tasks_); }
+  void run() { fused_pass(tasks_); }
 
  private:
   static at::Tensor basis(std::int64_t rank, std::int64_t size) {
     return std::get<0>(at::linalg_qr(at::randn({size, rank}))).t().contiguous();
   }
-  std::vector<SweepTensor> tasks_;
+  std::vector<PassTensor> tasks_;
 };
 
 /// Rounds of the real aggregator at P = 10 a worker.
@@ -121,8 +121,8 @@ Contender timed_runs(std::string name, std::shared_ptr<Work> work) {
   return timed(std::move(name), [work = std::move(work)] { work->run(); });
 }
 
-Case sweep_case(const std::string& name, const std::string& model, std::int64_t workers, FusedPass::Kind kind,
-                at::ScalarType memory_type = at::kFloat) {
+Case pass_case(const std::string& name, const std::string& model, std::int64_t workers, FusedPass::Kind kind,
+               at::ScalarType memory_type = at::kFloat) {
   Case result{name, "kernel", model, workers, 4, {}, {}, false};
   result.contenders = [=](Bench& bench) {
     return std::vector{timed_runs("ours", std::make_shared<FusedPass>(bench.set, 4, kind, memory_type)),
@@ -182,11 +182,11 @@ std::vector<Case> all_cases(bool quick) {
   using Kind = FusedPass::Kind;
   std::vector<Case> cases;
   const auto add_set = [&](const std::string& model, std::int64_t workers, bool all) {
-    cases.push_back(sweep_case("sweep_even", model, workers, Kind::kEven));
-    cases.push_back(sweep_case("sweep_odd", model, workers, Kind::kOdd));
+    cases.push_back(pass_case("sweep_even", model, workers, Kind::kEven));
+    cases.push_back(pass_case("sweep_odd", model, workers, Kind::kOdd));
     if (all) {
-      cases.push_back(sweep_case("sweep_one_shot", model, workers, Kind::kOneShot));
-      cases.push_back(sweep_case("sweep_bfloat16_memory", model, workers, Kind::kEven, at::kBFloat16));
+      cases.push_back(pass_case("sweep_one_shot", model, workers, Kind::kOneShot));
+      cases.push_back(pass_case("sweep_bfloat16_memory", model, workers, Kind::kEven, at::kBFloat16));
     }
     if (workers == 1) {
       cases.push_back(noise_case("noise_fill", model));

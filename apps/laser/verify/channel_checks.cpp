@@ -7,7 +7,7 @@ constexpr double kRounding = 1e-12;  // of numbers that are 1 up to double preci
 
 }  // namespace
 
-std::vector<Check> checks_of(const Subject& subject, double power, const ErrorMoments& moments) {
+std::vector<Check> checks_of(const MeasuredScheme& subject, double power, const ErrorMoments& moments) {
   Check common;
   common.group = "channel";
   common.subject = subject.scheme.name;

@@ -24,12 +24,13 @@ class ChannelChecks {
     double power = 0;
     ErrorMoments moments;
   };
-  std::vector<Subject> subjects_;
+  std::vector<MeasuredScheme> subjects_;
   SampleSize size_;
   std::vector<Slot> slots_;
 };
 
 /// The checks of one subject at one power: influence, its bound, gain, squared bias, energy.
-[[nodiscard]] std::vector<Check> checks_of(const Subject& subject, double power, const ErrorMoments& moments);
+[[nodiscard]] std::vector<Check> checks_of(const MeasuredScheme& subject, double power,
+                                           const ErrorMoments& moments);
 
 }  // namespace laser::verify

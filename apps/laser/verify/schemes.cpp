@@ -110,7 +110,7 @@ void add_two_phase(SubjectList& list) {
 }
 
 /// Norms of the columns that a worker sends in the first round: left factor, then right factor.
-std::pair<std::vector<double>, std::vector<double>> sent_norms(const Subject& subject) {
+std::pair<std::vector<double>, std::vector<double>> sent_norms(const MeasuredScheme& subject) {
   const auto compressor = make_compressor(subject.scheme.algorithm.compressor);
   const auto& layer = subject.scheme.layout.layers[0];
   const auto shared = compressor->initial_state(layer, 0, subject.seed, at::kDouble);
@@ -169,7 +169,7 @@ void add_random_k(SubjectList& list) {
 
 }  // namespace
 
-std::vector<Subject> channel_subjects(std::uint64_t seed) {
+std::vector<MeasuredScheme> channel_subjects(std::uint64_t seed) {
   SubjectList list(seed);
   add_uncompressed(list);
   add_noisy_gradient(list);

@@ -11,7 +11,7 @@
 namespace laser::verify {
 
 /// A scheme, what theory says about it, and the powers at which it is measured.
-struct Subject {
+struct MeasuredScheme {
   Scheme scheme;
   std::string source;  // of the influence factor
   std::function<double(double power)> influence;
@@ -24,6 +24,6 @@ struct Subject {
 };
 
 /// All subjects: Z-SGD, the three transports of LASER, Random-K, several blocks, several workers, MMSE.
-[[nodiscard]] std::vector<Subject> channel_subjects(std::uint64_t seed);
+[[nodiscard]] std::vector<MeasuredScheme> channel_subjects(std::uint64_t seed);
 
 }  // namespace laser::verify

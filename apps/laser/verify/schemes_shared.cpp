@@ -33,15 +33,15 @@ std::function<at::Tensor(std::int64_t)> always(const at::Tensor& gradients) {
   return [gradients](std::int64_t) { return gradients; };
 }
 
-Subject SubjectList::one_matrix(const std::string& name, const Algorithm& algorithm, std::int64_t rows,
-                                std::int64_t columns) {
+MeasuredScheme SubjectList::one_matrix(const std::string& name, const Algorithm& algorithm, std::int64_t rows,
+                                       std::int64_t columns) {
   return workers(name, algorithm, matrix_layout(rows, columns),
                  decaying_matrix(rows, columns, kDecay, next_seed()).view({1, -1}));
 }
 
-Subject SubjectList::workers(const std::string& name, const Algorithm& algorithm, const Layout& layout,
-                             const at::Tensor& gradients) {
-  Subject subject;
+MeasuredScheme SubjectList::workers(const std::string& name, const Algorithm& algorithm, const Layout& layout,
+                                    const at::Tensor& gradients) {
+  MeasuredScheme subject;
   subject.seed = next_seed();
   subject.scheme.name = name;
   subject.scheme.layout = layout;

@@ -31,19 +31,20 @@ class SubjectList {
  public:
   explicit SubjectList(std::uint64_t seed) : seed_(seed) {}
   /// A subject with one worker and one matrix.
-  [[nodiscard]] Subject one_matrix(const std::string& name, const Algorithm& algorithm,
-                                   std::int64_t rows = kSchemeRows, std::int64_t columns = kSchemeColumns);
+  [[nodiscard]] MeasuredScheme one_matrix(const std::string& name, const Algorithm& algorithm,
+                                          std::int64_t rows = kSchemeRows,
+                                          std::int64_t columns = kSchemeColumns);
   /// A subject with one worker for each row of `gradients` [k, d].
-  [[nodiscard]] Subject workers(const std::string& name, const Algorithm& algorithm, const Layout& layout,
-                                const at::Tensor& gradients);
+  [[nodiscard]] MeasuredScheme workers(const std::string& name, const Algorithm& algorithm,
+                                       const Layout& layout, const at::Tensor& gradients);
   [[nodiscard]] std::uint64_t next_seed() { return derived_seed(seed_, ++count_); }
-  void add(Subject subject) { subjects_.push_back(std::move(subject)); }
-  [[nodiscard]] std::vector<Subject> take() { return std::move(subjects_); }
+  void add(MeasuredScheme subject) { subjects_.push_back(std::move(subject)); }
+  [[nodiscard]] std::vector<MeasuredScheme> take() { return std::move(subjects_); }
 
  private:
   std::uint64_t seed_;
   std::uint32_t count_ = 0;
-  std::vector<Subject> subjects_;
+  std::vector<MeasuredScheme> subjects_;
 };
 
 /// Several tensors that share one budget.

@@ -41,6 +41,7 @@ class LaserCallback(Callback):
         self._module: Any = None  # that the hook is registered at
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Binds the state and registers the hook. Raises Error (configuration) without DDP."""
         module = trainer.strategy.model
         if not isinstance(module, DistributedDataParallel):
             raise error(EXIT_CONFIGURATION, f"LaserCallback needs DDP, and the strategy is {type(trainer.strategy).__name__}. HINT: "
@@ -57,9 +58,12 @@ class LaserCallback(Callback):
             self.state.attach_scaler(scaler)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds what lasts of all ranks."""
         checkpoint[KEY] = self.state.processes.gather_objects(self.state.state_dict())  # every rank is asked, one writes
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Restores it, where the checkpoint holds any. Raises Error (configuration) where it is of
+        another number of ranks."""
         if KEY not in checkpoint:
             return
         states = checkpoint[KEY]

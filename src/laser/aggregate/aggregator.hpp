@@ -24,13 +24,14 @@
 namespace laser {
 
 class MessageFilter;
+struct PassTensor;
 
 /// What a round tells about itself.
 struct RoundReport {
   std::vector<double> energy;  // [k] energy that each worker sent, noise variance 1
-  double budget_use = 0;     // max over workers of energy / its budget, or of their sums where they share one
-  bool unheard = false;      // no worker was active: there is no estimate, and the update is to be skipped
-  std::int64_t symbols = 0;  // channel uses
+  double budget_use = 0;  // max over workers of energy / its budget, or of their sums where they share one
+  bool nobody_heard = false;  // no worker was active: there is no estimate, and the update is to be skipped
+  std::int64_t symbols = 0;   // channel uses
   // [tensors] No number of a tensor's estimate is larger in magnitude; infinite where only a look would tell.
   std::vector<double> largest;
   // Only where a diagnosis was asked for:
@@ -49,6 +50,8 @@ struct Looked {
   double largest = 0;     // magnitude; of no meaning where there is such a tensor
 };
 
+/// The round of any method over any channel, with what lasts between rounds (spec 2.5). Not safe to be called
+/// from several threads at once.
 class Aggregator {
  public:
   /// For tensors of `layout` and numbers of `type` (float32 or float64). The collective says how many
@@ -109,7 +112,7 @@ class Aggregator {
     const Compressor* compressor = nullptr;
     NamedTensors shared;
     NamedTensors constants;
-    // e_i = memory - pending.left^T pending.right: the product is subtracted by the next sweep. Undefined
+    // e_i = memory - pending.left^T pending.right: the product is subtracted by the next pass. Undefined
     // without error feedback.
     at::Tensor memory;  // [K, m, n]
     Factors pending;
@@ -159,7 +162,8 @@ class Aggregator {
   void run(Round& round, double budget, double scale);
   void draw_links(Round& round) const;
   void form_inputs(Round& round);
-  void form_messages(Round& round, double scale);
+  PassTensor prepare(Round& round, std::size_t tensor);
+  void form_messages(Round& round);
   std::vector<Transmission> encode(Round& round, int pass);
   void measure(Transmission& transmission) const;
   void equalise(const Round& round, Transmission& transmission) const;
@@ -172,10 +176,19 @@ class Aggregator {
                                         std::span<const double> energies) const;
   [[nodiscard]] double unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
                                      double budget) const;
+  void count_symbols(Round& round, const std::vector<Transmission>& transmissions, int pass) const;
   void cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass);
+  void add_up(Round& round, std::vector<Transmission>& transmissions);
+  void decode(Round& round, std::vector<Transmission>& transmissions, int pass) const;
+  Decoded decode_one(Round& round, Transmission& transmission, int pass) const;
+  void decode_clean(Round& round, const Transmission& transmission, int pass) const;
+  void weigh(Round& round) const;
+  void check_message(const Message& message, std::size_t tensor) const;
+  void check_decoded(const Decoded& decoded, std::size_t tensor) const;
   void gather_symbols(std::vector<Transmission>& transmissions);
   [[nodiscard]] double air_symbols_of(std::size_t tensor, int pass) const;
   [[nodiscard]] std::vector<double> bits_of(const Round& round, std::size_t tensor, int pass) const;
+  [[nodiscard]] std::vector<double> local_bits(const Round& round, std::size_t tensor, int pass) const;
   void quantise_message(const Round& round, Transmission& transmission, int pass) const;
   void share_energy(const Round& round, std::vector<Transmission>& transmissions, int pass) const;
   void count_unheard(Round& round, const Transmission& transmission) const;
@@ -194,11 +207,12 @@ class Aggregator {
   void for_each_transmission(std::vector<Transmission>& transmissions,
                              const std::function<void(Transmission&)>& work) const;
   NamedTensors scale_received(Round& round, Transmission& transmission) const;
-  void update_memories(Round& round, double budget, double scale);
+  void update_memories(Round& round);
+  void conclude(Round& round);
   void update_memory(Round& round, std::size_t tensor);
   [[nodiscard]] double own_residual(const Round& round, std::size_t tensor) const;
   void count_energy(Round& round, double budget);
-  void settle();
+  void apply_pending();
   [[nodiscard]] WorkerTable gather(const WorkerTable& local) const;
   void check_finite(const WorkerTable& norms, std::size_t tensor, std::int64_t round, const char* what) const;
   /// Whether the workers have an error memory of the tensor.

@@ -1,12 +1,11 @@
-// The way over the air: symbols are transmitted, added up and received with noise, scaled by the receiver and
-// decoded into the estimate (spec 1.2, 1.4).
+// The way over the air: symbols are transmitted, added up and received with noise (spec 1.1 to 1.3).
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "laser/aggregate/round.hpp"
+#include "laser/compress/fused_pass.hpp"
 
 namespace laser {
 namespace {
@@ -14,19 +13,21 @@ namespace {
 /// The first stream of phases of numbers that travel as energies, beyond all streams of gains.
 constexpr std::uint32_t kFirstPhases = 1U << 22;
 
-/// No number of left^T right is larger in magnitude, whatever order it was added up in.
-double largest_in_product(const Factors& factors) {
-  constexpr double kRounding = 1 + 1e-3;
-  return kRounding * static_cast<double>(factors.left.size(-2)) *
-         largest_magnitude(factors.left.contiguous()) * largest_magnitude(factors.right.contiguous());
-}
-
 }  // namespace
 
+/// What the workers transmit, added up by the air, with the noise: what the server hears of every tensor.
 void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass) {
   gather_symbols(transmissions);
   for_each_transmission(transmissions,
                         [&](Transmission& transmission) { transmit(round, transmission, pass); });
+  add_up(round, transmissions);
+  for_each_transmission(transmissions, [&](Transmission& transmission) {
+    if (round.silent[transmission.tensor] == 0) receive(round, transmission, pass);
+  });
+}
+
+/// The sums of all processes, and what every worker spent.
+void Aggregator::add_up(Round& round, std::vector<Transmission>& transmissions) {
   std::vector<at::Tensor> sums;  // in a fixed order in every process
   for (auto& transmission : transmissions) {
     if (transmission.air.empty()) {
@@ -42,45 +43,6 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
     if (!transmission.gathered) sums.insert(sums.end(), transmission.exact.begin(), transmission.exact.end());
   }
   collective_.sum(sums);
-  std::vector<Decoded> decoded(tensors_.size());
-  for_each_transmission(transmissions, [&](Transmission& transmission) {
-    const auto l = transmission.tensor;
-    if (round.silent[l] != 0) return;
-    receive(round, transmission, pass);
-    NamedTensors shared;
-    if (is_last(pass)) shared = scale_received(round, transmission);
-    decoded[l] = tensors_[l].compressor->decode(round.exchanges[l], pass, transmission.noisy);
-    if (!shared.empty()) decoded[l].shared = std::move(shared);
-    if (holds(tensors_[l])) {
-      decoded[l].estimate = held_after(round, transmission, pass, transmission.noisy);
-      decoded[l].factors = {};
-      round.held[l] = decoded[l].estimate.div(round.scale);
-    }
-    if (decoded[l].estimate.defined()) decoded[l].write(round.estimate[l]);
-  });
-  std::vector<ProductTensor> products;
-  for (auto& transmission : transmissions) {
-    const auto l = transmission.tensor;
-    auto& result = decoded[l];
-    if (!result.complete()) continue;  // silent, or more passes to come
-    if (result.factors.defined()) {
-      products.push_back({result.factors, round.estimate[l]});
-      round.report.largest[l] = largest_in_product(result.factors);
-    }
-    if (round.diagnosed) {
-      if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
-      round.exchanges[l].place = at::Tensor();
-      if (holds(tensors_[l])) {
-        slice(round.clean, l).copy_(held_after(round, transmission, pass, transmission.clean));
-      } else {
-        tensors_[l]
-            .compressor->decode(round.exchanges[l], pass, transmission.clean)
-            .write(slice(round.clean, l));
-      }
-    }
-    round.shared[l] = std::move(result.shared);
-  }
-  write_products(products);
 }
 
 /// What the local workers put on the air together; nothing where the channel lets nothing through.
@@ -101,9 +63,9 @@ void Aggregator::transmit(const Round& round, Transmission& transmission, int pa
     // Of what is sent as it is, the sum is the estimate: it is formed where that belongs.
     const auto& exchange = round.exchanges[transmission.tensor];
     at::Tensor place;
-    if (tensors_[transmission.tensor].compressor->traits().exact && exchange.place.defined() &&
-        exchange.place.scalar_type() == block.scalar_type())
-      place = exchange.place.view({1, -1});
+    if (tensors_[transmission.tensor].compressor->traits().exact && exchange.out.defined() &&
+        exchange.out.scalar_type() == block.scalar_type())
+      place = exchange.out.view({1, -1});
     const auto phases = exchange.key(Purpose::kFading, kFirstPhases + unit_of(pass, transmission.air.size()));
     transmission.air.push_back(superpose_symbols(block, scales, norms, first_worker, mode_, place, phases));
     if (round.diagnosed || parts_.receiver->traits().exact) {
@@ -137,34 +99,6 @@ void Aggregator::receive(const Round& round, Transmission& transmission, int pas
     transmission.noisy.push_back(std::move(reception));
     first += count;
   }
-}
-
-/// The receiver's part in the estimate, from the last pass alone: the passes before it bring a space, of
-/// which a weight of 0 would leave nothing (spec 1.4). For the same reason what lasts is made of what was
-/// heard, before it is scaled: returned where scaling makes a difference to it.
-NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission) const {
-  const auto l = transmission.tensor;
-  const auto traits = parts_.receiver->traits();
-  if (traits.weighs) {
-    auto norms = transmission.norms;
-    if (holds(
-            tensors_[l])) {  // of an estimate that is held all is noisy, and the whole message is its signal
-      norms = round.raw_norms.part(l, 1);
-      const double share = 1 / std::sqrt(static_cast<double>(held_rounds(l)));
-      for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;
-    }
-    round.weights[l] = parts_.receiver->weight(transmission.noisy, norms.numbers(), round.link(l).active);
-  }
-  if (!traits.scales) return {};
-  NamedTensors shared;
-  if (!tensors_[l].shared.empty()) {
-    shared = tensors_[l].compressor->decode(round.exchanges[l], last_pass_, transmission.noisy).shared;
-    for (auto& heard : transmission.noisy) heard.values = heard.values.clone();
-  }
-  for (std::size_t b = 0; b < transmission.noisy.size(); ++b) {
-    parts_.receiver->scale(transmission.noisy[b], traits.exact ? transmission.exact[b] : at::Tensor());
-  }
-  return shared;
 }
 
 }  // namespace laser

@@ -2,7 +2,7 @@
 // the end of their range might leave it on the way, what lasts is kept aside until the round is through.
 //
 // The message M is written over the memory e, and e can be had back from it to rounding only. So
-// gradients are looked through before the sweep, a pass that reads and does not write; the bits of e
+// gradients are looked through before the fused pass, a pass that reads and does not write; the bits of e
 // stay what they were.
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -13,6 +13,7 @@
 
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
+#include "laser/compress/fused_pass.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/parallel.hpp"
 
@@ -161,7 +162,11 @@ double Aggregator::check_gradients(const Round& round) const {
   const std::vector<char> local(awake, awake + collective_.local_workers());
   std::vector<Looked> found(round.looked.begin(), round.looked.end());
   if (found.empty()) found = look_through(round.gradients, local);
-  LASER_CHECK(found.size() == local.size());
+  if (found.size() != local.size()) {
+    fail(ExitCode::kConfiguration,
+         "{} workers have been looked at, and {} are here. HINT: what look() returned", found.size(),
+         local.size());
+  }
   WorkerTable own(local.size(), 2);  // the first tensor that is not finite, or -1; the largest magnitude
   for (std::size_t i = 0; i < local.size(); ++i) {
     own(i, 0) = local[i] != 0 ? static_cast<double>(found[i].bad) : -1;
@@ -191,6 +196,40 @@ void Aggregator::check_finite(const WorkerTable& norms, std::size_t tensor, std:
            what, layout_.layers[tensor].name, i, round);
     }
   }
+}
+
+/// Throws Error (configuration) where a compressor's message is not as compress/compressor.hpp asks for it.
+void Aggregator::check_message(const Message& message, std::size_t tensor) const {
+  const auto& blocks = message.blocks;
+  if (blocks.empty() || blocks.size() > kBlocksAPass) {
+    fail(ExitCode::kConfiguration,
+         "the compressor's message for tensor '{}' has {} blocks. HINT: from 1 to {} of [workers, groups, "
+         "symbols]",
+         layout_.layers[tensor].name, blocks.size(), kBlocksAPass);
+  }
+  for (const auto& block : blocks) {
+    if (block.defined() && block.dim() == 3 && block.size(0) == collective_.local_workers()) continue;
+    fail(ExitCode::kConfiguration,
+         "the compressor's message for tensor '{}' has a block [{}]. HINT: [{} workers, groups, symbols]",
+         layout_.layers[tensor].name,
+         block.defined() ? fmt::format("{}", fmt::join(block.sizes(), ", ")) : "",
+         collective_.local_workers());
+  }
+}
+
+/// Likewise where its estimate has not the tensor's shape: it is written into its place as it is.
+void Aggregator::check_decoded(const Decoded& decoded, std::size_t tensor) const {
+  const auto& layer = layout_.layers[tensor];
+  const auto check = [&](const at::Tensor& part, const char* what, std::int64_t rows, std::int64_t columns) {
+    if (part.dim() == 2 && part.size(0) == rows && part.size(1) == columns) return;
+    fail(ExitCode::kConfiguration, "the compressor's {} of tensor '{}' is [{}]. HINT: [{}, {}]", what,
+         layer.name, fmt::join(part.sizes(), ", "), rows, columns);
+  };
+  if (decoded.estimate.defined()) check(decoded.estimate, "estimate", layer.rows, layer.columns);
+  if (!decoded.factors.defined()) return;
+  const auto rank = decoded.factors.left.size(0);
+  check(decoded.factors.left, "left factor", rank, layer.rows);
+  check(decoded.factors.right, "right factor", rank, layer.columns);
 }
 
 /// Whether numbers of the round, with gradients of at most `largest`, may leave the range of their type.

@@ -31,6 +31,13 @@ std::vector<double> Aggregator::bits_of(const Round& round, std::size_t tensor, 
   return bits;
 }
 
+/// [K] Likewise, of the local workers.
+std::vector<double> Aggregator::local_bits(const Round& round, std::size_t tensor, int pass) const {
+  const auto bits = bits_of(round, tensor, pass);
+  const auto first = bits.begin() + collective_.first_worker();
+  return {first, first + collective_.local_workers()};
+}
+
 /// Quantises a message to its bits; a message of few values is left alone.
 void Aggregator::quantise_message(const Round& round, Transmission& transmission, int pass) const {
   auto& message = transmission.message;

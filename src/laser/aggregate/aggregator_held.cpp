@@ -64,7 +64,7 @@ at::Tensor Aggregator::held_after(const Round& round, const Transmission& transm
   for (std::size_t b = 0; b < transmission.held.size(); ++b)
     changes[b].values = changes[b].values - transmission.held[b];
   auto exchange = round.exchanges[l];
-  exchange.place = at::Tensor();
+  exchange.out = at::Tensor();
   const auto change = tensor.compressor->decode(exchange, pass, changes);
   const auto& layer = layout_.layers[l];
   auto held = tensor.held.defined() ? tensor.held.mul(round.scale)

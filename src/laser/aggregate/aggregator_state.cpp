@@ -7,26 +7,29 @@
 
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
+#include "laser/compress/fused_pass.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/large_pages.hpp"
 
 namespace laser {
 
-void Aggregator::settle() {
+void Aggregator::apply_pending() {
   if (memory_type_ == at::kBFloat16) return;  // rounding once more would change the rounds that follow
-  std::vector<SweepTensor> sweeps;
+  std::vector<PassTensor> passes;
   for (auto& tensor : tensors_) {
     if (!tensor.pending.defined()) continue;
-    SweepTensor task;
+    PassTensor task;
     task.memory = tensor.memory;
     task.pending = std::exchange(tensor.pending, {});
-    sweeps.push_back(std::move(task));
+    passes.push_back(std::move(task));
   }
-  sweep(sweeps);
+  fused_pass(passes);
 }
 
 at::Tensor Aggregator::memory(std::size_t layer) {
-  settle();
+  if (layer >= tensors_.size())
+    fail(ExitCode::kConfiguration, "there is no tensor {} of {}", layer, tensors_.size());
+  apply_pending();
   const auto& tensor = tensors_[layer];
   if (!tensor.pending.defined()) return tensor.memory;
   auto memory = tensor.memory.to(tensor.pending.left.scalar_type());
@@ -39,7 +42,7 @@ NamedTensors Aggregator::state() {
     fail(ExitCode::kConfiguration,
          "round {} ended in the middle: there is no state to save. HINT: the one saved before it", broken_);
   }
-  settle();
+  apply_pending();
   auto result = filter_->state();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const auto& name = layout_.layers[l].name;
@@ -56,8 +59,11 @@ NamedTensors Aggregator::state() {
 }
 
 void Aggregator::forget_asleep(std::span<const char> awake) {
-  LASER_CHECK(awake.size() == static_cast<std::size_t>(collective_.local_workers()));
-  settle();
+  if (std::ssize(awake) != collective_.local_workers()) {
+    fail(ExitCode::kConfiguration, "{} workers are said to be awake or not, and {} are here", awake.size(),
+         collective_.local_workers());
+  }
+  apply_pending();
   for (std::size_t i = 0; i < awake.size(); ++i) {
     if (awake[i] != 0) continue;
     const auto row = static_cast<std::int64_t>(i);
@@ -161,7 +167,7 @@ void Aggregator::diagnose(Round& round, double scale) {
       std::count_if(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
   double message = 0, residual = 0, come_in = 0;
   std::vector<double> own_memory(here, 0.0), own_gradient(here, 0.0);
-  settle();
+  apply_pending();
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const bool counts = is_compressed(tensors_[l]) && round.silent[l] == 0;
     const auto kept = counts ? memory(l) : at::Tensor();  // e_i

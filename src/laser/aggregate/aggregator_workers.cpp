@@ -27,22 +27,8 @@ void Aggregator::draw_links(Round& round) const {
     round.links.push_back(parts_.channel->draw(key, present));
     if (present != round.awake) round.sent.push_back(parts_.channel->draw(key, round.awake));
   }
-  round.report.unheard =
+  round.report.nobody_heard =
       std::none_of(round.links.begin(), round.links.end(), [](const Link& link) { return link.heard(); });
-}
-
-/// Forms what the workers have to say: their gradients, or what the filter makes of them.
-void Aggregator::form_inputs(Round& round) {
-  round.inputs = round.gradients;
-  const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
-  if (!filter_->active() && all_awake) return;
-  const auto gradients = round.joint_gradients();
-  const auto inputs = at::zeros_like(gradients);
-  const auto awake = std::span(round.awake)
-                         .subspan(static_cast<std::size_t>(collective_.first_worker()),
-                                  static_cast<std::size_t>(gradients.size(0)));
-  filter_->apply(round.index, awake, gradients, inputs);
-  round.inputs = slices(inputs);
 }
 
 /// Leaves in a tensor's memory what the feedback keeps.

@@ -2,12 +2,15 @@
 // of others are rows of one table (recipes.cpp); a new mix is a configuration, not a class.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "laser/channel/channel.hpp"
-#include "laser/compress/compressor.hpp"
+#include "laser/channel/link_options.hpp"
+#include "laser/compress/compressor_options.hpp"
+#include "laser/core/layout.hpp"
+#include "laser/core/part.hpp"
 
 namespace laser {
 
@@ -65,22 +68,11 @@ void check_options(const Algorithm& algorithm);
 /// As check_options(), and where parts that are fine alone don't go together.
 void validate(const Algorithm& algorithm);
 
-/// A method: the values that differ from those of `laser`.
-struct Recipe {
-  std::string name, sentence, source;  // as of a part (core/part.hpp)
-  std::string compressor;
-  std::string feedback = "none";
-  std::string allocation = "comp_norm";
-  std::string channel = "awgn";
-  std::string receiver = "unbiased";
-  std::string transport = "alternating";
-  double worker_momentum = 0;
-  std::string lead = "0";
-  std::string preconditioner = "none";
+/// A method: what it says of the settings of a round, as text. Where it says nothing of feedback, allocation,
+/// channel, receiver, transport and averages they are none, comp_norm, awgn, unbiased, alternating and off.
+struct Recipe : PartRow {
+  std::vector<std::pair<std::string, std::string>> settings;
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
-  double receiver_exponent = 1;
-
-  operator PartRow() const { return {name, sentence, source}; }  // NOLINT: a row as lists show it
 };
 
 /// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those
@@ -90,7 +82,7 @@ const std::vector<Recipe>& recipes();
 /// The recipe of that name. Throws Error (configuration) with the known names.
 const Recipe& find_recipe(const std::string& name);
 
-/// Sets the fields that a recipe determines.
+/// Sets what a recipe says, and what it means where it says nothing.
 void apply(const Recipe& recipe, Algorithm& algorithm);
 
 /// The method of that name with all other settings at their defaults. Throws Error (configuration)

@@ -3,6 +3,8 @@
 
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/aggregate/presence.hpp"
+#include "laser/channel/channel.hpp"
+#include "laser/compress/compressor.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "laser/aggregate/algorithm.hpp"
+#include "laser/core/factors.hpp"
 #include "laser/core/layout.hpp"
 
 namespace laser {

@@ -36,6 +36,8 @@ struct Aggregator::Round {
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
   at::Tensor clean;                  // [d] the estimate without noise, where diagnosed
   RoundReport report;
+  /// Makes room for so many tensors.
+  void begin(std::size_t count);
   /// [K, d], in one piece.
   [[nodiscard]] at::Tensor joint_gradients() const;
   [[nodiscard]] const Link& link(std::size_t tensor) const { return links[links.size() == 1 ? 0 : tensor]; }

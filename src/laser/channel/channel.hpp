@@ -7,14 +7,13 @@
 // touched only in channel/superposition.hpp.
 #pragma once
 
-#include <complex>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "laser/core/options.hpp"
+#include "laser/channel/link_options.hpp"
 #include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
 
@@ -59,33 +58,6 @@ struct Superposition {
     const double met = gain[i] * amplitude[i];
     return receive_scale * (as_energies ? met * met : met);
   }
-};
-
-/// Gains that were measured or computed elsewhere, for the channel `trace`.
-struct GainTrace {
-  std::int64_t rounds = 0, workers = 0;
-  std::int64_t antennas = 0;  // at the receiver; 0: one, to which the workers compensate their phases
-  std::vector<std::complex<double>> gains =
-      {};                           // [rounds, workers, antennas], all finite; 0: a link that is down
-  std::string name = "this trace";  // what errors call it: the file
-  std::string sha256 = "";          // of the file, by which runs know it
-};
-
-/// What the channels with fading can be told, and what is not perfect about any link (docs/channels.md).
-/// describe_link() says what they may be.
-struct LinkOptions {
-  double least_gain = 0.3;        // csit_trunc: workers with |h| below stay silent
-  std::int64_t antennas = 16;     // blind_mimo: at the receiver
-  double channel_error = 0;       // csit, csit_trunc, csir: mean square error of an estimate of a gain
-  double path_loss_exponent = 0;  // likewise: of workers that are spread over a cell; 0: all equally far
-  double shadowing_db = 0;        // likewise: standard deviation over the workers
-  double phase_error = 0;         // standard deviation of the residual phase, radians
-  double timing_error = 0;        // standard deviation of the residual timing offset, symbol durations
-  double peak_ratio = 0;          // clipping, peak over mean square; 0: none
-  std::string access = "time_division";  // digital: time_division | sum_capacity, how workers share the air
-  std::string gains = "";                // trace: the file of its gains
-  /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
-  std::shared_ptr<const GainTrace> trace = nullptr;
 };
 
 /// What holds for a channel; the round, the settings and the laws read these, never names.
@@ -137,13 +109,6 @@ struct ChannelEntry : PartRow {
 
 /// All channels.
 const std::vector<ChannelEntry>& channels();
-
-/// The option `channel` with the names of all channels: the one home for the command, its
-/// configurations and make_channel().
-void describe_channel(OptionList& list, std::string& channel);
-
-/// The options of the channels with fading, likewise; which of them matter depends on `channel`.
-void describe_link(OptionList& list, const std::string& channel, LinkOptions& options);
 
 /// The channel of that name. Throws Error (configuration) for a name or value that the options above do not
 /// allow, with the text of the command.

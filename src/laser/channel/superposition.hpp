@@ -14,6 +14,7 @@
 
 namespace laser {
 
+/// How much of the air is computed (spec 1.2).
 enum class ChannelMode { kFast, kPhysical };
 
 /// Where standard normals come from; tests and known answers bring their own draws. Asked by several threads

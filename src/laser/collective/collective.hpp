@@ -14,6 +14,8 @@
 
 namespace laser {
 
+/// Where the workers are: which of them are here, and how processes bring numbers together. Every call is
+/// made by all processes, in the same order.
 class Collective {
  public:
   virtual ~Collective() = default;

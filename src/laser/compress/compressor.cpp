@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "laser/compress/elementwise.hpp"
+#include "laser/compress/fused_pass.hpp"
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"

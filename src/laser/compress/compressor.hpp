@@ -9,21 +9,19 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "laser/compress/sweep.hpp"
+#include "laser/compress/compressor_options.hpp"
+#include "laser/core/factors.hpp"
 #include "laser/core/layout.hpp"
 #include "laser/core/options.hpp"
 #include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser {
-
-using NamedTensors = std::map<std::string, at::Tensor>;
 
 /// What the local workers send about one tensor in one pass.
 struct Message {
@@ -66,7 +64,7 @@ struct Exchange {
   // [K] that each worker may send in this pass over a digital link, a scale being paid; empty: no limit
   std::vector<double> bits;
   NamedTensors scratch;  // lives for this round
-  at::Tensor place;      // [m, n] contiguous, where decode may write its estimate; undefined: nowhere
+  at::Tensor out;        // [m, n] contiguous, where decode may write its estimate; undefined: nowhere
   /// The stream for `purpose` at this round and tensor.
   [[nodiscard]] StreamKey key(Purpose purpose, std::uint32_t unit = 0) const {
     return {seed, purpose, static_cast<std::uint32_t>(round), index, unit};
@@ -96,6 +94,8 @@ struct Traits {
   bool threads = true;    // may be asked about several tensors at once
 };
 
+/// What workers send about a tensor in place of its gradient (spec 2.4, 4). One of one's own implements
+/// traits, encode, decode and, with an error memory, own_factors or subtract_own.
 class Compressor {
  public:
   virtual ~Compressor() = default;
@@ -138,23 +138,6 @@ class Compressor {
   virtual void subtract_own(const Exchange& exchange, at::Tensor& memory) const;
 };
 
-/// Options of all compressors; each uses some. describe() says what they may be.
-struct CompressorOptions {
-  std::string name = "low_rank";
-  std::int64_t rank = 4;
-  std::string transport = "alternating";  // alternating | two_phase | one_shot | parallel
-  std::string column_mode = "common";     // common | sqrt_kappa
-  bool warm_start = true;
-  bool canonical = false;                      // one_shot: send thin SVD factors
-  std::string rank_allocation = "sqrt_kappa";  // one_shot: sqrt_kappa (Lemma 8) | opt (spec 3.4)
-  double phase_share = 0.5;                    // two_phase: share of the budget for the first phase
-  std::string compress = "saves";              // saves | always
-  double compression_factor = 0.2;
-  std::string decoder = "pinv";  // A-DSGD: pinv | lmmse | amp
-  double factor_step = 0.5;      // parallel: gamma from the old factors to the refined ones
-  double magnitude_share = 0.5;  // AgeTop-k: coordinates that are chosen by magnitude
-};
-
 /// A row of the compressors' table.
 struct CompressorEntry : PartRow {
   std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
@@ -172,10 +155,6 @@ const std::vector<CompressorEntry>& compressors();
 
 /// Whether the compressor `name` reads the setting: only then is it a part of what a run is called by.
 bool uses_setting(const std::string& name, const std::string& setting);
-
-/// The options of compressors with what each may be: the one home for the command, its
-/// configurations and make_compressor().
-void describe(OptionList& list, CompressorOptions& options);
 
 /// The compressor that `options.name` names. Throws Error (configuration) for a name or value that describe()
 /// does not allow, with the text of the command.

@@ -34,7 +34,7 @@ at::Tensor flat_symbols(const at::Tensor& message);
 /// A received group [1, d] in the shape of the tensor, [m, n].
 at::Tensor in_layer_shape(const at::Tensor& values, const Layer& layer);
 
-/// Room for an estimate [d] of the type that `options` name: the exchange's place where there is one.
+/// Room for an estimate [d] of the type that `options` name: exchange.out where there is one.
 at::Tensor room_for_estimate(const Exchange& exchange, const at::TensorOptions& options);
 
 /// The symbols [K, 1, d] at `indices` [b] (int32, ascending): [K, 1, b].

@@ -14,7 +14,7 @@ at::Tensor in_layer_shape(const at::Tensor& values, const Layer& layer) {
 }
 
 at::Tensor room_for_estimate(const Exchange& exchange, const at::TensorOptions& options) {
-  const auto& place = exchange.place;
+  const auto& place = exchange.out;
   const bool fits = place.defined() && place.dtype() == options.dtype() && place.device() == options.device();
   return fits ? place.view({-1}) : at::empty({exchange.layer->size}, options);
 }

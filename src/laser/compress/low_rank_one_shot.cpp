@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laser/compress/fused_pass.hpp"
 #include "laser/compress/low_rank.hpp"
 
 namespace laser {

@@ -3,6 +3,7 @@
 // The basis is orthonormalised after the channel: doing it at each worker would destroy linearity.
 #include <ATen/ATen.h>
 
+#include "laser/compress/fused_pass.hpp"
 #include "laser/compress/low_rank.hpp"
 
 namespace laser {

@@ -1,203 +1,154 @@
-#include "laser/compress/sweep.hpp"
-
+// Sweep: time division. In a cycle of L rounds the rows of a random rotation of the short side are sent one
+// after the other, with the whole power; what was sent is held until its turn comes again (feedback=hold).
+//
+// It sends as many symbols as one low-rank factor a round has, on average: r (m + n)/2 of a matrix [m, n], in
+// whole rows of the long side n, or in equal pieces of one row where that is more. Which rows go out is a
+// function of the round alone, so that server and workers agree without a word, and nothing has to last.
 #include <ATen/ATen.h>
 
-#include <cmath>
+#include <algorithm>
+#include <numeric>
 
-#include "laser/core/error.hpp"
-#include "laser/core/tensor_span.hpp"
-#include "laser/kernels/low_rank_sweep.hpp"
-#include "laser/kernels/magnitude.hpp"
+#include "laser/compress/elementwise.hpp"
+#include "laser/compress/low_rank.hpp"
+#include "laser/kernels/normal.hpp"
+#include "laser/kernels/sampling.hpp"
 
 namespace laser {
 namespace {
 
-template <class T>
-T* data_of(const at::Tensor& tensor) {
-  if (!tensor.defined()) return nullptr;
-  return static_cast<T*>(tensor.data_ptr());
+/// Rows that are rotated together: more would cost more and spread no better.
+constexpr std::int64_t kRotated = 64;
+
+/// What goes out in a round.
+struct Turn {
+  std::int64_t rotation = 0;  // which rotation
+  std::int64_t first = 0, rows = 0;
+  std::int64_t from = 0, length = 0;  // of the long side
+};
+
+/// How a matrix is cut.
+struct Cut {
+  std::int64_t small = 0, large = 0;
+  std::int64_t rows = 1, pieces = 1;  // rows a round; rounds that a row takes
+  std::int64_t length = 0;            // of a piece
+
+  Cut(const Layer& layer, std::int64_t rank)
+      : small(std::min(layer.rows, layer.columns)), large(std::max(layer.rows, layer.columns)) {
+    const auto symbols = effective_rank(layer, rank) * (small + large);  // twice those of a round
+    rows = std::max<std::int64_t>(1, symbols / (2 * large));
+    if (symbols < 2 * large) pieces = (2 * large + symbols - 1) / symbols;
+    length = (large + pieces - 1) / pieces;
+    pieces = (large + length - 1) / length;
+  }
+  [[nodiscard]] std::int64_t groups() const { return (small + rows - 1) / rows; }
+  [[nodiscard]] std::int64_t cycle() const { return groups() * pieces; }
+  [[nodiscard]] Turn turn(std::int64_t round) const {
+    const auto place = round % cycle(), group = place / pieces, piece = place % pieces;
+    return {round / cycle(), group * rows, std::min(rows, small - group * rows), piece * length,
+            std::min(length, large - piece * length)};
+  }
+};
+
+/// The rows of the turn, [rows, short side]: of a rotation by blocks of at most kRotated
+/// rows in random order.
+at::Tensor rows_of(const Turn& turn, const Cut& cut, const Exchange& exchange, at::ScalarType type) {
+  const auto key = [&](std::uint32_t unit) {
+    auto result = exchange.key(Purpose::kIndices, unit);
+    result.round = static_cast<std::uint32_t>(turn.rotation);
+    return result;
+  };
+  const auto size = cut.small;
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(size));
+  fill_words(words, key(0));
+  std::vector<std::int64_t> order(words.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::int64_t i) { return words[static_cast<std::size_t>(i)]; });
+  const auto blocks = (size + kRotated - 1) / kRotated, height = (size + blocks - 1) / blocks;
+  auto basis = at::zeros({turn.rows, size}, at::TensorOptions().dtype(type));
+  for (auto block = turn.first / height; block * height < turn.first + turn.rows; ++block) {
+    const auto begin = block * height, count = std::min(height, size - begin);
+    auto rotation = at::empty({count, count}, at::kDouble);
+    const auto stream = key(1 + 2 * static_cast<std::uint32_t>(block));
+    fill_normal(std::span(rotation.data_ptr<double>(), static_cast<std::size_t>(rotation.numel())), stream);
+    rotation = orthonormal_rows(rotation, key(2 + 2 * static_cast<std::uint32_t>(block))).to(type);
+    const auto places =
+        at::tensor(at::ArrayRef<std::int64_t>(order.data() + begin, static_cast<std::size_t>(count)));
+    const auto first = std::max(begin, turn.first), last = std::min(begin + count, turn.first + turn.rows);
+    basis.narrow(0, first - turn.first, last - first)
+        .index_copy_(1, places, rotation.narrow(0, first - begin, last - first));
+  }
+  return basis;
 }
 
-/// The part of worker i of a factor that all share or each has its own of.
-at::Tensor of_worker(const at::Tensor& factor, std::int64_t i) {
-  return factor.defined() && factor.dim() == 3 ? factor[i] : factor;
-}
+class Sweep final : public Compressor {
+ public:
+  explicit Sweep(const CompressorOptions& options) : rank_(options.rank) {}
 
-void check(const SweepTensor& t) {
-  const auto& some = t.memory.defined() ? t.memory : t.gradient;
-  LASER_CHECK(some.defined() && some.dim() == 3 && some.device().is_cpu());
-  LASER_CHECK(!t.memory.defined() || t.memory.is_contiguous());
-  if (t.gradient.defined()) {
-    LASER_CHECK(t.gradient.sizes() == some.sizes() && t.gradient[0].is_contiguous());
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = true, .splits = true, .exact = false, .factored = true};
   }
-  for (const auto* factor :
-       {&t.pending.left, &t.pending.right, &t.projection.left_basis, &t.projection.right_basis}) {
-    LASER_CHECK(!factor->defined() || factor->is_contiguous());
+  [[nodiscard]] bool applies(const Layer& layer) const override {
+    return layer.is_matrix() && Cut(layer, rank_).cycle() > 1;
   }
-}
+  [[nodiscard]] std::int64_t cycle(const Layer& layer) const override { return Cut(layer, rank_).cycle(); }
+  [[nodiscard]] double symbols(const Layer& layer) const override {
+    return static_cast<double>(layer.size) / lag(layer);
+  }
+  [[nodiscard]] double lag(const Layer& layer) const override { return static_cast<double>(cycle(layer)); }
 
-/// Rooms for the products.
-template <class Work>
-void make_products(SweepTensor& t, std::int64_t workers, std::int64_t rows, std::int64_t columns) {
-  t.products = {};
-  if (!t.projection.wanted()) return;
-  const auto& p = t.projection;
-  const auto options = (p.left_basis.defined() ? p.left_basis : p.right_basis).options();
-  const auto rank = (p.left_basis.defined() ? p.left_basis : p.right_basis).size(0);
-  if (p.right_basis.defined()) t.products.left = at::empty({workers, rank, rows}, options);
-  if (p.left_basis.defined() || p.compose) t.products.right = at::empty({workers, rank, columns}, options);
-}
+  Projection projection(Exchange& exchange) const override {
+    const Cut cut(*exchange.layer, rank_);
+    const auto basis = rows_of(cut.turn(exchange.round), cut, exchange,
+                               exchange.message.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    exchange.scratch = {{"basis", basis}};
+    return wide(exchange) ? Projection{basis, {}} : Projection{{}, basis};
+  }
 
-template <class Memory, class Gradient>
-void sweep_as(std::span<SweepTensor> tensors, std::uint32_t first_worker) {
-  using Matrix = SweepMatrix<Memory, Gradient>;
-  using Work = typename Matrix::Work;
-  std::vector<Matrix> matrices;
-  for (auto& t : tensors) {
-    check(t);
-    const auto& some = t.memory.defined() ? t.memory : t.gradient;
-    const auto workers = some.size(0), rows = some.size(1), columns = some.size(2);
-    make_products<Work>(t, workers, rows, columns);
-    for (std::int64_t i = 0; i < workers; ++i) {
-      Matrix m;
-      m.rows = static_cast<std::size_t>(rows);
-      m.columns = static_cast<std::size_t>(columns);
-      if (t.memory.defined()) m.memory = data_of<Memory>(t.memory) + i * rows * columns;
-      if (t.gradient.defined()) m.gradient = data_of<const Gradient>(t.gradient) + i * t.gradient.stride(0);
-      m.scale = static_cast<Work>(t.scale);
-      if (t.pending.defined()) {
-        const auto left = of_worker(t.pending.left, i), right = of_worker(t.pending.right, i);
-        m.pending = {static_cast<std::size_t>(left.size(0)), data_of<const Work>(left),
-                     data_of<const Work>(right)};
-      }
-      m.left_basis = data_of<const Work>(t.projection.left_basis);
-      m.right_basis = data_of<const Work>(t.projection.right_basis);
-      m.compose = t.projection.compose;
-      if (t.products.left.defined()) m.left_factor = data_of<Work>(t.products.left[i]);
-      if (t.products.right.defined()) m.right_factor = data_of<Work>(t.products.right[i]);
-      const auto& factor = t.products.left.defined() ? t.products.left : t.products.right;
-      if (factor.defined()) m.rank = static_cast<std::size_t>(factor.size(1));
-      m.rounding = t.rounding;
-      m.rounding.unit = first_worker + static_cast<std::uint32_t>(i);
-      m.squares = t.norms_wanted;
-      matrices.push_back(m);
-    }
+  Message encode(Exchange& exchange, int) const override {
+    const auto turn = Cut(*exchange.layer, rank_).turn(exchange.round);
+    const auto& rows = wide(exchange) ? exchange.products.right : exchange.products.left;
+    return {
+        {rows.narrow(2, turn.from, turn.length).reshape({rows.size(0), 1, -1})}, Message::Split::kByNorm, {}};
   }
-  low_rank_sweep(std::span(matrices));
-  std::size_t next = 0;
-  for (auto& t : tensors) {
-    t.norms.clear();
-    const auto workers = (t.memory.defined() ? t.memory : t.gradient).size(0);
-    for (std::int64_t i = 0; i < workers; ++i) {
-      const double squares = matrices[next++].sum_of_squares;
-      if (t.norms_wanted) t.norms.push_back(std::sqrt(squares));
-    }
+
+  Decoded decode(Exchange& exchange, int, std::span<const Reception> received) const override {
+    const auto turn = Cut(*exchange.layer, rank_).turn(exchange.round);
+    const auto values = received[0].values.view({turn.rows, turn.length});
+    return {{}, with_basis(exchange, whole(values, turn, exchange)), *exchange.shared};
   }
-}
+
+  Factors own_factors(const Exchange& exchange) const override {
+    const auto turn = Cut(*exchange.layer, rank_).turn(exchange.round);
+    const auto& rows = wide(exchange) ? exchange.products.right : exchange.products.left;
+    return with_basis(exchange, whole(rows.narrow(2, turn.from, turn.length), turn, exchange));
+  }
+
+ private:
+  /// Whether the rows of the matrix are its short side.
+  static bool wide(const Exchange& exchange) { return exchange.layer->columns >= exchange.layer->rows; }
+  /// A turn's numbers [..., length] among zeros, [..., long side].
+  static at::Tensor whole(const at::Tensor& part, const Turn& turn, const Exchange& exchange) {
+    const auto length = std::max(exchange.layer->rows, exchange.layer->columns);
+    if (turn.length == length) return part;
+    auto sizes = part.sizes().vec();
+    sizes.back() = length;
+    auto result = at::zeros(sizes, part.options());
+    result.narrow(-1, turn.from, turn.length).copy_(part);
+    return result;
+  }
+  static Factors with_basis(const Exchange& exchange, const at::Tensor& rows) {
+    const auto& basis = exchange.scratch.at("basis");
+    return wide(exchange) ? Factors{basis, rows} : Factors{rows, basis};
+  }
+
+  std::int64_t rank_;
+};
 
 }  // namespace
 
-void sweep(std::span<SweepTensor> tensors, std::uint32_t first_worker) {
-  // Runs of one combination of types go together; a model has one, or two with a bfloat16 memory beside
-  // tensors that have none.
-  const auto types = [](const SweepTensor& t) {
-    const auto gradient = t.gradient.defined() ? t.gradient.scalar_type() : t.memory.scalar_type();
-    return std::pair(t.memory.defined() ? t.memory.scalar_type() : at::kFloat, gradient);
-  };
-  for (std::size_t first = 0, last = 0; first < tensors.size(); first = last) {
-    const auto [memory, gradient] = types(tensors[first]);
-    while (last < tensors.size() && types(tensors[last]) == types(tensors[first])) ++last;
-    const auto run = tensors.subspan(first, last - first);
-    if (memory == at::kDouble || (!tensors[first].memory.defined() && gradient == at::kDouble)) {
-      LASER_CHECK(gradient == at::kDouble);
-      sweep_as<double, double>(run, first_worker);
-    } else if (memory == at::kBFloat16) {
-      if (gradient == at::kBFloat16) {
-        sweep_as<Bfloat16, Bfloat16>(run, first_worker);
-      } else {
-        LASER_CHECK(gradient == at::kFloat);
-        sweep_as<Bfloat16, float>(run, first_worker);
-      }
-    } else {
-      LASER_CHECK(memory == at::kFloat);
-      if (gradient == at::kBFloat16) {
-        sweep_as<float, Bfloat16>(run, first_worker);
-      } else {
-        LASER_CHECK(gradient == at::kFloat);
-        sweep_as<float, float>(run, first_worker);
-      }
-    }
-  }
-}
-
-double largest_magnitude(const at::Tensor& tensor) {
-  if (!tensor.is_contiguous()) {
-    double largest = 0;
-    for (std::int64_t i = 0; i < tensor.size(0); ++i) {
-      const double own = largest_magnitude(tensor[i]);
-      if (!(own <= largest)) largest = own;
-      if (std::isnan(largest)) break;
-    }
-    return largest;
-  }
-  const auto count = static_cast<std::size_t>(tensor.numel());
-  if (tensor.scalar_type() == at::kBFloat16) {
-    return largest_magnitude(std::span(static_cast<const Bfloat16*>(tensor.const_data_ptr()), count));
-  }
-  double largest = 0;
-  with_span(tensor, [&](auto span) {
-    largest = largest_magnitude(std::span<const element_of<decltype(span)>>(span));
-  });
-  return largest;
-}
-
-Factors products_of(const at::Tensor& message, const Projection& projection) {
-  const auto workers = message.size(0), rows = message.size(1);
-  Factors products;
-  if (projection.right_basis.defined()) {
-    // One product over all workers: [r, n] x [n, K m]; a thin factor on the left is what BLAS does well.
-    const auto all = at::mm(projection.right_basis, message.reshape({workers * rows, -1}).t());
-    products.left = all.view({-1, workers, rows}).transpose(0, 1).contiguous();
-  }
-  if (projection.compose) {
-    products.right = at::bmm(products.left, message);
-  } else if (projection.left_basis.defined()) {
-    products.right = at::bmm(projection.left_basis.unsqueeze(0).expand({workers, -1, -1}), message);
-  }
-  return products;
-}
-
-Factors project(const at::Tensor& message, const Projection& projection) {
-  if (!message.device().is_cpu() || !message[0].is_contiguous()) return products_of(message, projection);
-  SweepTensor tensor;
-  tensor.gradient = message;
-  tensor.projection = projection;
-  sweep(std::span(&tensor, 1));
-  return tensor.products;
-}
-
-void write_products(std::span<const ProductTensor> products) {
-  if (products.empty()) return;
-  if (!products[0].out.device().is_cpu()) {
-    for (const auto& [factors, out] : products) {
-      auto place = out;
-      at::mm_out(place, factors.left.t(), factors.right);
-    }
-    return;
-  }
-  with_elements(products[0].out, [&](auto* first) {
-    using T = std::remove_const_t<std::remove_pointer_t<decltype(first)>>;
-    std::vector<ProductMatrix<T>> matrices;
-    for (const auto& product : products) {
-      const at::Tensor &left = product.factors.left, &right = product.factors.right, &out = product.out;
-      LASER_CHECK(out.is_contiguous() && left.is_contiguous() && right.is_contiguous());
-      matrices.push_back({static_cast<std::size_t>(out.size(0)),
-                          static_cast<std::size_t>(out.size(1)),
-                          {static_cast<std::size_t>(left.size(0)), left.data_ptr<T>(), right.data_ptr<T>()},
-                          out.data_ptr<T>()});
-    }
-    write_products(std::span<const ProductMatrix<T>>(matrices));
-  });
+std::unique_ptr<Compressor> make_sweep(const CompressorOptions& options) {
+  return std::make_unique<Sweep>(options);
 }
 
 }  // namespace laser

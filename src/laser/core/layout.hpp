@@ -7,6 +7,7 @@
 
 namespace laser {
 
+/// Sizes of a tensor's dimensions.
 using Shape = std::vector<std::int64_t>;
 
 /// One parameter tensor (the paper's "layer" l) inside the flat parameter vector.

@@ -43,6 +43,7 @@ struct StreamKey {
   std::uint32_t unit = 0;   // worker or block
 };
 
+/// The four words that one counter of the generator gives.
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
 /// One application of Philox4x32-10 to `counter` under `key` (known answers: Random123).

@@ -8,6 +8,7 @@
 
 namespace laser {
 
+/// Numbers [workers, columns], one row a worker, in one piece.
 class WorkerTable {
  public:
   WorkerTable() = default;

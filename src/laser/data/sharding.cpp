@@ -104,7 +104,9 @@ Sharding::Sharding(std::span<const std::uint8_t> labels, const ShardingOptions& 
   const auto examples = static_cast<std::int64_t>(order.size());
   shard_size_ = examples / workers;
   if (shard_size_ == 0) {
-    fail(ExitCode::kConfiguration, "workers = {} is more than the {} training examples", workers, examples);
+    fail(ExitCode::kConfiguration,
+         "workers = {} is more than the {} training examples. HINT: at most so many workers", workers,
+         examples);
   }
   shuffle(order, {seed_, Purpose::kShards, 0, 0, 0});
   if (options.kind == "dirichlet") {

@@ -63,7 +63,7 @@ void lost_messages_cost(const Subject& given, Findings& findings) {
         const auto report = aggregator.round(0, budget_of(given),
                                              random_gradients(kWorkers, small_layout().size, 0), estimate);
         energies[lossy ? 1 : 0] = report.energy;
-        unheard += report.unheard ? 1 : 0;
+        unheard += report.nobody_heard ? 1 : 0;
       }
       for (std::size_t i = 0; i < energies[0].size(); ++i) {
         findings.expect_at_most(

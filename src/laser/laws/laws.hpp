@@ -33,12 +33,14 @@ class Findings {
   std::vector<std::string> found_;
 };
 
+/// What has to hold for every part of a role, and the function that looks.
 struct Law {
   std::string name;
   std::string sentence;
   void (*check)(const Subject& subject, Findings& findings);
 };
 
+/// The laws of each role.
 const std::vector<Law>& compressor_laws();
 const std::vector<Law>& channel_laws();
 const std::vector<Law>& feedback_laws();

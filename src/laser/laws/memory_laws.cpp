@@ -47,7 +47,7 @@ void the_unheard_keep_all(const Subject& given, Findings& findings) {
         random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t));
     auto estimate = blank(aggregator);
     const auto report = aggregator.round(t, budget_of(subject), gradients, estimate);
-    if (report.unheard) continue;  // where nobody is heard the feedback is not asked
+    if (report.nobody_heard) continue;  // where nobody is heard the feedback is not asked
     for (std::size_t l = 0; l < layers; ++l) {
       const auto& layer = aggregator.layout().layers[l];
       const auto memory = aggregator.memory(l);

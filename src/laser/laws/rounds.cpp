@@ -91,7 +91,7 @@ void processes_act_as_one(const Subject& subject, Findings& findings) {
     const auto who = fmt::format("process {} differs from one process of all workers", r);
     findings.expect_at_most(relative_difference(estimates[r].narrow(0, 0, 3), expected), 1e-6, who);
     findings.expect_at_most(relative_difference(estimates[r][3], last), 1e-6, who);
-    findings.expect(reports[r].symbols == report.symbols && reports[r].unheard == report.unheard,
+    findings.expect(reports[r].symbols == report.symbols && reports[r].nobody_heard == report.nobody_heard,
                     who + " in its report");
     for (std::size_t i = 0; i < report.energy.size(); ++i) {
       findings.expect_at_most(std::abs(reports[r].energy[i] - report.energy[i]),

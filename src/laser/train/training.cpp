@@ -122,7 +122,7 @@ std::optional<EpochRecord> Training::advance() {
   const auto report = aggregator_.round(round_, budget, gradients_, estimate_, diagnosed(), scale);
   if (experiment_.local.asleep == "drop") aggregator_.forget_asleep(here);
   add(report, awake);
-  if (!report.unheard) {
+  if (!report.nobody_heard) {
     const auto before = downlink_.noisy() ? parameters_.clone() : at::Tensor();
     optimizer_->step(parameters_, estimate_, rate);
     downlink_.broadcast(round_, before, parameters_);

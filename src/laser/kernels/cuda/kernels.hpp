@@ -1,6 +1,6 @@
 // The kernels that run on an NVIDIA GPU, on plain device pointers. Only in builds that found nvcc and
 // a LibTorch with CUDA; what they compute is in headers that the CPU's tests cover
-// (normal_device.hpp, low_rank_sweep_device.hpp).
+// (normal_device.hpp, fused_pass_device.hpp).
 //
 // Calls return when the work is in the stream, in the order of which it happens. CUDA
 // errors throw std::runtime_error.
@@ -13,7 +13,7 @@
 
 #include "laser/core/bfloat16.hpp"
 #include "laser/core/random.hpp"
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 
 namespace laser::cuda {
 
@@ -27,12 +27,11 @@ template <class T, class Sigma>
 void add_normal(T* y, std::uint64_t size, Sigma sigma, const StreamKey& key, std::uint64_t first,
                 cudaStream_t stream);
 
-/// laser::low_rank_sweep() on matrices whose pointers are to device memory, all of them in one launch and
+/// laser::fused_pass() on matrices whose pointers are to device memory, all of them in one launch and
 /// a small one that adds up the pieces, in their order: the same bits on every run. The sums of squares
 /// go to `squares` [matrices] in device memory, 0 where they are not asked for; the matrices themselves
 /// stay as they are.
 template <class Memory, class Gradient>
-void low_rank_sweep(std::span<const SweepMatrix<Memory, Gradient>> matrices, double* squares,
-                    cudaStream_t stream);
+void fused_pass(std::span<const PassMatrix<Memory, Gradient>> matrices, double* squares, cudaStream_t stream);
 
 }  // namespace laser::cuda

@@ -1,4 +1,4 @@
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,13 +11,13 @@
 #include "laser/kernels/simd_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "laser/kernels/low_rank_sweep.cpp"
+#define HWY_TARGET_INCLUDE "laser/kernels/fused_pass.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.h:
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include "laser/kernels/low_rank_sweep-inl.hpp"
+#include "laser/kernels/fused_pass-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace laser::HWY_NAMESPACE {
@@ -36,10 +36,10 @@ HWY_INLINE void for_parts(const Use& use) {
 
 /// One piece of a matrix: rows [first, last). Right factors are added to `right`, squares returned.
 template <class M, class G>
-class PieceSweep {
+class PiecePass {
  public:
-  using W = typename SweepMatrix<M, G>::Work;
-  PieceSweep(const SweepMatrix<M, G>& matrix, W* right)
+  using W = typename PassMatrix<M, G>::Work;
+  PiecePass(const PassMatrix<M, G>& matrix, W* right)
       : m_(matrix),
         right_(right),
         dots_(m_.right_basis != nullptr && m_.left_factor != nullptr),
@@ -51,23 +51,23 @@ class PieceSweep {
       for_common_rank([&](auto rank) HWY_ATTR {
         done = true;
         if (dots_) {
-          sweep_rows_along<decltype(rank)::value>(first, last);
+          pass_rows_along<decltype(rank)::value>(first, last);
         } else {
-          sweep_rows_down<decltype(rank)::value>(first, last);
+          pass_rows_down<decltype(rank)::value>(first, last);
         }
       });
       if (done) return squares_;
     }
     std::size_t row = first;
-    for (; row + kStrip <= last; row += kStrip) sweep_strip<kStrip>(row);
-    for (; row < last; ++row) sweep_strip<1>(row);
+    for (; row + kStrip <= last; row += kStrip) pass_strip<kStrip>(row);
+    for (; row < last; ++row) pass_strip<1>(row);
     return squares_;
   }
 
  private:
   static constexpr bool kInPlace = std::is_same_v<M, W>;
 
-  /// Calls use(kRank) where the sweep is of the kind that a round of alternating factors makes.
+  /// Calls use(kRank) where the pass is of the kind that a round of alternating factors makes.
   template <class Use>
   HWY_INLINE void for_common_rank(const Use& use) {
     const bool down = m_.left_basis != nullptr && m_.right_factor != nullptr;
@@ -85,30 +85,30 @@ class PieceSweep {
   }
 
   template <std::size_t kRank>
-  void sweep_rows_down(std::size_t first, std::size_t last) {
+  void pass_rows_down(std::size_t first, std::size_t last) {
     const std::size_t most = std::clamp<std::size_t>(kStripNumbers / m_.columns, kStrip, 16);
     for (std::size_t row = first; row < last; row += most) {
       const std::size_t rows = std::min(most, last - row);
-      sweep_down<kRank>(strip_at(row, rows, rows * m_.columns), Rows<const W>{m_.left_basis + row, m_.rows},
-                        Rows<W>{right_, m_.columns});
+      pass_down<kRank>(strip_at(row, rows, rows * m_.columns), Rows<const W>{m_.left_basis + row, m_.rows},
+                       Rows<W>{right_, m_.columns});
     }
   }
 
   template <std::size_t kRank>
-  void sweep_rows_along(std::size_t first, std::size_t last) {
+  void pass_rows_along(std::size_t first, std::size_t last) {
     std::size_t row = first;
-    for (; row + kBlock <= last; row += kBlock) sweep_along_at<kRank, kBlock>(row);
-    for (; row < last; ++row) sweep_along_at<kRank, 1>(row);
+    for (; row + kBlock <= last; row += kBlock) pass_along_at<kRank, kBlock>(row);
+    for (; row < last; ++row) pass_along_at<kRank, 1>(row);
   }
   template <std::size_t kRank, std::size_t kRows>
-  HWY_INLINE void sweep_along_at(std::size_t row) {
-    sweep_along<kRank, kRows>(strip_at(row, kRows, kStripNumbers), Rows<const W>{m_.right_basis, m_.columns},
-                              Rows<LaneSums<W>>{sums_, kStrip});
+  HWY_INLINE void pass_along_at(std::size_t row) {
+    pass_along<kRank, kRows>(strip_at(row, kRows, kStripNumbers), Rows<const W>{m_.right_basis, m_.columns},
+                             Rows<LaneSums<W>>{sums_, kStrip});
     finish_left_factor<kRows>(row);
   }
 
   template <std::size_t kRows>
-  void sweep_strip(std::size_t row) {
+  void pass_strip(std::size_t row) {
     if (dots_) std::fill_n(sums_[0], m_.rank * kStrip * std::extent_v<LaneSums<W>>, W{0});
     for (std::size_t c = 0; c < m_.columns; c += kTile) {
       const auto tile = tile_at(row, c);
@@ -238,7 +238,7 @@ class PieceSweep {
     }
   }
 
-  const SweepMatrix<M, G>& m_;
+  const PassMatrix<M, G>& m_;
   W* right_;
   bool dots_;          // whether a left factor is wanted
   std::size_t ahead_;  // numbers between what is worked on and what is fetched
@@ -247,24 +247,23 @@ class PieceSweep {
   HWY_ALIGN LaneSums<W> sums_[64 * kStrip];  // [rank][row]
 };
 
-double sweep_float(const SweepMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
-  return PieceSweep<float, float>(m, right).run(first, last);
+double pass_float(const PassMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
+  return PiecePass<float, float>(m, right).run(first, last);
 }
-double sweep_double(const SweepMatrix<double, double>& m, double* right, std::size_t first,
-                    std::size_t last) {
-  return PieceSweep<double, double>(m, right).run(first, last);
+double pass_double(const PassMatrix<double, double>& m, double* right, std::size_t first, std::size_t last) {
+  return PiecePass<double, double>(m, right).run(first, last);
 }
-double sweep_short_gradient(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first,
-                            std::size_t last) {
-  return PieceSweep<float, Bfloat16>(m, right).run(first, last);
+double pass_short_gradient(const PassMatrix<float, Bfloat16>& m, float* right, std::size_t first,
+                           std::size_t last) {
+  return PiecePass<float, Bfloat16>(m, right).run(first, last);
 }
-double sweep_short_memory(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first,
-                          std::size_t last) {
-  return PieceSweep<Bfloat16, float>(m, right).run(first, last);
+double pass_short_memory(const PassMatrix<Bfloat16, float>& m, float* right, std::size_t first,
+                         std::size_t last) {
+  return PiecePass<Bfloat16, float>(m, right).run(first, last);
 }
-double sweep_short(const SweepMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
-                   std::size_t last) {
-  return PieceSweep<Bfloat16, Bfloat16>(m, right).run(first, last);
+double pass_short(const PassMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
+                  std::size_t last) {
+  return PiecePass<Bfloat16, Bfloat16>(m, right).run(first, last);
 }
 
 template <std::size_t kRows, class T>
@@ -307,11 +306,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace laser {
 
-HWY_EXPORT(sweep_float);
-HWY_EXPORT(sweep_double);
-HWY_EXPORT(sweep_short_gradient);
-HWY_EXPORT(sweep_short_memory);
-HWY_EXPORT(sweep_short);
+HWY_EXPORT(pass_float);
+HWY_EXPORT(pass_double);
+HWY_EXPORT(pass_short_gradient);
+HWY_EXPORT(pass_short_memory);
+HWY_EXPORT(pass_short);
 HWY_EXPORT(product_float);
 HWY_EXPORT(product_double);
 
@@ -322,21 +321,21 @@ constexpr std::size_t kPiece = std::size_t{1} << 19;        // numbers
 constexpr std::size_t kBeyondCache = std::size_t{1} << 26;  // bytes: more than what stays in a cache
 constexpr std::size_t kLine = 64;                           // bytes
 
-double sweep_piece(const SweepMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
-  return HWY_DYNAMIC_DISPATCH(sweep_float)(m, right, first, last);
+double pass_piece(const PassMatrix<float, float>& m, float* right, std::size_t first, std::size_t last) {
+  return HWY_DYNAMIC_DISPATCH(pass_float)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<double, double>& m, double* right, std::size_t first, std::size_t last) {
-  return HWY_DYNAMIC_DISPATCH(sweep_double)(m, right, first, last);
+double pass_piece(const PassMatrix<double, double>& m, double* right, std::size_t first, std::size_t last) {
+  return HWY_DYNAMIC_DISPATCH(pass_double)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<float, Bfloat16>& m, float* right, std::size_t first, std::size_t last) {
-  return HWY_DYNAMIC_DISPATCH(sweep_short_gradient)(m, right, first, last);
+double pass_piece(const PassMatrix<float, Bfloat16>& m, float* right, std::size_t first, std::size_t last) {
+  return HWY_DYNAMIC_DISPATCH(pass_short_gradient)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<Bfloat16, float>& m, float* right, std::size_t first, std::size_t last) {
-  return HWY_DYNAMIC_DISPATCH(sweep_short_memory)(m, right, first, last);
+double pass_piece(const PassMatrix<Bfloat16, float>& m, float* right, std::size_t first, std::size_t last) {
+  return HWY_DYNAMIC_DISPATCH(pass_short_memory)(m, right, first, last);
 }
-double sweep_piece(const SweepMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
-                   std::size_t last) {
-  return HWY_DYNAMIC_DISPATCH(sweep_short)(m, right, first, last);
+double pass_piece(const PassMatrix<Bfloat16, Bfloat16>& m, float* right, std::size_t first,
+                  std::size_t last) {
+  return HWY_DYNAMIC_DISPATCH(pass_short)(m, right, first, last);
 }
 
 /// Rows a piece: enough numbers to be worth a turn, and rows enough that the piece's own copy of the right
@@ -356,8 +355,8 @@ struct Piece {
 }  // namespace
 
 template <class Memory, class Gradient>
-void low_rank_sweep(std::span<SweepMatrix<Memory, Gradient>> matrices) {
-  using Work = typename SweepMatrix<Memory, Gradient>::Work;
+void fused_pass(std::span<PassMatrix<Memory, Gradient>> matrices) {
+  using Work = typename PassMatrix<Memory, Gradient>::Work;
   std::vector<Piece<Work>> pieces;
   std::size_t numbers = 0, partial = 0;
   for (std::size_t i = 0; i < matrices.size(); ++i) {
@@ -389,7 +388,7 @@ void low_rank_sweep(std::span<SweepMatrix<Memory, Gradient>> matrices) {
         auto& piece = pieces[p];
         const auto& m = matrices[piece.matrix];
         if (piece.right != nullptr) std::fill_n(piece.right, m.rank * m.columns, Work{0});
-        piece.sum_of_squares = sweep_piece(m, piece.right, piece.first, piece.last);
+        piece.sum_of_squares = pass_piece(m, piece.right, piece.first, piece.last);
       },
       parallel);
   for (auto& m : matrices) m.sum_of_squares = 0;
@@ -410,11 +409,11 @@ void low_rank_sweep(std::span<SweepMatrix<Memory, Gradient>> matrices) {
       partial > kSerial);
 }
 
-template void low_rank_sweep(std::span<SweepMatrix<float, float>>);
-template void low_rank_sweep(std::span<SweepMatrix<double, double>>);
-template void low_rank_sweep(std::span<SweepMatrix<float, Bfloat16>>);
-template void low_rank_sweep(std::span<SweepMatrix<Bfloat16, float>>);
-template void low_rank_sweep(std::span<SweepMatrix<Bfloat16, Bfloat16>>);
+template void fused_pass(std::span<PassMatrix<float, float>>);
+template void fused_pass(std::span<PassMatrix<double, double>>);
+template void fused_pass(std::span<PassMatrix<float, Bfloat16>>);
+template void fused_pass(std::span<PassMatrix<Bfloat16, float>>);
+template void fused_pass(std::span<PassMatrix<Bfloat16, Bfloat16>>);
 
 template <class T>
 void write_products(std::span<const ProductMatrix<T>> matrices) {

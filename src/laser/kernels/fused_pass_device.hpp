@@ -1,5 +1,5 @@
-// The low-rank sweep for a GPU: a team of threads takes a piece of rows of one
-// matrix (see low_rank_sweep.hpp).
+// The fused pass for a GPU: a team of threads takes a piece of rows of one
+// matrix (see fused_pass.hpp).
 //
 // Written for any kind of team: team.each(f) calls f(t) once for every thread t of the team and returns
 // when all are through. On the GPU a team is a thread block and each() ends with a barrier; the CPU's tests
@@ -18,7 +18,7 @@
 
 #include "laser/core/bfloat16.hpp"
 #include "laser/core/host_device.hpp"
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 #include "laser/kernels/normal_device.hpp"
 #include "laser/kernels/philox_schedule.hpp"
 
@@ -33,7 +33,7 @@ inline constexpr std::size_t kThreads = sizeof(Work) == 4 ? 256 : 128;
 
 /// What the threads of a team share.
 template <class Work>
-struct SweepShared {
+struct PassShared {
   static constexpr std::size_t kFolds = kThreads<Work> / kSums;
   Work sums[kSums][kThreads<Work> + kFolds];  // of each thread; padded against bank conflicts
   Work folded[kSums][kFolds];
@@ -42,7 +42,7 @@ struct SweepShared {
 
 /// Rows [first, last) of a matrix. `partial` is the place of its own right factor in the scratch memory, or
 /// kInPlace where the matrix is one piece.
-struct SweepPiece {
+struct PassPiece {
   static constexpr std::size_t kInPlace = ~std::size_t{0};
   std::size_t matrix;
   std::size_t first, last;
@@ -50,8 +50,8 @@ struct SweepPiece {
 };
 
 /// The pieces of some matrices, in the order in which their right factors are added up.
-struct SweepPlan {
-  std::vector<SweepPiece> pieces;
+struct PassPlan {
+  std::vector<PassPiece> pieces;
   std::vector<std::size_t> first_piece;  // [matrices + 1]
   std::size_t scratch = 0;               // numbers
 };
@@ -59,16 +59,16 @@ struct SweepPlan {
 /// Cuts by size alone: enough pieces for a GPU, and rows enough that a piece's own right factor
 /// is small beside it.
 template <class Memory, class Gradient>
-SweepPlan plan_sweep(std::span<const SweepMatrix<Memory, Gradient>> matrices) {
+PassPlan plan_pass(std::span<const PassMatrix<Memory, Gradient>> matrices) {
   constexpr std::size_t kPiece = std::size_t{1} << 16;  // numbers
-  SweepPlan plan;
+  PassPlan plan;
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const auto& m = matrices[i];
     plan.first_piece.push_back(plan.pieces.size());
     const std::size_t rows = (std::max(kPiece / m.columns, 8 * m.rank) + kStrip - 1) / kStrip * kStrip;
     const std::size_t step = std::max(rows, kStrip);
     for (std::size_t row = 0; row < m.rows; row += step) {
-      SweepPiece piece{i, row, std::min(m.rows, row + step), SweepPiece::kInPlace};
+      PassPiece piece{i, row, std::min(m.rows, row + step), PassPiece::kInPlace};
       if (m.right_factor != nullptr && step < m.rows) {
         piece.partial = plan.scratch;
         plan.scratch += m.rank * m.columns;
@@ -86,9 +86,9 @@ LASER_HOST_DEVICE inline float work_value(Bfloat16 x) { return to_float(x); }
 
 /// Computes M <- M - pending + scale * gradient at one place, stores it, and returns what is stored.
 template <class M, class G>
-LASER_HOST_DEVICE inline auto update_number(const SweepMatrix<M, G>& m, const PhiloxSchedule& rounding,
+LASER_HOST_DEVICE inline auto update_number(const PassMatrix<M, G>& m, const PhiloxSchedule& rounding,
                                             std::size_t row, std::size_t column) {
-  using Work = typename SweepMatrix<M, G>::Work;
+  using Work = typename PassMatrix<M, G>::Work;
   const std::size_t at = row * m.columns + column;
   if (m.memory == nullptr) return static_cast<Work>(m.scale * work_value(m.gradient[at]));
   Work x = work_value(m.memory[at]);
@@ -108,9 +108,8 @@ LASER_HOST_DEVICE inline auto update_number(const SweepMatrix<M, G>& m, const Ph
 
 /// The number that update_number() left at one place.
 template <class M, class G>
-LASER_HOST_DEVICE inline auto updated_number(const SweepMatrix<M, G>& m, std::size_t row,
-                                             std::size_t column) {
-  using Work = typename SweepMatrix<M, G>::Work;
+LASER_HOST_DEVICE inline auto updated_number(const PassMatrix<M, G>& m, std::size_t row, std::size_t column) {
+  using Work = typename PassMatrix<M, G>::Work;
   const std::size_t at = row * m.columns + column;
   if (m.memory != nullptr) return static_cast<Work>(work_value(m.memory[at]));
   return static_cast<Work>(m.scale * work_value(m.gradient[at]));
@@ -124,7 +123,7 @@ struct Strip {
 /// Adds the product of kRankGroup columns of the left basis with the numbers x of one column
 /// to the right factor.
 template <class M, class G, class Work>
-LASER_HOST_DEVICE inline void add_to_right(const SweepMatrix<M, G>& m, const Strip& strip, std::size_t rank,
+LASER_HOST_DEVICE inline void add_to_right(const PassMatrix<M, G>& m, const Strip& strip, std::size_t rank,
                                            std::size_t ranks, std::size_t column, const Work* left,
                                            const Work (&x)[kStrip], Work* right) {
   for (std::size_t k = 0; k < kRankGroup; ++k) {
@@ -141,9 +140,9 @@ LASER_HOST_DEVICE inline void add_to_right(const SweepMatrix<M, G>& m, const Str
 /// What thread t does with its columns of a strip, for `ranks` columns of the factors from number `rank` on:
 /// the update (with the first of them), its share of the dot products, and the right factor.
 template <class M, class G, class Work>
-LASER_HOST_DEVICE inline void sweep_columns(const SweepMatrix<M, G>& m, const PhiloxSchedule& rounding,
-                                            const Strip& strip, std::size_t rank, std::size_t ranks,
-                                            std::size_t t, Work* right, SweepShared<Work>& shared) {
+LASER_HOST_DEVICE inline void pass_columns(const PassMatrix<M, G>& m, const PhiloxSchedule& rounding,
+                                           const Strip& strip, std::size_t rank, std::size_t ranks,
+                                           std::size_t t, Work* right, PassShared<Work>& shared) {
   const bool dots = m.right_basis != nullptr && m.left_factor != nullptr;
   Work sums[kRankGroup][kStrip] = {};
   double squares = 0;
@@ -176,10 +175,9 @@ LASER_HOST_DEVICE inline void sweep_columns(const SweepMatrix<M, G>& m, const Ph
 
 /// One piece. `right` is its right factor [rank, columns] or null; the sum of squares goes to `squares`.
 template <class Team, class M, class G, class Work>
-LASER_HOST_DEVICE inline void sweep_piece(const Team& team, const SweepMatrix<M, G>& m,
-                                          const SweepPiece& piece, Work* right, double* squares,
-                                          SweepShared<Work>& shared) {
-  constexpr std::size_t kFolds = SweepShared<Work>::kFolds;
+LASER_HOST_DEVICE inline void pass_piece(const Team& team, const PassMatrix<M, G>& m, const PassPiece& piece,
+                                         Work* right, double* squares, PassShared<Work>& shared) {
+  constexpr std::size_t kFolds = PassShared<Work>::kFolds;
   const bool dots = m.right_basis != nullptr && m.left_factor != nullptr;
   const PhiloxSchedule rounding = philox_schedule(m.rounding);
   team.each([&](std::size_t t) {
@@ -194,7 +192,7 @@ LASER_HOST_DEVICE inline void sweep_piece(const Team& team, const SweepMatrix<M,
     std::size_t rank = 0;
     do {
       const std::size_t ranks = m.rank - rank < kRankGroup ? m.rank - rank : kRankGroup;
-      team.each([&](std::size_t t) { sweep_columns(m, rounding, strip, rank, ranks, t, right, shared); });
+      team.each([&](std::size_t t) { pass_columns(m, rounding, strip, rank, ranks, t, right, shared); });
       if (dots) {
         team.each([&](std::size_t t) {
           const std::size_t sum = t / kFolds, fold = t % kFolds;

@@ -1,5 +1,5 @@
-// Inner loops of the low-rank sweep on one strip of rows and one tile of columns, for every SIMD target
-// (include as all *-inl.hpp files; see low_rank_sweep.hpp).
+// Inner loops of the fused pass on one strip of rows and one tile of columns, for every SIMD target
+// (include as all *-inl.hpp files; see fused_pass.hpp).
 //
 // A tile stays in the first-level cache while the loops below go over it one after the other, each with up to
 // four columns of the factors: what counts is that memory beyond the cache is touched once.
@@ -9,11 +9,11 @@
 
 #include "laser/core/bfloat16.hpp"
 
-#if defined(LASER_KERNELS_LOW_RANK_SWEEP_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LASER_KERNELS_LOW_RANK_SWEEP_INL_HPP_
-#undef LASER_KERNELS_LOW_RANK_SWEEP_INL_HPP_
+#if defined(LASER_KERNELS_FUSED_PASS_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LASER_KERNELS_FUSED_PASS_INL_HPP_
+#undef LASER_KERNELS_FUSED_PASS_INL_HPP_
 #else
-#define LASER_KERNELS_LOW_RANK_SWEEP_INL_HPP_
+#define LASER_KERNELS_FUSED_PASS_INL_HPP_
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -354,7 +354,7 @@ struct Strip {
 /// out[j][c] += sum_r basis[j][r] M[r][c] besides. A block of columns goes down the strip with
 /// its sums in registers.
 template <std::size_t kRank, class W, class G>
-HWY_NOINLINE void sweep_down(const Strip<W, G>& strip, Rows<const W> basis, Rows<W> out) {
+HWY_NOINLINE void pass_down(const Strip<W, G>& strip, Rows<const W> basis, Rows<W> out) {
   for_columns<W, 3>(strip.columns, [&](auto d, std::size_t c, auto vectors) HWY_ATTR {
     constexpr std::size_t kVectors = decltype(vectors)::value;
     const std::size_t lanes = hn::Lanes(d);
@@ -387,7 +387,7 @@ HWY_NOINLINE void sweep_down(const Strip<W, G>& strip, Rows<const W> basis, Rows
 
 /// sums[j][r] = M[r] . basis[j] besides, lane by lane: rows of the strip go along together.
 template <std::size_t kRank, std::size_t kRows, class W, class G>
-HWY_NOINLINE void sweep_along(const Strip<W, G>& strip, Rows<const W> basis, Rows<LaneSums<W>> sums) {
+HWY_NOINLINE void pass_along(const Strip<W, G>& strip, Rows<const W> basis, Rows<LaneSums<W>> sums) {
   const hn::ScalableTag<W> d;
   const std::size_t lanes = hn::Lanes(d), whole = strip.columns / lanes * lanes;
   hn::Vec<hn::ScalableTag<W>> sum[kRank][kRows];

@@ -1,4 +1,4 @@
-// A matrix with all that a sweep reads and writes, for the tests of its CPU and GPU versions.
+// A matrix with all that a pass reads and writes, for the tests of its CPU and GPU versions.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 #include "laser/kernels/normal.hpp"
 
 namespace laser {
@@ -30,14 +30,14 @@ std::vector<T> draws(std::size_t size, std::uint32_t unit, double scale) {
 
 enum class Wanted { kLeft, kRight, kBoth, kComposed, kNothing };
 
-/// A matrix with everything that a sweep reads and writes.
+/// A matrix with everything that a pass reads and writes.
 template <class M, class G>
 struct Case {
-  using W = typename SweepMatrix<M, G>::Work;
+  using W = typename PassMatrix<M, G>::Work;
   std::vector<M> memory;
   std::vector<G> gradient;
   std::vector<W> pending_left, pending_right, left_basis, right_basis, left, right;
-  SweepMatrix<M, G> matrix;
+  PassMatrix<M, G> matrix;
 
   Case(std::size_t rows, std::size_t columns, std::size_t pending, std::size_t rank, Wanted wanted,
        double scale)

@@ -1,4 +1,4 @@
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -10,7 +10,7 @@
 
 #include "every_target.hpp"
 #include "laser/core/aligned.hpp"
-#include "sweep_case.hpp"
+#include "pass_case.hpp"
 
 namespace laser {
 namespace {
@@ -20,8 +20,8 @@ void expect_agreement(std::size_t rows, std::size_t columns, std::size_t pending
                       Wanted wanted, double scale, double tolerance) {
   Case<M, G> fast(rows, columns, pending, rank, wanted, scale);
   Case<M, G> slow(rows, columns, pending, rank, wanted, scale);
-  low_rank_sweep(std::span(&fast.matrix, 1));
-  reference::low_rank_sweep(slow.matrix);
+  fused_pass(std::span(&fast.matrix, 1));
+  reference::fused_pass(slow.matrix);
   const auto where = ::testing::Message()
                      << rows << " x " << columns << ", pending " << pending << ", rank " << rank
                      << ", wanted " << static_cast<int>(wanted) << ", scale " << scale;
@@ -31,7 +31,7 @@ void expect_agreement(std::size_t rows, std::size_t columns, std::size_t pending
   EXPECT_NEAR(fast.matrix.sum_of_squares / slow.matrix.sum_of_squares, 1, tolerance) << where;
 }
 
-TEST(low_rank_sweep, agrees_with_the_reference_in_every_shape) {
+TEST(fused_pass, agrees_with_the_reference_in_every_shape) {
   for (const auto& [rows, columns] : kShapes) {
     for (const auto wanted : kAll) {
       expect_agreement<float, float>(rows, columns, 4, 4, wanted, 1, 2e-5);
@@ -45,15 +45,15 @@ template <class M, class G>
 void expect_same_bits(std::size_t rows, std::size_t columns, std::size_t rank, Wanted wanted) {
   Case<M, G> once(rows, columns, rank, rank, wanted, 1), loops(rows, columns, rank, rank, wanted, 1);
   once.matrix.squares = false;
-  low_rank_sweep(std::span(&once.matrix, 1));
-  low_rank_sweep(std::span(&loops.matrix, 1));
+  fused_pass(std::span(&once.matrix, 1));
+  fused_pass(std::span(&loops.matrix, 1));
   const auto where = ::testing::Message() << rows << " x " << columns << ", rank " << rank;
   EXPECT_EQ(once.memory, loops.memory) << where;
   EXPECT_EQ(once.left, loops.left) << where;
   EXPECT_EQ(once.right, loops.right) << where;
 }
 
-TEST(low_rank_sweep, in_one_walk_gives_the_bits_of_loops_one_after_the_other) {
+TEST(fused_pass, in_one_walk_gives_the_bits_of_loops_one_after_the_other) {
   for_every_target([] {
     constexpr std::size_t kSome[][2] = {{1, 37}, {37, 1}, {5, 255}, {7, 257}, {21, 600}};
     for (const auto& [rows, columns] : kSome) {
@@ -68,7 +68,7 @@ TEST(low_rank_sweep, in_one_walk_gives_the_bits_of_loops_one_after_the_other) {
   });
 }
 
-TEST(low_rank_sweep, agrees_with_the_reference_at_every_rank) {
+TEST(fused_pass, agrees_with_the_reference_at_every_rank) {
   for (std::size_t rank = 1; rank <= 33; ++rank) {
     for (const auto wanted : {Wanted::kBoth, Wanted::kComposed}) {
       expect_agreement<float, float>(70, 300, 34 - rank, rank, wanted, 1, 2e-5);
@@ -78,14 +78,14 @@ TEST(low_rank_sweep, agrees_with_the_reference_at_every_rank) {
   expect_agreement<float, float>(9, 40, 3, 0, Wanted::kNothing, 1, 2e-5);
 }
 
-TEST(low_rank_sweep, keeps_its_accuracy_at_extreme_scales) {
+TEST(fused_pass, keeps_its_accuracy_at_extreme_scales) {
   for (const double scale : {1e-30, 1e-18, 1e18, 1e30}) {
     expect_agreement<float, float>(33, 300, 2, 2, Wanted::kBoth, scale, 2e-5);
     expect_agreement<double, double>(33, 300, 2, 2, Wanted::kBoth, scale, 1e-12);
   }
 }
 
-TEST(low_rank_sweep, takes_short_gradients_and_memories) {
+TEST(fused_pass, takes_short_gradients_and_memories) {
   for (const auto& [rows, columns] : kShapes) {
     expect_agreement<float, Bfloat16>(rows, columns, 4, 4, Wanted::kComposed, 1, 2e-5);
     // Rounded by the same random bits; where float and double sums differ in the last bit, one number in
@@ -95,19 +95,19 @@ TEST(low_rank_sweep, takes_short_gradients_and_memories) {
   }
 }
 
-TEST(low_rank_sweep, rounding_to_bfloat16_is_unbiased) {
+TEST(fused_pass, rounding_to_bfloat16_is_unbiased) {
   // 200,000 numbers 1 + 1/512, a quarter of the way from 1 to 1 + 1/128: the mean is
   // within 5 standard errors.
   constexpr std::size_t kCount = 200'000;
   std::vector<Bfloat16> memory(kCount);
   const std::vector<float> gradient(kCount, 1.0f + 1.0f / 512);
-  SweepMatrix<Bfloat16, float> matrix;
+  PassMatrix<Bfloat16, float> matrix;
   matrix.rows = 100;
   matrix.columns = kCount / 100;
   matrix.memory = memory.data();
   matrix.gradient = gradient.data();
   matrix.rounding = {1, Purpose::kRounding, 0, 0, 0};
-  low_rank_sweep(std::span(&matrix, 1));
+  fused_pass(std::span(&matrix, 1));
   double up = 0;
   for (const auto x : memory) {
     ASSERT_TRUE(to_float(x) == 1.0f || to_float(x) == 1.0f + 1.0f / 128);
@@ -116,52 +116,52 @@ TEST(low_rank_sweep, rounding_to_bfloat16_is_unbiased) {
   EXPECT_NEAR(up / kCount, 0.25, 5 * std::sqrt(0.25 * 0.75 / kCount));
 }
 
-TEST(low_rank_sweep, short_memory_keeps_infinity_and_nan) {
+TEST(fused_pass, short_memory_keeps_infinity_and_nan) {
   std::vector<Bfloat16> memory(3);
   const std::vector<float> gradient{INFINITY, -INFINITY, std::bit_cast<float>(0x7f800001u)};
-  SweepMatrix<Bfloat16, float> matrix;
+  PassMatrix<Bfloat16, float> matrix;
   matrix.rows = 1;
   matrix.columns = 3;
   matrix.memory = memory.data();
   matrix.gradient = gradient.data();
-  low_rank_sweep(std::span(&matrix, 1));
+  fused_pass(std::span(&matrix, 1));
   EXPECT_EQ(to_float(memory[0]), INFINITY);
   EXPECT_EQ(to_float(memory[1]), -INFINITY);
   EXPECT_TRUE(std::isnan(to_float(memory[2])));
 }
 
-TEST(low_rank_sweep, reads_a_gradient_without_memory) {
+TEST(fused_pass, reads_a_gradient_without_memory) {
   Case<float, float> fast(130, 700, 0, 4, Wanted::kBoth, 1), slow(130, 700, 0, 4, Wanted::kBoth, 1);
   fast.matrix.memory = slow.matrix.memory = nullptr;
-  low_rank_sweep(std::span(&fast.matrix, 1));
-  reference::low_rank_sweep(slow.matrix);
+  fused_pass(std::span(&fast.matrix, 1));
+  reference::fused_pass(slow.matrix);
   EXPECT_LT(difference(fast.left, slow.left), 2e-5);
   EXPECT_LT(difference(fast.right, slow.right), 2e-5);
 }
 
-TEST(low_rank_sweep, settling_first_gives_the_same_bits) {
+TEST(fused_pass, settling_first_gives_the_same_bits) {
   Case<float, float> once(130, 700, 5, 2, Wanted::kBoth, 1), twice(130, 700, 5, 2, Wanted::kBoth, 1);
-  low_rank_sweep(std::span(&once.matrix, 1));
+  fused_pass(std::span(&once.matrix, 1));
   auto settle = twice.matrix;
   settle.gradient = nullptr;
   settle.rank = 0;
   settle.left_factor = settle.right_factor = nullptr;
   settle.left_basis = settle.right_basis = nullptr;
-  low_rank_sweep(std::span(&settle, 1));
+  fused_pass(std::span(&settle, 1));
   twice.matrix.pending = {};
-  low_rank_sweep(std::span(&twice.matrix, 1));
+  fused_pass(std::span(&twice.matrix, 1));
   EXPECT_EQ(once.memory, twice.memory);
   EXPECT_EQ(once.right, twice.right);
 }
 
-TEST(low_rank_sweep, bits_do_not_depend_on_threads_or_company) {
+TEST(fused_pass, bits_do_not_depend_on_threads_or_company) {
   const int before = omp_get_max_threads();
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 5}) {
     omp_set_num_threads(threads);
     Case<float, float> large(2500, 900, 4, 4, Wanted::kComposed, 1), small(3, 5, 1, 1, Wanted::kComposed, 1);
-    SweepMatrix<float, float> both[] = {small.matrix, large.matrix};
-    low_rank_sweep(std::span<SweepMatrix<float, float>>(both));
+    PassMatrix<float, float> both[] = {small.matrix, large.matrix};
+    fused_pass(std::span<PassMatrix<float, float>>(both));
     large.memory.insert(large.memory.end(), large.right.begin(), large.right.end());
     large.memory.insert(large.memory.end(), large.left.begin(), large.left.end());
     large.memory.push_back(static_cast<float>(both[1].sum_of_squares));
@@ -172,10 +172,10 @@ TEST(low_rank_sweep, bits_do_not_depend_on_threads_or_company) {
   EXPECT_EQ(results[0], results[2]);
 }
 
-TEST(low_rank_sweep, a_number_that_is_not_finite_shows_in_the_products) {
+TEST(fused_pass, a_number_that_is_not_finite_shows_in_the_products) {
   Case<float, float> bad(20, 300, 2, 2, Wanted::kBoth, 1);
   bad.gradient[20 * 300 - 1] = INFINITY;
-  low_rank_sweep(std::span(&bad.matrix, 1));
+  fused_pass(std::span(&bad.matrix, 1));
   EXPECT_FALSE(std::isfinite(bad.matrix.sum_of_squares));
   EXPECT_FALSE(std::isfinite(bad.left[19]));
   EXPECT_FALSE(std::isfinite(bad.right[299]));

@@ -9,7 +9,7 @@
 
 namespace laser {
 
-struct RefereeOptions {
+struct ComparisonOptions {
   SweepOptions sweep;           // its folder gets choosing/, fixed/, tuned/ and report/
   std::vector<double> targets;  // accuracies whose power is told, percent
   bool json = false;
@@ -17,12 +17,12 @@ struct RefereeOptions {
 };
 
 /// Prints the report. Returns the exit code. Throws what sweeps throw.
-int run_referee(const TuningPlan& plan, const RefereeOptions& options);
+int run_fair_comparison(const TuningPlan& plan, const ComparisonOptions& options);
 
 /// The names of all runs whose settings are known before the choice.
-std::string referee_runs(const TuningPlan& plan);
+std::string comparison_runs(const TuningPlan& plan);
 
 /// All runs, with stand-ins for those whose step size will be chosen.
-std::vector<Job> referee_jobs(const TuningPlan& plan);
+std::vector<Job> comparison_jobs(const TuningPlan& plan);
 
 }  // namespace laser

@@ -1,4 +1,4 @@
-#include "referee.hpp"
+#include "fair_comparison.hpp"
 
 #include <iostream>
 
@@ -11,7 +11,7 @@
 
 namespace laser {
 
-int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
+int run_fair_comparison(const TuningPlan& plan, const ComparisonOptions& options) {
   validate(plan);
   const std::string root = options.sweep.folder;
   const auto sweep = [&](const char* part, const std::vector<Job>& jobs) {
@@ -48,12 +48,12 @@ int run_referee(const TuningPlan& plan, const RefereeOptions& options) {
   return 0;
 }
 
-std::string referee_runs(const TuningPlan& plan) {
+std::string comparison_runs(const TuningPlan& plan) {
   validate(plan);
   return names_of_jobs(choosing_jobs(plan), "choosing/") + names_of_jobs(fixed_jobs(plan), "fixed/");
 }
 
-std::vector<Job> referee_jobs(const TuningPlan& plan) {
+std::vector<Job> comparison_jobs(const TuningPlan& plan) {
   validate(plan);
   auto jobs = with_reported(choosing_jobs(plan), plan.seeds);
   const auto fixed = fixed_jobs(plan);

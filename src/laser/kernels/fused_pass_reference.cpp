@@ -1,8 +1,8 @@
-// The sweep's definition: what the vectorised one must agree with.
+// The pass's definition: what the vectorised one must agree with.
 #include <type_traits>
 #include <vector>
 
-#include "laser/kernels/low_rank_sweep.hpp"
+#include "laser/kernels/fused_pass.hpp"
 
 namespace laser::reference {
 namespace {
@@ -26,8 +26,8 @@ double store(Memory& place, double value, const StreamKey& rounding, std::size_t
 }  // namespace
 
 template <class Memory, class Gradient>
-void low_rank_sweep(SweepMatrix<Memory, Gradient>& m) {
-  using Work = typename SweepMatrix<Memory, Gradient>::Work;
+void fused_pass(PassMatrix<Memory, Gradient>& m) {
+  using Work = typename PassMatrix<Memory, Gradient>::Work;
   std::vector<double> message(m.rows * m.columns);
   m.sum_of_squares = 0;
   for (std::size_t i = 0; i < message.size(); ++i) {
@@ -64,10 +64,10 @@ void low_rank_sweep(SweepMatrix<Memory, Gradient>& m) {
   }
 }
 
-template void low_rank_sweep(SweepMatrix<float, float>&);
-template void low_rank_sweep(SweepMatrix<double, double>&);
-template void low_rank_sweep(SweepMatrix<float, Bfloat16>&);
-template void low_rank_sweep(SweepMatrix<Bfloat16, float>&);
-template void low_rank_sweep(SweepMatrix<Bfloat16, Bfloat16>&);
+template void fused_pass(PassMatrix<float, float>&);
+template void fused_pass(PassMatrix<double, double>&);
+template void fused_pass(PassMatrix<float, Bfloat16>&);
+template void fused_pass(PassMatrix<Bfloat16, float>&);
+template void fused_pass(PassMatrix<Bfloat16, Bfloat16>&);
 
 }  // namespace laser::reference

@@ -1,8 +1,8 @@
-// The low-rank hot path: error feedback, factor products and norms of many matrices in one sweep over memory.
+// The low-rank hot path: error feedback, factor products and norms of many matrices in one pass over memory.
 //
 // A round of low-rank compression touches every parameter for M = e + s g, for M^T B or M B, and for the next
 // e = M - (own reconstruction). Here the last step is left pending as two thin factors and done at the start
-// of the next sweep, so that a number is read and written once: 12 bytes a parameter in float32, the traffic
+// of the next pass, so that a number is read and written once: 12 bytes a parameter in float32, the traffic
 // of an in-place M += a g. Factors are transposed, [r, rows] and [r, columns]. What is sent, at what power
 // and through which channel is not known here.
 //
@@ -28,10 +28,10 @@ struct FactorPair {
   const T* right = nullptr;
 };
 
-/// One matrix [rows, columns] of one worker in a sweep. Memory and gradient are float, double or Bfloat16,
+/// One matrix [rows, columns] of one worker in a pass. Memory and gradient are float, double or Bfloat16,
 /// contiguous; all else is in `Work` (double where the memory is double, otherwise float).
 template <class Memory, class Gradient>
-struct SweepMatrix {
+struct PassMatrix {
   using Work = std::conditional_t<std::is_same_v<Memory, double>, double, float>;
 
   std::size_t rows = 0;
@@ -55,9 +55,9 @@ struct SweepMatrix {
   double sum_of_squares = 0;  // of M; not finite if M is not. 0 where it is not asked for
 };
 
-/// Runs the sweep over all matrices on the threads of for_each_piece(). Ranks from 0 to 64 and any sizes.
+/// Runs the pass over all matrices on the threads of for_each_piece(). Ranks from 0 to 64 and any sizes.
 template <class Memory, class Gradient>
-void low_rank_sweep(std::span<SweepMatrix<Memory, Gradient>> matrices);
+void fused_pass(std::span<PassMatrix<Memory, Gradient>> matrices);
 
 /// A place [rows, columns], contiguous, for the product of two factors.
 template <class T>
@@ -74,9 +74,9 @@ void write_products(std::span<const ProductMatrix<T>> matrices);
 
 namespace reference {
 
-/// What low_rank_sweep() does to one matrix, number by number, in double.
+/// What fused_pass() does to one matrix, number by number, in double.
 template <class Memory, class Gradient>
-void low_rank_sweep(SweepMatrix<Memory, Gradient>& matrix);
+void fused_pass(PassMatrix<Memory, Gradient>& matrix);
 
 }  // namespace reference
 }  // namespace laser

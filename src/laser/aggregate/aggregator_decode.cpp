@@ -1,0 +1,141 @@
+// What the server makes of what it heard, and what a round leaves behind: the estimate, memories, what is
+// shared or held from here on (spec 1.4, 2.4, 2.5).
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <utility>
+
+#include "laser/aggregate/round.hpp"
+#include "laser/compress/fused_pass.hpp"
+
+namespace laser {
+namespace {
+
+/// No number of left^T right is larger in magnitude, whatever order it was added up in.
+double largest_in_product(const Factors& factors) {
+  constexpr double kRounding = 1 + 1e-3;
+  return kRounding * static_cast<double>(factors.left.size(-2)) *
+         largest_magnitude(factors.left.contiguous()) * largest_magnitude(factors.right.contiguous());
+}
+
+}  // namespace
+
+/// The receiver's part in the estimate, from the last pass alone: the passes before it bring a space, of
+/// which a weight of 0 would leave nothing (spec 1.4). For the same reason what lasts is made of what was
+/// heard, before it is scaled: returned where scaling makes a difference to it.
+NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission) const {
+  const auto l = transmission.tensor;
+  const auto traits = parts_.receiver->traits();
+  if (traits.weighs) {
+    auto norms = transmission.norms;
+    if (holds(
+            tensors_[l])) {  // of an estimate that is held all is noisy, and the whole message is its signal
+      norms = round.raw_norms.part(l, 1);
+      const double share = 1 / std::sqrt(static_cast<double>(held_rounds(l)));
+      for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;
+    }
+    round.weights[l] = parts_.receiver->weight(transmission.noisy, norms.numbers(), round.link(l).active);
+  }
+  if (!traits.scales) return {};
+  NamedTensors shared;
+  if (!tensors_[l].shared.empty()) {
+    shared = tensors_[l].compressor->decode(round.exchanges[l], last_pass_, transmission.noisy).shared;
+    for (auto& heard : transmission.noisy) heard.values = heard.values.clone();
+  }
+  for (std::size_t b = 0; b < transmission.noisy.size(); ++b) {
+    parts_.receiver->scale(transmission.noisy[b], traits.exact ? transmission.exact[b] : at::Tensor());
+  }
+  return shared;
+}
+
+/// The server's view of a tensor after a pass; without an estimate where another pass follows.
+Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pass) const {
+  const auto l = transmission.tensor;
+  const auto& tensor = tensors_[l];
+  NamedTensors shared;
+  if (is_last(pass)) shared = scale_received(round, transmission);
+  auto decoded = tensor.compressor->decode(round.exchanges[l], pass, transmission.noisy);
+  if (!shared.empty()) decoded.shared = std::move(shared);
+  if (holds(tensor)) {
+    decoded.estimate = held_after(round, transmission, pass, transmission.noisy);
+    decoded.factors = {};
+    round.held[l] = decoded.estimate.div(round.scale);
+  }
+  check_decoded(decoded, l);
+  if (decoded.estimate.defined()) decoded.write(round.estimate[l]);
+  return decoded;
+}
+
+/// What decode_one() would have said without noise, where the round is diagnosed.
+void Aggregator::decode_clean(Round& round, const Transmission& transmission, int pass) const {
+  const auto l = transmission.tensor;
+  if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
+  round.exchanges[l].out = at::Tensor();
+  if (holds(tensors_[l])) {
+    slice(round.clean, l).copy_(held_after(round, transmission, pass, transmission.clean));
+  } else {
+    const auto& compressor = *tensors_[l].compressor;
+    compressor.decode(round.exchanges[l], pass, transmission.clean).write(slice(round.clean, l));
+  }
+}
+
+void Aggregator::decode(Round& round, std::vector<Transmission>& transmissions, int pass) const {
+  std::vector<Decoded> decoded(tensors_.size());
+  for_each_transmission(transmissions, [&](Transmission& transmission) {
+    const auto l = transmission.tensor;
+    if (round.silent[l] == 0) decoded[l] = decode_one(round, transmission, pass);
+  });
+  std::vector<ProductTensor> products;
+  for (const auto& transmission : transmissions) {
+    const auto l = transmission.tensor;
+    auto& result = decoded[l];
+    if (!result.complete()) continue;  // silent, or more passes to come
+    if (result.factors.defined()) {
+      products.push_back({result.factors, round.estimate[l]});
+      round.report.largest[l] = largest_in_product(result.factors);
+    }
+    if (round.diagnosed) decode_clean(round, transmission, pass);
+    round.shared[l] = std::move(result.shared);
+  }
+  write_products(products);
+}
+
+void Aggregator::weigh(Round& round) const {
+  for_each_tensor([&](std::size_t l) {
+    if (round.silent[l] != 0) {
+      round.estimate[l].zero_();
+      round.report.largest[l] = 0;
+    }
+    if (round.weights[l] == 1.0) return;
+    round.estimate[l].mul_(round.weights[l]);
+    round.report.largest[l] *= std::abs(round.weights[l]);
+    if (round.clean.defined()) slice(round.clean, l).mul_(round.weights[l]);
+  });
+}
+
+/// What the feedback keeps of every message; a silent tensor keeps its whole message.
+void Aggregator::update_memories(Round& round) {
+  for_each_tensor([&](std::size_t l) {
+    if (round.silent[l] != 0) return;
+    if (round.diagnosed && is_compressed(tensors_[l]) && !parts_.feedback->traits().residual)
+      round.residuals[l] = own_residual(round, l);
+    if (tensors_[l].memory.defined()) update_memory(round, l);
+  });
+}
+
+void Aggregator::conclude(Round& round) {
+  if (round.diagnosed) diagnose(round, round.scale);
+  if (round.scale != 1.0) {
+    for (std::size_t l = 0; l < tensors_.size(); ++l) {
+      round.estimate[l].div_(round.scale);
+      round.report.largest[l] /= round.scale;
+    }
+  }
+  count_energy(round, round.budget);
+  for (std::size_t l = 0; l < tensors_.size(); ++l) {  // nothing can fail any more
+    if (!round.shared[l].empty()) tensors_[l].shared = std::move(round.shared[l]);
+    if (round.held[l].defined()) tensors_[l].held = std::move(round.held[l]);
+  }
+}
+
+}  // namespace laser

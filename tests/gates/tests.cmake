@@ -1,0 +1,29 @@
+# What the quick gate (make check) leaves out. In every run: the sanitizers over what needs no LibTorch, its sources and tests once more
+# with ASan and UBSan in one program. In the slow tests: clang-tidy, and the sanitizers over everything.
+set(numbers ${CMAKE_SOURCE_DIR}/src/laser)
+file(GLOB gate_sources CONFIGURE_DEPENDS ${numbers}/core/*.cpp ${numbers}/power/*.cpp ${numbers}/theory/*.cpp ${numbers}/link/*.cpp
+  ${CMAKE_SOURCE_DIR}/tests/power/*_test.cpp ${CMAKE_SOURCE_DIR}/tests/theory/*_test.cpp ${CMAKE_SOURCE_DIR}/tests/link/*_test.cpp)
+# With OpenMP, and those of the command, which have more sources.
+list(FILTER gate_sources EXCLUDE REGEX "core/parallel.cpp$|theory_table_test.cpp$|theory_command_test.cpp$")
+add_executable(gates_sanitized ${gate_sources} ${numbers}/model/shapes.cpp)
+target_compile_features(gates_sanitized PRIVATE cxx_std_20)
+target_compile_definitions(gates_sanitized PRIVATE LASER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_compile_options(gates_sanitized PRIVATE -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -ffp-contract=off
+  -fsanitize=address,undefined,float-cast-overflow)
+target_link_options(gates_sanitized PRIVATE -fsanitize=address,undefined)
+target_include_directories(gates_sanitized PRIVATE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(gates_sanitized SYSTEM PRIVATE ${TORCH_DIR}/include)  # fmt
+target_link_libraries(gates_sanitized PRIVATE Threads::Threads GTest::gtest GTest::gtest_main)
+add_test(NAME gates.sanitized COMMAND gates_sanitized)
+set_tests_properties(gates.sanitized PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+
+find_program(LASER_CLANG_TIDY clang-tidy)
+find_program(LASER_CLANG clang++)
+if(LASER_CLANG_TIDY AND LASER_CLANG)
+  add_test(NAME gates.tidy COMMAND ${CMAKE_SOURCE_DIR}/scripts/tidy.py)
+  set_tests_properties(gates.tidy PROPERTIES LABELS slow TIMEOUT 7200 RUN_SERIAL ON)
+endif()
+foreach(kind address thread)
+  add_test(NAME gates.sanitize_${kind} COMMAND ${CMAKE_SOURCE_DIR}/scripts/sanitize.sh ${kind})
+  set_tests_properties(gates.sanitize_${kind} PROPERTIES LABELS slow TIMEOUT 14400 RUN_SERIAL ON)
+endforeach()
