@@ -418,9 +418,9 @@ def draw_on_three_axes(plt, summary: dict):
     return figure
 
 
-def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
-    """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and NAME.png. Equal data give
-    equal files. A drawing that returns None is left out."""
+def draw_all(drawings: dict, summary: dict, folder: Path, *, pictures: bool = True) -> list[Path]:
+    """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and, with `pictures`, NAME.png. Equal
+    data give equal files. A drawing that returns None is left out."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -439,9 +439,11 @@ def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
         if figure is None:
             continue
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
+        written.append(folder / f"{name}.svg")
+        if pictures:
+            figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
+            written.append(folder / f"{name}.png")
         plt.close(figure)
-        written += [folder / f"{name}.svg", folder / f"{name}.png"]
     return written
 
 
