@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of the pages that no command draws, from the records in results/ and nothing else.
+"""The figures of the pages that no command draws any more or has ever drawn, from the records in results/ and nothing else.
 
     python3 scripts/page_figures.py             # redraws all of them where the pages show them
     python3 scripts/page_figures.py FOLDER      # the same into a folder of one's own, as FOLDER/STUDY/NAME.svg
@@ -17,8 +17,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "python" / "laser"))
 
 import arena_report  # noqa: E402
+import channel_figures  # noqa: E402
 import gain_figures  # noqa: E402
-from figures import POWER_LABEL, STYLES, band, draw_all, limits_of, line_options, number, plain, power_axis, series_of  # noqa: E402
+import tuned_figures  # noqa: E402
+from figures import (POWER_LABEL, STYLES, band, draw_all, draw_on_three_axes, limits_of, line_options, number, plain,  # noqa: E402
+                     power_axis, series_of)
 
 RECORDS = ROOT / "results"
 STUDENT = (12.706, 4.303, 3.182, 2.776)  # 97.5 % quantiles for 2 to 5 seeds, as apps/laser/report/moments.cpp has them
@@ -237,6 +240,25 @@ def draw_federated(plt, points):
     return figure
 
 
+# --- figures of the reports, from records whose reports were made before the styles were what they are --------------------------------
+
+def tuned(study):
+    """The comparison of `laser tune`, with the intervals that its file has as deviations; of two seeds they would hide all else."""
+    summary = read(f"{study}/tuned.json")
+    for point in (point for curve in summary["curves"] for point in curve["points"]):
+        point.setdefault("interval", half_of(point["std"], point["seeds"]) if point["seeds"] > 2 else None)
+    return summary
+
+
+def links(workers):
+    """The axes of a report of `laser reproduce links`, air times with the name of the method that they are of."""
+    summary = read(f"links/report-k-{workers}/summary.json")
+    for front in summary["axes"]:
+        label = front["label"].partition(", compression_factor")[0]
+        front["label"] = label.replace("air_rank 0", "air of Z-SGD").replace("air_rank 2", "air of LASER")
+    return dict(summary, curve_label="Test accuracy (%)")
+
+
 FIGURES = {
     ("heterogeneity", "unlike_data"): (heterogeneity, draw_heterogeneity),
     ("beyond-mnist", "swept"): (beyond, draw_beyond),
@@ -245,6 +267,13 @@ FIGURES = {
     **{("arena/report", f"arena_{equal}"): (lambda: read("arena/report/arena.json"),
                                             lambda plt, summary, equal=equal: arena_report.draw(plt, summary, equal))
        for equal in ("energy", "power")},
+    **{(study, name): (lambda study=study: tuned(study), draw)
+       for study, name, draw in (("beyond-mnist", "tuned_accuracy", tuned_figures.draw_accuracy),
+                                 ("beyond-mnist", "tuned_pareto", tuned_figures.draw_pareto),
+                                 ("beyond-cifar", "tuned_accuracy", tuned_figures.draw_accuracy))},
+    **{(f"links/report-k-{workers}", "accuracy_on_three_axes"): (lambda workers=workers: links(workers), draw_on_three_axes)
+       for workers in (4, 16, 64)},
+    ("channels", "channels"): (lambda: read("channels/summary.json"), channel_figures.draw_channels),
 }
 
 
