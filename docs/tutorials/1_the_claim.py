@@ -57,7 +57,7 @@ for name, each in records.items():
     print(f"{name:15} {each[-1].accuracy:5.1f} %, averaged weights {each[-1].ema_accuracy:5.1f} %, {each[-1].symbols} symbols in the last round")
 
 # %% [markdown]
-# How much more power does Z-SGD need for LASER's accuracy? It is at LASER's with more than four times as much. And look at the symbols:
+# How much more power does Z-SGD need for LASER's accuracy? It gets there only with more than four times as much. And look at the symbols:
 # LASER's round is also tens of times shorter, so that it was done with the whole run before Z-SGD was done with ten rounds. Its factors
 # alternate, many symbols in one round and few in the next. A symbol of LASER therefore has *more* energy than one of Z-SGD at the same P:
 

@@ -42,14 +42,14 @@ def run(label, quiet=True, **settings):
 # %% [markdown]
 # With `local_learning_rate` the message is `w - w_i`, what `local_steps` of SGD changed. The server's optimizer is SGD with step
 # size 1 then, which is FedAvg; another optimizer of torch makes it FedAvgM or FedAdam, `proximal` FedProx. `dirichlet` draws each
-# class's shares for the clients: small `concentration` is unlike.
+# class's shares for the clients: the smaller `concentration`, the more the clients differ.
 
 # %%
 records = {"sgd, no noise": run("no noise", method="sgd"), "zsgd": run("zsgd", method="zsgd", power=10),
            "laser": run("laser, rank 4", quiet=False, rank=4, power=10)}
 
 # %% [markdown]
-# LASER loses to raw gradients, and said why beforehand: 40 rounds are little more than one lag of its memory. What its factors do not
+# LASER loses to raw gradients, and its warning said why: 40 rounds are little more than one lag of its memory. What its factors do not
 # carry waits at the clients for about as long as the run lasts. The warning names a higher rank. Sending both factors in every round
 # (`two_phase`) halves the lag too, and the warning does not name it here; look why.
 

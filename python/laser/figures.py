@@ -46,13 +46,16 @@ def method_style(method: str, others: list[str]) -> dict:
 
 
 def told_apart(styles: list[dict]) -> list[dict]:
-    """The styles with markers and dashes changed where an earlier one has the same: no two differ by colour alone."""
+    """The styles with markers and dashes changed where an earlier one has the same: no two differ by colour alone. Where there are
+    more than dashes, those of one colour still have dashes of their own."""
     markers: set = set()
     dashes: set = set()
     result = []
     for style in styles:
         marker = next((m for m in [style["marker"], *OTHER_MARKERS] if m not in markers), style["marker"])
-        dash = next((d for d in [style["linestyle"], *DASHES] if d not in dashes), style["linestyle"])
+        alike = [one["linestyle"] for one in result if one["color"] == style["color"]]
+        dash = next((d for d in [style["linestyle"], *DASHES] if d not in dashes),
+                    next((d for d in [style["linestyle"], *DASHES] if d not in alike), style["linestyle"]))
         markers.add(marker)
         dashes.add(dash)
         result.append(dict(style, marker=marker, linestyle=dash))
@@ -402,7 +405,7 @@ def draw_on_three_axes(plt, summary: dict):
             axes.set_xscale("log")
             low, high = axes.get_xlim()
             if high < 100 * low:  # matplotlib would name every minor tick, one over the other
-                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 12 * low else (1, 3)))
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
                 axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(label)
@@ -418,9 +421,9 @@ def draw_on_three_axes(plt, summary: dict):
     return figure
 
 
-def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
-    """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and NAME.png. Equal data give
-    equal files. A drawing that returns None is left out."""
+def draw_all(drawings: dict, summary: dict, folder: Path, *, pictures: bool = True) -> list[Path]:
+    """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and, with `pictures`, NAME.png. Equal
+    data give equal files. A drawing that returns None is left out."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -439,9 +442,11 @@ def draw_all(drawings: dict, summary: dict, folder: Path) -> list[Path]:
         if figure is None:
             continue
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
+        written.append(folder / f"{name}.svg")
+        if pictures:
+            figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
+            written.append(folder / f"{name}.png")
         plt.close(figure)
-        written += [folder / f"{name}.svg", folder / f"{name}.png"]
     return written
 
 

@@ -27,3 +27,6 @@ set_tests_properties(python_gain_figures PROPERTIES LABELS python TIMEOUT 120)
 add_test(NAME python_tuned_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_tuned_figures
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
 set_tests_properties(python_tuned_figures PROPERTIES LABELS python TIMEOUT 120)
+add_test(NAME python_page_figures COMMAND ${LASER_FIGURES_PYTHON} -m unittest -v test_page_figures
+         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)
+set_tests_properties(python_page_figures PROPERTIES LABELS python TIMEOUT 300)
