@@ -325,7 +325,8 @@ class Aggregator:
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Sequence[tuple[str, str]], processes: Any = None,
                  double_precision: bool = False, seed: int | None = None, parts: Mapping[str, Any] | None = None):
-        from laser.device_round import DeviceRound, refusal
+        from laser.device_refusals import refusal
+        from laser.device_round import DeviceRound
 
         whole = globals()["settings"](settings)
         refused = refusal(whole, parts or {})
