@@ -183,8 +183,9 @@ class Memories(Lasting):
         if self._feedback == "local":
             residual = own_memory.sum()
         row = self.sum_rows(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
-        return {"memory_ratio": row[0] / int(state.awake.sum()), "residual": row[1], "waiting": row[2], "come_in": row[3],
-                "message": message, "signal": signal, "noise": noise}
+        cleaned = [~state.silent[l] for l, clean in enumerate(state.clean) if clean is not None]
+        return {"cleaned": torch.stack(cleaned).any() if cleaned else zero, "memory_ratio": row[0] / int(state.awake.sum()), "residual": row[1],
+                "waiting": row[2], "come_in": row[3], "message": message, "signal": signal, "noise": noise}
 
     def _told(self, found: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """What a report says of a diagnosis; waits for the device."""
@@ -199,6 +200,8 @@ class Memories(Lasting):
             result["delta"] = 1 - number["residual"] / number["message"]
             if number["come_in"] > 0:
                 result["sent_ratio"] = (number["message"] - number["residual"]) / number["come_in"]
+        if number["cleaned"]:
+            result["noise_energy"] = number["noise"]
         if number["signal"] > 0:
-            result |= {"lambda": number["noise"] / number["signal"], "noise_energy": number["noise"]}
+            result["lambda"] = number["noise"] / number["signal"]
         return result

@@ -108,6 +108,9 @@ class Air:
             if self._trace.workers != workers:
                 raise error(EXIT_DATA, f"{self._trace.name} has the gains of {self._trace.workers} workers, and the run has {workers}. "
                             f"HINT: workers={self._trace.workers}, or another trace")
+            if self._trace.antennas and (float(settings["phase_error"]) or float(settings["timing_error"])):
+                raise error(EXIT_CONFIGURATION, f"{self._trace.name} has antennas, whose phases nobody compensates: no error is left of "
+                            "them. HINT: without phase_error and timing_error")
         aligned = self.channel not in ("noiseless", "blind_mimo", "reed", "digital") and not (self._trace and self._trace.antennas)
         self._phase_error, self._timing_error = (float(settings[name]) if aligned else 0.0 for name in ("phase_error", "timing_error"))
         self.peak_ratio = float(settings["peak_ratio"]) if self.noisy and not self.digital and not self.as_energies else 0.0

@@ -50,7 +50,7 @@ def _bytes(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as problem:
-        raise error(EXIT_DATA, f"{path}: can't be read ({problem.strerror})") from problem
+        raise error(EXIT_DATA, f"cannot read {path}: {problem.strerror}") from problem
 
 
 def _read_npy(path: str) -> torch.Tensor:

@@ -26,7 +26,9 @@ IDLE = [{"rank": 2, "method": "zsgd"}, {"least_gain": 0.5}, {"antennas": 3, "cha
 WRONG = [{"rank": "1.5"}, {"rank": 65}, {"feedback": "locla"}, {"fill_budget": "maybe"}, {"participation": 0}, {"power_shares": [1, -1]},
          {"loss_rate": 1}, {"power": 0}, {"workers": 0}, {"compress": "alwyas"}, {"loss_rate": "nan"}, {"least_gain": -1},
          {"method": "lasr"}, {"receiver": "matched", "transport": "one_shot"}, {"receiver": "mmse", "method": "signum"},
-         {"feedback": "weighted", "receiver": "mmse"}, {"memory": "bfloat16", "method": "zsgd"}, {"powr": 3}, {"seed": "x"}]
+         {"feedback": "weighted", "receiver": "mmse"}, {"memory": "bfloat16", "method": "zsgd"}, {"powr": 3}, {"seed": "x"},
+         {"method": "swept", "channel": "digital"}, {"equal_norms": True, "feedback": "none", "channel": "reed"},
+         {"equal_norms": True, "feedback": "none", "channel": "digital"}]
 
 
 def told(work):
