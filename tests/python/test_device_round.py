@@ -80,9 +80,9 @@ class Flat:
         return getattr(self._compiled, name)
 
 
-def device_round(workers=4, seed=7, double=False, device="cpu", group=None, first_worker=0, **settings):
+def device_round(workers=4, seed=7, double=False, device="cpu", group=None, first_worker=0, shapes=SHAPES, **settings):
     settings = {"workers": workers, "compress": "always", "compression_factor": 0.3, **settings}
-    return DeviceRound(list(SHAPES.items()), core.settings(pairs(settings)), workers, seed, device, double, group, first_worker)
+    return DeviceRound(list(shapes.items()), core.settings(pairs(settings)), workers, seed, device, double, group, first_worker)
 
 
 def gradients(number, workers=4, double=False, vanishing=False):
@@ -104,6 +104,16 @@ def write_gains(path, gains):
         header = repr({"descr": "<c8", "fortran_order": False, "shape": tuple(gains.shape)}).encode() + b"\n"
         numbers = torch.view_as_real(gains.to(torch.complex64)).contiguous().view(torch.uint8).flatten().tolist()
         Path(path).write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(numbers))
+
+
+def every_option(several):
+    """Those of the settings that have an option, or a choice of one, that none before them has."""
+    seen = set()
+    for settings in several:
+        options = {(name, value if name in device_refusals.CHOICES or name == "method" else None) for name, value in settings.items()}
+        if not options <= seen:
+            seen |= options
+            yield settings
 
 
 def distance(one, other):
@@ -157,7 +167,7 @@ class AgainstTheCompiledRound(unittest.TestCase):
                 same = {name: text for name, text in core.settings(pairs(given)).items() if name != "method"}
                 if str(same) not in compared:  # a method of another channel or transport is one of these
                     compared.add(str(same))
-                    self.compare(**given)
+                    self.compare(rounds=3 if channel in ("awgn", plain["channel"]) else 2, **given)
         self.assertGreaterEqual(len(compared), 250)
 
     def test_lost_messages_and_workers_that_are_away(self):
@@ -227,7 +237,7 @@ class AgainstTheCompiledRound(unittest.TestCase):
         self.assertEqual(theirs.keys(), ours.keys())
         self.assertIn("preconditioner/tall/550", ours)
         for name in theirs:
-            limit = 1e-3 if name.startswith("preconditioner/") else 1e-5  # 3 rows say little of 550 directions
+            limit = 1e-3 if name.startswith("preconditioner/") else 1e-4  # 3 rows say little of 550 directions
             self.assertLess(distance(ours[name], theirs[name]), limit, name)
 
     def test_every_allocation_receiver_feedback_and_option(self):
@@ -337,14 +347,15 @@ class Devices(unittest.TestCase):
     def test_nothing_waits_for_the_device(self):
         """On `meta` there are no numbers, so a round that reads one fails; that it would is the last assertion."""
         held = [{"compressor": "sweep", "feedback": "hold", "prediction": rho, "equal_norms": True} for rho in ("0.5", "matched")]
-        for settings in [{"method": method} for method in METHODS] + MORE + OFF + held + [{"memory": "bfloat16"}]:
+        for settings in every_option([{"method": method} for method in METHODS] + MORE + OFF + held + [{"memory": "bfloat16"}]):
             settings = {name: value for name, value in settings.items() if name not in ("power", "workers", "rounds", "limit")}
             double = settings.pop("double", False)
-            here = device_round(device="meta", double=double, **settings)
-            for number in range(2 if "method" in settings else 1):
-                empty = torch.empty(4, SIZE, dtype=torch.float64 if double else torch.float32, device="meta")
+            here = device_round(device="meta", double=double, shapes={name: SHAPES[name] for name in ("weight", "bias")}, **settings)
+            lasts = settings.get("method") in ("laser", "swept", "otalc", "agetopk", "signum_momentum") or "prediction" in settings
+            for number in range(2 if lasts else 1):
+                empty = torch.empty(4, here.size, dtype=torch.float64 if double else torch.float32, device="meta")
                 estimate = here.round(number, 5e5, empty, True)
-                self.assertEqual((estimate.device.type, tuple(estimate.shape)), ("meta", (SIZE,)))
+                self.assertEqual((estimate.device.type, tuple(estimate.shape)), ("meta", (here.size,)))
             self.assertTrue(all(value.is_meta for value in here.state().values()))
         with self.assertRaises(RuntimeError):
             here.report()
