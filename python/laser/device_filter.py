@@ -106,9 +106,10 @@ class MessageFilter:
         parts = []
         for index, layer in enumerate(self._layers):
             whole = self._along(messages, layer)
-            blocks = [block for block in self._blocks if block.tensor == index and block.preconditioner is not None]
-            if blocks:
-                whole = torch.cat([whole[:, :, block.first : block.first + block.size] @ block.preconditioner for block in blocks], 2)
+            products = [whole[:, :, block.first : block.first + block.size] @ block.preconditioner
+                        for block in self._blocks if block.tensor == index and block.preconditioner is not None]
+            if products:  # all blocks of a tensor have one, or none has
+                whole = torch.cat(products, 2)
             if layer.columns < layer.rows:
                 whole = whole.transpose(1, 2)
             parts.append(whole.reshape(whole.shape[0], -1))

@@ -222,7 +222,8 @@ class DeviceRound(Memories):
         rows = [air.group_norms(block, self._air.as_energies, self.wide) for l in taking for block in encoded[l]]  # [K, columns]
         whose = [l for l in taking for block in encoded[l] for _ in range(block.shape[1])]
         groups = len(whose)
-        flats, sent = [], None
+        flats: list[torch.Tensor] = []
+        sent: _Pass | None = None
         if taking:
             geometry = self._geometry(number, encoded)
             if not self._air.digital:
