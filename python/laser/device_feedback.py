@@ -184,8 +184,8 @@ class Memories(Lasting):
             residual = own_memory.sum()
         row = self.sum_rows(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
         cleaned = [~state.silent[l] for l, clean in enumerate(state.clean) if clean is not None]
-        return {"cleaned": torch.stack(cleaned).any() if cleaned else zero, "memory_ratio": row[0] / int(state.awake.sum()), "residual": row[1],
-                "waiting": row[2], "come_in": row[3], "message": message, "signal": signal, "noise": noise}
+        return {"cleaned": torch.stack(cleaned).any() if cleaned else zero, "memory_ratio": row[0] / int(state.awake.sum()),
+                "residual": row[1], "waiting": row[2], "come_in": row[3], "message": message, "signal": signal, "noise": noise}
 
     def _told(self, found: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """What a report says of a diagnosis; waits for the device."""

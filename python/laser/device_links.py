@@ -200,8 +200,11 @@ class Air:
         active = link.active.tolist()
         turns = sum(active)
         total = sum(energy for energy, sends in zip(energies, active) if sends)
-        return [symbols / (2 * turns) * math.log1p((total if self._together else turns * energy) / symbols) / math.log(2.0) if sends else 0.0
-                for energy, sends in zip(energies, active)]
+        found = []
+        for energy, sends in zip(energies, active):
+            whole = total if self._together else turns * energy
+            found.append(symbols / (2 * turns) * math.log1p(whole / symbols) / math.log(2.0) if sends else 0.0)
+        return found
 
 
 def _combined(antennas: list[torch.Tensor] | tuple[torch.Tensor, ...], active: torch.Tensor) -> Link:
