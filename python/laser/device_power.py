@@ -1,7 +1,7 @@
 """Budgets and scales of a round as tensors: allocation, factor split and channels, on the device of the norms.
 
 What is said here is said in src/laser/power and src/laser/channel for plain numbers; energies are in units of the noise
-variance. Gains are drawn on the host, where both ends know them from the stream; norms and energies never leave the device.
+variance. Gains are drawn on the host (device_links); norms and energies never leave the device.
 """
 
 from __future__ import annotations
@@ -11,99 +11,28 @@ import math
 
 import torch
 
-from laser import device_random as random
-
 RAYLEIGH_MEAN = 0.88622692545275801365  # sqrt(pi) / 2
-PRESENCE_LAYER = 2**24 - 1
+FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed")  # channels with a draw of gains a round or a tensor
 _SECTIONS, _SEARCHES, _INVERSE_STEPS, _MEAN_LOG_SLOPE = 32, 11, 24, 2.5  # 32^-11 of the bracket is its last bit
 
-FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed")  # channels with a draw of gains a round or a tensor
-
-
-# -- links ------------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class Link:
-    """One draw of a channel, on the host: gains h_i [k] behind the receiver's combining, who transmits [k], and the
-    deviation of what the air adds."""
-
-    gain: torch.Tensor
-    active: torch.Tensor
-    air_noise: float = 1.0
-
-    @property
-    def heard(self) -> bool:
-        return any(self.active.tolist())  # of the host: no device waits
-
-
-def awake(seed: int, round_number: int, workers: int, participation: float) -> torch.Tensor:
-    """[k] who takes part: round(participation k) workers, at least one (aggregate/presence.hpp)."""
-    if participation >= 1:
-        return torch.ones(workers, dtype=torch.bool)
-    scaled = participation * workers
-    wanted = min(max(math.floor(scaled + 0.5), 1), workers)
-    drawn = random.words(seed, round_number, (random.FADING, PRESENCE_LAYER, 0, workers), "cpu").tolist()
-    order, chosen = list(range(workers)), [False] * workers
-    for i in range(wanted):
-        j = i + (drawn[i] * (workers - i) >> 32)
-        order[i], order[j] = order[j], order[i]
-        chosen[order[i]] = True
-    return torch.tensor(chosen)
-
-
-def without_losses(seed: int, round_number: int, present: torch.Tensor, loss_rate: float) -> torch.Tensor:
-    """[k] those of the present whose message is not lost."""
-    if loss_rate <= 0:
-        return present
-    lost = random.uniforms(seed, round_number, (random.FADING, PRESENCE_LAYER, 1, len(present))) < loss_rate
-    return present & ~lost
-
-
-def draw_link(channel: str, seed: int, round_number: int, layer: int, present: torch.Tensor, least_gain: float,
-              antennas: int) -> Link:
-    """The gains of a round, or of a tensor in it (spec 1.3)."""
-    workers = len(present)
-    if channel == "blind_mimo":
-        gain, pilots = torch.zeros(workers, dtype=torch.float64), 0.0
-        for antenna in range(antennas):
-            drawn = random.uniforms(seed, round_number, (random.FADING, layer, antenna, 2 * workers)).view(-1, 2)
-            own = torch.polar((-drawn[:, 0].log()).sqrt(), 2 * math.pi * drawn[:, 1])
-            pilot = own[present].sum()
-            pilots += float(pilot.abs().square())
-            gain += (pilot.conj() * own).real
-        return Link(gain, present, math.sqrt(pilots))
-    if channel in ("csit", "csit_trunc", "csir", "stat"):
-        gain = (-random.uniforms(seed, round_number, (random.FADING, layer, 0, workers)).log()).sqrt()
-        return Link(gain, present & (gain >= least_gain) if channel == "csit_trunc" else present)
-    return Link(torch.ones(workers, dtype=torch.float64), present)
-
-
-def weights(channel: str, link: Link, antennas: int) -> torch.Tensor | None:
-    """[k] the weights of the workers in what is decoded, on the host: receive scale x h_i x a_i, in which the common scale
-    cancels. None for `saturating`, where they follow from norms."""
-    active = link.active.to(torch.float64)
-    count = max(float(active.sum()), 1.0)
-    if channel == "saturating":
-        return None
-    if channel == "csir":
-        heard = active * link.gain
-        return heard / heard.sum() if link.heard else heard
-    if channel == "stat":
-        return active * link.gain / (count * RAYLEIGH_MEAN)
-    if channel == "blind_mimo":
-        return active * link.gain / (antennas * count)
-    return active / count
+ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
 
 
 @dataclasses.dataclass
 class Scales:
-    """How groups of symbols cross the air: amplitudes a_i [k, G], the deviation of the noise in a decoded symbol [G], and
-    whether there is a decoded block [G]."""
+    """How groups of symbols cross the air: amplitudes a_i [k, G], what the server multiplies with [G], the deviation of the noise
+    in a decoded symbol [G], whether there is a decoded block [G], and what a worker spends where its symbols do not tell it, as
+    where they are bits, [k, G]."""
 
     amplitude: torch.Tensor
+    receive: torch.Tensor
     noise: torch.Tensor
     received: torch.Tensor
+    spent: torch.Tensor | None = None
+
+    def energy(self, norms: torch.Tensor) -> torch.Tensor:
+        """[k] what the workers spend on symbols of norms [k, G]."""
+        return ((self.amplitude * norms).square() if self.spent is None else self.spent).sum(1)
 
 
 @dataclasses.dataclass
@@ -117,17 +46,23 @@ class GroupLinks:
 
 
 def superpose(channel: str, links: GroupLinks, norms: torch.Tensor, energies: torch.Tensor, antennas: int) -> Scales:
-    """Scales of all groups from the norms N_i [k, G] and the energies [k, G] that they may cost (spec 1.2, 1.3)."""
+    """Scales of all groups from the norms N_i [k, G], which are roots of sums of |s| where numbers travel as energies, and the
+    energies [k, G] that they may cost (spec 1.2, 1.3, 1.5)."""
     active, gain = links.active, links.gain
     sends = active & (norms != 0)
     something = sends.any(0)
+    none = torch.zeros_like(norms[0])
     if channel == "noiseless":
         amplitude = torch.where(active & something, torch.ones_like(norms), torch.zeros_like(norms))
-        return Scales(amplitude, torch.zeros_like(norms[0]), links.heard.expand_as(something))
+        return Scales(amplitude, none, none, links.heard.expand_as(something))
     powered = (~sends | (energies > 0)).all(0)
     received = links.heard & ~(something & ~powered)
     live = something & received
     count = active.sum(0).clamp(min=1).to(norms.dtype)
+    if channel == "digital":
+        sent = (active & live).expand_as(norms)
+        return Scales(sent.to(norms.dtype), torch.where(live, 1 / count, none), none, received,
+                      torch.where(sent, energies, torch.zeros_like(energies)))
     safe = torch.where(sends, norms, torch.ones_like(norms))
     most = energies.sqrt() / safe
     if channel == "saturating":
@@ -144,14 +79,18 @@ def superpose(channel: str, links: GroupLinks, norms: torch.Tensor, energies: to
         amplitude = scale / gain if channel in ("csit", "csit_trunc") else scale.expand_as(norms)
         amplitude = torch.where(active & live, amplitude, torch.zeros_like(amplitude))
         receive = 1 / (count * scale)
-        if channel == "csir":
+        if channel in ("csir", "trace"):
             receive = 1 / (scale * torch.where(active, gain, torch.zeros_like(gain)).sum(0))
         elif channel == "stat":
             receive = receive / RAYLEIGH_MEAN
         elif channel == "blind_mimo":
             receive = receive / antennas
-    noise = torch.where(live, receive * links.air_noise, torch.zeros_like(receive))
-    return Scales(amplitude, noise, received)
+        elif channel == "reed":
+            receive = receive / scale
+    receive = torch.where(live, receive, none)
+    # Of energies: that of |z|^2 - |z'|^2, z and z' of two real symbols each, where nothing is sent.
+    noise = math.sqrt(8) * links.air_noise.square() if channel == "reed" else links.air_noise
+    return Scales(amplitude, receive, torch.where(live, receive * noise, none), received)
 
 
 def superpose_with_losses(channel: str, heard: GroupLinks, sent: GroupLinks | None, norms: torch.Tensor,
@@ -165,15 +104,17 @@ def superpose_with_losses(channel: str, heard: GroupLinks, sent: GroupLinks | No
     both = (scales.amplitude > 0) & (before.amplitude > 0)
     ratio = torch.where(both, scales.amplitude / before.amplitude, torch.zeros_like(norms)).amax(0)
     larger = torch.where(ratio > 0, ratio, torch.ones_like(ratio))
-    return Scales(before.amplitude, scales.noise * larger, scales.received)
+    if channel == "reed":
+        larger = larger.square()
+    return Scales(before.amplitude, scales.receive * larger, scales.noise * larger, scales.received, before.spent)
 
 
 # -- budgets ----------------------------------------------------------------------------------------------------------
 
 
-def block_shares(allocation: str, raw: torch.Tensor, sent: torch.Tensor, symbols: torch.Tensor) -> torch.Tensor:
+def block_shares(allocation: str, raw: torch.Tensor, sent: torch.Tensor, symbols: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
     """Shares [k, B] of every worker's budget over the blocks (spec 3.2), from the norms of messages and of what is sent
-    [k, B] and the numbers of symbols [B]."""
+    [k, B], the numbers of symbols [B] and the rounds that they are held [B]."""
     if allocation in ("norm", "norm2"):
         share = raw
     elif allocation in ("comp_norm", "comp_norm2", "norm_dim"):
@@ -186,7 +127,7 @@ def block_shares(allocation: str, raw: torch.Tensor, sent: torch.Tensor, symbols
     if allocation.endswith("2"):
         share = share.square()
     if allocation == "norm_dim":
-        share = share * symbols.sqrt()
+        share = share * (symbols * held).sqrt()
     total = share.sum(1, keepdim=True)
     return torch.where(total > 0, share / total, torch.full_like(share, 1 / share.shape[1]))
 

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import torch
 
-WARM_START, NOISE, INDICES, SKETCH, PROJECTION, REPLACEMENT, FADING, ROUNDING = 4, 5, 6, 7, 8, 9, 10, 13  # purposes
+WARM_START, NOISE, INDICES, SKETCH, PROJECTION, REPLACEMENT, FADING, ROUNDING, QUANTISING = 4, 5, 6, 7, 8, 9, 10, 13, 17  # purposes
 MASK = 0xFFFFFFFF
 _ROUNDS = 10
 _CACHED = 2**13  # blocks
+_MOST_PLACES = 64  # draws whose addresses are kept
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _FLOAT = float.fromhex
@@ -50,12 +51,13 @@ def philox(seed: int, counter: Sequence[torch.Tensor | int]) -> list[torch.Tenso
     return c
 
 
-def words(seed: int, round_number: int, piece: Piece, device: torch.device | str) -> torch.Tensor:
-    """[size] the first words of a stream, int64 from 0 to 2^32 - 1."""
+def words(seed: int, round_number: int, piece: Piece, device: torch.device | str, first: int = 0) -> torch.Tensor:
+    """[size] words of a stream from number `first` on, int64 from 0 to 2^32 - 1."""
     purpose, layer, unit, size = piece
-    block = torch.arange(-(-size // 4), dtype=torch.int64, device=device)
+    skipped = first % 4
+    block = torch.arange(first // 4, -(-(first + size) // 4), dtype=torch.int64, device=device)
     runs = [torch.stack(philox(seed, (run, unit, purpose << 24 | layer, round_number)), 1) for run in _in_runs(block)]
-    return torch.cat(runs).view(-1)[:size]
+    return torch.cat(runs).view(-1)[skipped : skipped + size]
 
 
 def _in_runs(blocks: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -115,6 +117,8 @@ class Normals:
             return []
         groups = [-(-size // 32) for _, _, _, size in key]  # of 8 blocks, which make 32 numbers
         if key not in self._places:
+            if len(self._places) >= _MOST_PLACES:  # streams of time division are of other lengths in other rounds
+                self._places.clear()
             each = [torch.arange(8 * count, dtype=torch.int64) for count in groups]
             units = [torch.full((8 * count,), unit) for (_, _, unit, _), count in zip(key, groups)]
             names = [torch.full((8 * count,), purpose << 24 | layer) for (purpose, layer, _, _), count in zip(key, groups)]

@@ -183,6 +183,12 @@ def _check_together(values: Mapping[str, str]) -> None:
     if feedback == "hold" and (not linear or (compressor == "low_rank" and values["transport"] == "two_phase")):
         raise _error(f"feedback = '{feedback}' holds what is sent in one pass and is linear in the messages, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating, or compressor=sweep")
+    if values["equal_norms"] == "true" and values["channel"] in ("digital", "reed"):
+        raise _error(f"equal_norms = true scales numbers that add up as they are, which channel = '{values['channel']}' does not do. HINT: "
+                     "equal_norms=false, or channel=awgn")
+    if feedback == "hold" and values["channel"] == "digital":
+        raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{values['channel']}' carries bits. HINT: "
+                     "feedback=none, or channel=awgn")
     if values["memory"] != "float32" and not (feedback == "local" and compressor == "low_rank"):
         raise _error(f"memory = '{values['memory']}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32")
     if values["channel"] != "noiseless" and float(values["power"]) <= 0:
@@ -238,7 +244,8 @@ class Aggregator:
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Sequence[tuple[str, str]], processes: Any = None,
                  double_precision: bool = False, seed: int | None = None, parts: Mapping[str, Any] | None = None):
-        from laser.device_round import DeviceRound, refusal
+        from laser.device_refusals import refusal
+        from laser.device_round import DeviceRound
 
         whole = globals()["settings"](settings)
         refused = refusal(whole, parts or {})

@@ -2,6 +2,8 @@
 // table can break.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "law_cases.hpp"
@@ -44,6 +46,35 @@ TEST_P(CompressorTable, SettingsThatChangeTheSymbolsAreTold) {
                                                                {"compression_factor", factored}};
   for (const auto& [setting, options] : changes)
     EXPECT_EQ(symbols_with(options) != before, uses_setting(options.name, setting)) << setting;
+}
+
+/// Looks at what workers got across by themselves, before it is taken of their messages.
+class Watching : public Feedback {
+ public:
+  [[nodiscard]] FeedbackTraits traits() const override { return {.threads = false}; }
+  void update(MemoryUpdate& memory) const override {
+    const auto own = memory.own(), message = memory.numbers().clone();
+    memory.subtract_own();
+    worst = std::max(worst, relative_difference(message - memory.numbers(), own));
+    smallest = std::min(smallest, own.norm().item<double>() / message.norm().item<double>());
+  }
+  mutable double worst = 0, smallest = 1;
+};
+
+// A feedback that asks for it gets what is subtracted, of those that clear coordinates as well.
+TEST_P(CompressorTable, OwnReconstructionIsWhatIsSubtracted) {
+  const auto feedback = std::make_shared<Watching>();
+  Parts parts;
+  parts.feedback = feedback;
+  Solo solo(2);
+  Aggregator aggregator(small_layout(), algorithm_of(GetParam().options), parts, 1, solo, at::kDouble);
+  auto estimate = at::zeros({aggregator.layout().size}, at::kDouble);
+  for (std::int64_t t = 0; t < 3; ++t) {
+    aggregator.round(t, 50.0, random_gradients(2, aggregator.layout().size, static_cast<std::uint32_t>(t)),
+                     estimate);
+  }
+  EXPECT_LT(feedback->worst, 1e-10);
+  EXPECT_GT(feedback->smallest, 1e-3) << "nothing got across";
 }
 
 // What a compressor says that it sends is what rounds send on average, over whole cycles of every tensor.

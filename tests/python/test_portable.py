@@ -27,7 +27,9 @@ WRONG = [{"rank": "1.5"}, {"rank": 65}, {"feedback": "locla"}, {"fill_budget": "
          {"loss_rate": 1}, {"power": 0}, {"workers": 0}, {"compress": "alwyas"}, {"loss_rate": "nan"}, {"least_gain": -1},
          {"method": "lasr"}, {"receiver": "matched", "transport": "one_shot"}, {"receiver": "mmse", "method": "signum"},
          {"feedback": "weighted", "receiver": "mmse"}, {"memory": "bfloat16", "method": "zsgd"}, {"powr": 3}, {"seed": "x"},
-         {"seed": -1}, {"seed": "99999999999999999999"}, {"phase_share": 0}, {"lead": 2}, {"compression_factor": "inf"}, {"canonical": "yes"}]
+         {"seed": -1}, {"seed": "99999999999999999999"}, {"phase_share": 0}, {"lead": 2}, {"compression_factor": "inf"}, {"canonical": "yes"},
+         {"method": "swept", "channel": "digital"}, {"equal_norms": True, "feedback": "none", "channel": "reed"},
+         {"equal_norms": True, "feedback": "none", "channel": "digital"}]
 
 
 def told(work):

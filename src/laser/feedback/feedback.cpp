@@ -174,9 +174,14 @@ at::Tensor& MemoryUpdate::numbers() {
 }
 
 at::Tensor MemoryUpdate::own() const {
-  auto own = at::zeros(exchange_.message.sizes(), exchange_.message.options());
-  compressor_.subtract_own(exchange_, own);
-  return own.neg_();
+  if (const auto factors = compressor_.own_factors(exchange_); factors.defined()) {
+    auto own = at::zeros(memory_.sizes(), memory_.options());
+    subtract_product(own, factors);
+    return own.neg_();
+  }
+  auto rest = memory_.clone();  // not zeros: those that send coordinates clear them
+  compressor_.subtract_own(exchange_, rest);
+  return memory_ - rest;
 }
 
 }  // namespace laser

@@ -60,7 +60,8 @@ class MemoryUpdate {
   /// M_i without what has been taken so far, [K, m, n], to be changed in place at the workers that were
   /// heard; costs a pass over memory.
   at::Tensor& numbers();
-  /// What each worker would have got across by itself without noise, [K, m, n]; costs a copy.
+  /// What each worker would have got across by itself without noise, [K, m, n]: to be asked before anything
+  /// is taken of the messages; costs a copy.
   [[nodiscard]] at::Tensor own() const;
 
  private:
