@@ -35,7 +35,7 @@ MORE = [  # what else a round reads
     {"method": "adsgd", "decoder": "amp"}, {"method": "adsgd", "decoder": "amp", "compression_factor": 0.9, "power": 1e6},
     {"double": True}, {"double": True, "method": "adsgd"}, {"compress": "saves"}, {"rank": 1, "workers": 1}, {"power": 0.0},
     {"transport": "parallel", "warm_start": False}, {"transport": "parallel", "factor_step": 1.0, "double": True},
-    {"feedback": "fitted", "feedback_strength": 0.8}, {"feedback": "fitted", "method": "sketch"}, {"method": "agetopk", "magnitude_share": 0.0},
+    {"feedback": "fitted", "feedback_strength": 0.8}, {"feedback": "fitted", "method": "sketch"}, {"feedback": "fitted", "method": "randomk"}, {"method": "agetopk", "magnitude_share": 0.0},
     {"method": "agetopk", "magnitude_share": 1.0, "channel": "awgn"}, {"method": "swept", "double": True},
     {"method": "swept", "rank": 1, "rounds": 9}, {"compressor": "sweep", "feedback": "decoded", "rounds": 5}, {"compressor": "sweep", "rounds": 5},
     {"lead": "auto", "worker_momentum": 0.9}, {"lead": "0.3", "worker_momentum": 0.9, "participation": 0.6},
