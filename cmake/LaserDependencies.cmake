@@ -25,7 +25,7 @@ if(LASER_SELF_CONTAINED)
       message(STATUS "${laser_archive} is not there: what is built needs the shared library of the system that it runs on")
     endif()
   endforeach()
-  add_link_options(LINKER:--exclude-libs,libz.a:libcrypto.a)
+  add_link_options(LINKER:--exclude-libs,libz.a LINKER:--exclude-libs,libcrypto.a)  # one by one: mold 1.10 does not end on a list
 endif()
 laser_need(Threads libc6-dev)
 laser_need(ZLIB zlib1g-dev)
