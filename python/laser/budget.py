@@ -12,7 +12,7 @@ from laser.native import EXIT_CONFIGURATION, core, error, is_flag, pairs
 MOST_DECIBELS = 200
 _ROUNDING = 1e-9  # as far apart may power and snr_db be that say the same
 # Where both are above this a run is told that it can hardly learn: of lambda, and of lambda times lag. The MLP of docs/pytorch.md ended
-# above 89 % at P = 100 (1.4 and 77) and at 20 to 23 % at P = 30 (4.7 and 257).
+# at 91 % at P = 100 (1.4 and 77) and at 22 % at P = 30 (4.7 and 257).
 LARGE_INFLUENCE = 3.0
 LARGE_NOISE = 200.0
 

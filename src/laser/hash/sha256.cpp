@@ -1,7 +1,7 @@
 #include "laser/hash/sha256.hpp"
 
-// The functions of the one hash: linked statically they bring 20 kB, OpenSSL's general interface (EVP) brings 4 MB and reads the
-// system's configuration.
+// The functions of the one hash: linked statically they bring 20 kB, OpenSSL's general interface (EVP) brings
+// 4 MB and reads the system's configuration.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 

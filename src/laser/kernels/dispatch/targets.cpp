@@ -1,5 +1,6 @@
-// What Highway's library does for the kernels, for builds that are to need no library of the system (LASER_SELF_CONTAINED): which
-// instruction sets the processor has, of those that simd_targets.hpp lets in. All else of Highway that the kernels use is headers.
+// What Highway's library does for the kernels, for builds that are to need no library of the system
+// (LASER_SELF_CONTAINED): which instruction sets the processor has, of those that simd_targets.hpp lets in.
+// All else of Highway that the kernels use is headers.
 //
 // Not linked beside Highway's library, which the tests need to go through all targets.
 #include <hwy/targets.h>
