@@ -71,7 +71,7 @@ if [ "$(minor "$running")" = "$(minor "$built")" ]; then
 else
   told=$(plain "$python" -c 'import laser; laser.Aggregator; laser.LaserState' 2>&1 | grep -c 'UserWarning: laser:' || true)
   [ "$told" = 1 ] || stop "importing told $told warnings, not one"
-  plain "$python" -W ignore -m torch.distributed.run --standalone --local-addr 127.0.0.1 --nproc-per-node 2 examples/ddp_mnist.py --limit 20000 \
+  plain "$python" -W ignore -m torch.distributed.run --standalone --local-addr 127.0.0.1 --nproc-per-node 2 examples/ddp_mnist.py --limit 12000 \
     >"$folder/trained" 2>&1 || { tail -n 20 "$folder/trained" >&2; exit 1; }
   say "by torch's own operations: $(grep -E 'test accuracy' "$folder/trained")"
   plain "$python" -c 'import re, sys; sys.exit(float(re.search(r"accuracy ([\d.]+)", open(sys.argv[1]).read())[1]) < 60)' "$folder/trained" ||
