@@ -326,14 +326,15 @@ def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence
     total = 0.0
     for _, shape in shapes:
         size = math.prod(shape)
+        sent: float = size
         if compressor == "low_rank":
             if len(shape) >= 2 and (values["compress"] == "always" or compression_saves(shape, rank, 1.0)):
                 both = min(rank, shape[0], size // shape[0]) * (shape[0] + size // shape[0])
-                size = both / 2 if values["transport"] == "alternating" else both
+                sent = both / 2 if values["transport"] == "alternating" else both
         elif _used("compression_factor", values):
             kept = max(1, math.floor(factor * size + 1e-9))
-            size = size if compressor == "top_k_pilot" and kept == 1 else kept
-        total += size
+            sent = size if compressor == "top_k_pilot" and kept == 1 else kept
+        total += sent
     return total * (4 if values["channel"] == "reed" else 1)
 
 
