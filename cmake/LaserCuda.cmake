@@ -2,7 +2,7 @@
 # CMAKE_CUDA_ARCHITECTURES chooses the processors, 90 (Hopper) where it is not set. scripts/check_cuda.sh compiles them wherever
 # nvcc is.
 set(laser_cuda_compiler)
-if(TARGET torch_cuda_library)
+if(LASER_CUDA AND TARGET torch_cuda_library)
   file(STRINGS ${TORCH_DIR}/version.py laser_torch_cuda REGEX "^cuda.*=.*['\"]")
   string(REGEX REPLACE ".*['\"]([0-9]+).*" "\\1" laser_torch_cuda "${laser_torch_cuda}")
   if(NOT CMAKE_CUDA_COMPILER)  # an earlier "there is none" is not believed

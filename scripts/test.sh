@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds everything, runs the tests and ends with the line "N passed, N failed".
-# LABEL=fast|slow|python runs one label; the default is all but slow.
+# LABEL=fast|slow|python|gpu runs one label; the default is all but slow.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh && scripts/build.sh || exit 1

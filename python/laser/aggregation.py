@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from laser import parts
+from laser import budget, parts
 from laser import reading
 from laser.device_round import DeviceRound, place_of
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
@@ -59,13 +59,14 @@ class Aggregator(NotCopied):
 
     ``shapes`` maps the names of the parameter tensors to their shapes; tensors with two dimensions or more are
     matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
-    given. ``double_precision`` computes in float64, which float64 gradients need. Gradients that share a device other than the
+    given, "10dB" is 10; ``snr_db`` in its place is the ratio P / symbols in decibels. ``double_precision`` computes in float64, which float64 gradients need. Gradients that share a device other than the
     CPU are computed there, by laser.device_round, but for the settings that it leaves to the compiled round. A ``compressor``, ``feedback``,
     ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters).
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | None = None,
-                 double_precision: bool = False, **settings: Any):
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | str | None = None,
+                 double_precision: bool = False, snr_db: float | None = None, **settings: Any):
+        power = budget.plain_power(power)
         reading.check_read(settings, "the round")
         if settings.get("channel") == "none":
             settings["channel"] = "noiseless"
@@ -79,18 +80,23 @@ class Aggregator(NotCopied):
         whole = core.settings(pairs(settings))
         self._noisy = parts.noisy(objects, whole["channel"])
         self.parts = parts.called(objects)  # of one's own, by qualified name
+        matrices = [(name, list(shape) or [1]) for name, shape in self._shapes.items()]
+        if snr_db is not None:
+            power = budget.power_at(snr_db, power, matrices, settings, objects)
+            if not self._noisy:
+                raise error(EXIT_CONFIGURATION, f"snr_db = {snr_db} would have no effect: the channel is noiseless. HINT: leave it out")
         self._power = 1.0 if power is None else float(power)
         read = {name: whole[name] for name, (_, is_read) in reading.groups().items() if is_read and name not in reading.GIVEN}
         self._setup = {**read, **self.parts, "workers": str(self._workers), "seed": str(seed)}
         self._double = reading.check_flag("double_precision", double_precision)
-        self._matrices = [(name, list(shape) or [1]) for name, shape in self._shapes.items()]
+        self._matrices = matrices
         self._core = core.Aggregator(self._matrices, pairs(settings), None, self._double, seed, objects)
         self._whole, self._objects, self._seed = whole, objects, seed
         self._elsewhere: DeviceRound | None = None  # in the place of the core while gradients are on another device
         self.rounds = 0
         self._lock = threading.Lock()
 
-    def round(self, gradients: Mapping[str, torch.Tensor], power: float | None = None,
+    def round(self, gradients: Mapping[str, torch.Tensor], power: float | str | None = None,
               diagnose: bool = False) -> Outcome:
         """One round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
         they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate [...] is of their
@@ -99,6 +105,7 @@ class Aggregator(NotCopied):
         ``diagnose`` fills in what Outcome marks so. Raises Error (usage, configuration) for gradients and powers that do not fit,
         and Error (non-finite) naming worker, tensor and round; nothing has changed then."""
         diagnose = reading.check_flag("diagnose", diagnose)
+        power = budget.plain_power(power)
         if power is not None:
             power = reading.check_power(power, self.rounds)
             if not self._noisy:
@@ -200,13 +207,14 @@ class Aggregator(NotCopied):
         self.rounds = int(rounds)
 
 
-def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float | None = None, diagnose: bool = False,
+def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float | str | None = None, diagnose: bool = False,
               **settings: Any) -> Outcome:
     """The server's estimate of the mean of k workers' gradients after a single round over the air.
 
     ``gradients`` is [k, ...] or maps names to such tensors (or arrays of numpy); ``power`` is the energy of each worker for
-    all of it, in units of the noise variance, 1 where it is not given. Where a tensor is float64 the round computes in
-    float64; each estimate has the type of its gradients. Raises Error as ``Aggregator`` and its ``round`` do.
+    all of it, in units of the noise variance, 1 where it is not given ("10dB" is 10, ``snr_db`` may stand in its place). Where a
+    tensor is float64 the round computes in float64; each estimate has the type of its gradients. Raises Error as ``Aggregator`` and its
+    ``round`` do.
 
     >>> laser.aggregate(torch.randn(16, 64, 32), power=1e4, method="laser", rank=2).estimate.shape
     torch.Size([64, 32])

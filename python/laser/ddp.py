@@ -24,7 +24,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from laser import parts, reading, resharding, shards
+from laser import budget, parts, reading, resharding, shards
 from laser.device_round import DeviceRound, place_of
 from laser.gradients import Gradients, Part, matrix_shape
 from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of
@@ -45,7 +45,8 @@ class LaserState:
     process_group: of the data-parallel ranks, each of which is one worker; None: DDP's own, or all where it is not given.
     rank: of the low-rank factors; None: 4.
     power: energy that each worker spends on a round in units of the noise variance, a function of the round's number, or a
-        ``laser.SharedBudget`` of several states; None: 10,000.
+        ``laser.SharedBudget`` of several states; "40dB" is 10,000, which is None's too.
+    snr_db: in its place the ratio of P to the symbols of a round in decibels, -200 to 200, as the command's.
     channel: a channel of ``laser.channels.names()``, or "none": nothing is lost or limited, and with method "laser" the
         hook is PowerSGD. None: the method's, which is "awgn" for all but "sgd".
     seed: 0 .. 2^64 - 1, names the noise and the first factors; the same on all ranks. States that live at once in a process,
@@ -71,11 +72,14 @@ class LaserState:
     """
 
     def __init__(self, model: torch.nn.Module | None = None, process_group: dist.ProcessGroup | None = None, rank: int | None = None,
-                 power: float | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | parts.Channel | None = None,
+                 power: float | str | Callable[[int], float] | reading.SharedBudget | None = None, channel: str | parts.Channel | None = None,
                  seed: int = 1, start_iter: int = 2, min_compression_rate: float | None = None,
                  error_feedback: bool | None = None, warm_start: bool | None = None, on_nonfinite: str = "pass",
                  method: str = "laser", transport: str | None = None, timeout: float | None = None,
-                 name: str | None = None, stream: int | None = None, **settings: Any):
+                 name: str | None = None, stream: int | None = None, snr_db: float | None = None, **settings: Any):
+        power = budget.plain_power(power)
+        if snr_db is not None:
+            snr_db = budget.check_ratio(snr_db)
         if on_nonfinite not in ("skip", "pass", "stop"):
             raise error(EXIT_CONFIGURATION, f"on_nonfinite = '{on_nonfinite}' is unknown; choose skip, pass or stop")
         self.start_iter = reading.check_whole("start_iter", start_iter, 0)
@@ -92,14 +96,17 @@ class LaserState:
             "rank": rank, "power": power, "channel": channel, "seed": seed, "start_iter": start_iter,
             "min_compression_rate": min_compression_rate, "error_feedback": error_feedback, "warm_start": warm_start,
             "on_nonfinite": on_nonfinite, "method": method, "transport": transport, "timeout": timeout, "name": name,
-            "stream": stream, **settings}  # what a pickled state is made anew of
+            "stream": stream, "snr_db": snr_db, **settings}  # what a pickled state is made anew of
         self.iteration = 0  # backward passes so far
         self.skips = 0  # of them, those without an estimate: not finite, or heard by nobody
-        self.report: dict = {}  # of the last one: energy [k], symbols, wire_bytes, exact, unheard
+        # Of the last one: energy [k], symbols, wire_bytes, exact, unheard; over a noisy channel power and snr_db (10 log10(P / symbols)),
+        # and after diagnose() lambda, delta, memory_ratio and what else a diagnosis finds.
+        self.report: dict = {}
         self._numbers = [0, 0]  # before and after compression
         self._protection = Protection()
         self._open: list = []  # buckets of the backward pass under way
-        self._looked_for_ddp = self._told_overflow = False
+        self._looked_for_ddp = self._told_overflow = self._told_doubt = False
+        self._diagnosed = False  # whether the next round is to be
         self._bound = False
         self._waiting: Any = None  # a saved state, for the model to come
         if model is not None:
@@ -114,7 +121,7 @@ class LaserState:
         rank, power, channel, transport = (given.pop(name) for name in ("rank", "power", "channel", "transport"))
         warm_start, error_feedback = given.pop("warm_start"), given.pop("error_feedback")
         min_compression_rate, method = given.pop("min_compression_rate"), given.pop("method")
-        timeout, stream, settings = given.pop("timeout"), given.pop("stream"), given
+        timeout, stream, snr_db, settings = given.pop("timeout"), given.pop("stream"), given.pop("snr_db"), given
         least_rate = 2.0 if min_compression_rate is None else min_compression_rate
         if channel is not None and not isinstance(channel, str):
             settings["channel"], channel = channel, None
@@ -143,11 +150,15 @@ class LaserState:
             given["power"] = self._settings["power"] = power
         idle = [text for text, is_idle in (
             ("power", power is not None and not self._noisy and "power" not in given),
+            ("snr_db", snr_db is not None and not self._noisy),
             ("min_compression_rate", min_compression_rate is not None and plain["compressor"] != "low_rank"),
             ("error_feedback", error_feedback is True and plain["feedback"] == "none")) if is_idle]
         if self.processes.first_worker == 0:
             reading.tell_without_effect(given, self._settings, "LaserState", 4, tuple(idle))
         self._shapes = self._choose_shapes(least_rate)
+        if snr_db is not None and self._noisy:
+            power = self._settings["power"] = budget.power_at(snr_db, power, self._shapes, self._settings, self._parts)
+            self._power = reading.Power(power, self._gradients.size)
         check_same_everywhere(self.processes, {**self._setup(), "power": self._power.text(), "stream": stream})
         self._identity = Identity(self, self._seed, stream)
         self._device = place_of(list(self._gradients.parameters.values()), self._whole(), self._parts)  # None: the CPU
@@ -283,6 +294,13 @@ class LaserState:
         """Names this run in its shards; loading begins another one."""
         return self._identity.run
 
+    def diagnose(self) -> None:
+        """Asks for a diagnosis of the next round: ``report`` then has, beside the rest, "lambda" (noise energy over that of the noiseless
+        estimate), "delta" (1 - ||M - C(M)||^2 / ||M||^2), "memory_ratio" (mean over the ranks of ||e_i|| / ||g_i||), "noise_energy",
+        and from the compiled round "sent_ratio" and "waiting_rounds" [LASER, equations 3 and 5]. One rank may ask alone. The
+        round is the same one, bit for bit, and takes longer; exact averages are not diagnosed."""
+        self._diagnosed = True
+
     def compression_stats(self) -> tuple[float, int, int]:
         """How many times fewer numbers were sent so far than there are in the gradients; both counts, of one worker."""
         before, after = self._numbers
@@ -360,15 +378,15 @@ class LaserState:
         place = self._identity.place(self.iteration)
         scale = self._protection.scale(self.iteration, self.processes.first_worker == 0)
         looked = self._core.look(numbers)
-        rows = self.processes.gather_rows([float(looked[0]), self._power.of(number), scale, mark_of(place)], 4)
-        if len(set(rows[3::4])) > 1:
+        rows = self.processes.gather_rows([float(looked[0]), self._power.of(number), scale, mark_of(place), float(self._diagnosed)], 5)
+        if len(set(rows[3::5])) > 1:
             check_same_place(self.processes, place)
-        for rank, index in enumerate(rows[0::4]):
+        for rank, index in enumerate(rows[0::5]):
             if index >= 0:
                 return self._after_nonfinite(rank, int(index), numbers)
-        power = self._power.agree(rows[1::4])
-        if len(set(rows[2::4])) > 1:
-            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::4]}")
+        power = self._power.agree(rows[1::5])
+        if len(set(rows[2::5])) > 1:
+            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::5]}")
         if number < 0:
             self._average(numbers)
             self._count(self._gradients.size)
@@ -380,8 +398,17 @@ class LaserState:
             for gradient in numbers:
                 gradient.div_(scale)
             looked = (looked[0], looked[1] / scale)
-        self._core.round_into(number, power, numbers, numbers, looked)
+        self._tell_doubt(power)
+        if any(rows[4::5]):  # one rank's wish is all ranks'
+            self._diagnosed = False
+            estimate = self._core.round(number, power, numbers, True)
+            for place_of_one, (at, size) in zip(numbers, self._gradients.places.values(), strict=True):
+                place_of_one.copy_(estimate[at : at + size].view(place_of_one.shape))
+        else:
+            self._core.round_into(number, power, numbers, numbers, looked)
         self.report = {"exact": False, **self._core.report()}
+        if self._noisy:
+            self.report |= {"power": power, "snr_db": budget.ratio_of(power, self.report["symbols"])}
         self._bounds = [scale * bound for bound in self.report.pop("largest")]
         self._count(self.report["symbols"])
         self.report["unheard"] = self.report["unheard"] or (self._noisy and power == 0)
@@ -394,6 +421,16 @@ class LaserState:
         if scale != 1.0:
             for estimate in numbers:
                 estimate.mul_(scale)
+
+    def _tell_doubt(self, power: float) -> None:
+        """Once, before the first round."""
+        if self._told_doubt:
+            return
+        self._told_doubt = True
+        if self.processes.first_worker == 0 and self._noisy and power > 0 and not self._parts:
+            text = budget.doubt(power, self._shapes, self._whole(), self.processes.workers)
+            if text is not None:
+                warnings.warn(f"laser: {text}", stacklevel=2)
 
     def _average(self, numbers: list[torch.Tensor]) -> None:
         """The exact mean over the ranks."""

@@ -4,6 +4,7 @@ Another torch would end in undefined symbols, or in tensors read wrongly; there 
 torch's own operations.
 """
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 
 
 def check_torch(running: str, built: str) -> None:
-    """Raises ImportError where the running torch is another than that of the build."""
-    if running != built:
+    """Raises ImportError where the running torch has another interface than that of the build: another minor version. Its local suffix
+    (+cpu, +cu130) and patch releases make no difference; builds between versions (2.14.0a0+git) fit nothing but themselves."""
+    if running != built and (_interface(running) != _interface(built) or _interface(built) is None):
+        wanted = f"{_interface(built)}.*" if _interface(built) else built
         raise ImportError(f"laser was built with torch {built}, but torch {running} is running. HINT: "
                           f"'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it "
-                          f"anew, or 'pip install torch=={built}'")
+                          f"anew, or 'pip install torch=={wanted}'")
+
+
+def _interface(version: str) -> str | None:
+    """The minor version, 2.13, of a release; None for what is none."""
+    found = re.fullmatch(r"(\d+\.\d+)\.\d+(?:\.post\d+)?", version.partition("+")[0])
+    return found[1] if found else None
 
 
 def _load() -> tuple[Any, bool]:

@@ -236,6 +236,41 @@ def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bo
     return size > at_least * (min(rank, rows, columns) * (rows + columns))
 
 
+def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float:
+    """Channel uses of a round, the mean of even and odd ones. Raises Error (exit code 2) where bits or cycles are sent."""
+    values = settings(given)
+    compressor, rank, factor = values["compressor"], int(values["rank"]), float(values["compression_factor"])
+    if values["channel"] == "digital" or compressor == "sweep":
+        __getattr__("symbols_a_round")
+    total = 0.0
+    for _, shape in shapes:
+        size = math.prod(shape)
+        sent: float = size
+        if compressor == "low_rank":
+            if len(shape) >= 2 and (values["compress"] == "always" or compression_saves(shape, rank, 1.0)):
+                both = min(rank, shape[0], size // shape[0]) * (shape[0] + size // shape[0])
+                sent = both / 2 if values["transport"] == "alternating" else both
+        elif _used("compression_factor", values):
+            kept = max(1, math.floor(factor * size + 1e-9))
+            sent = size if compressor == "top_k_pilot" and kept == 1 else kept
+        total += sent
+    return total * (4 if values["channel"] == "reed" else 1)
+
+
+def memory_lag(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float | None:
+    """Rounds that the error memory of the largest tensor that is sent in factors lags (spec 5.3); None where there is none."""
+    values = settings(given)
+    rank = int(values["rank"])
+    saved = [shape for _, shape in shapes if compression_saves(shape, rank, 1.0)]
+    if values["compressor"] != "low_rank" or values["feedback"] == "none" or not saved:
+        return None
+    largest = max(saved, key=math.prod)
+    m = largest[0]
+    n = math.prod(largest) // m
+    r = min(rank, m, n)
+    return 2 / (r / m + r / n) if values["transport"] == "alternating" else 1 / (r / m + r / n - r / m * r / n)
+
+
 # -- the round --------------------------------------------------------------------------------------------------------
 
 

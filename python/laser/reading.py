@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from laser.budget import plain_power
 from laser.native import EXIT_CONFIGURATION, core, error, is_flag, pairs
 
 GIVEN = ("method", "workers", "seed", "power")  # read, though no part of the algorithm
@@ -143,15 +144,15 @@ def difference(theirs: Any, mine: Any) -> str:
 class SharedBudget:
     """A budget that several states spend together: ``LaserState(ddp, power=budget)`` for each of them.
 
-    power: energy that each worker spends on one round of all of them, or a function of the round's number. Each state has
-        the part of it that its parameters are of all of theirs.
+    power: energy that each worker spends on one round of all of them ("40dB" is 10,000), or a function of the round's number. Each
+        state has the part of it that its parameters are of all of theirs.
 
     >>> budget = laser.SharedBudget(1e4)
     >>> one, other = laser.LaserState(encoder, power=budget), laser.LaserState(decoder, power=budget)
     """
 
-    def __init__(self, power: float | Callable[[int], float] = 1e4):
-        self.power: float | Callable[[int], float] = power if callable(power) else check_power(power)
+    def __init__(self, power: float | str | Callable[[int], float] = 1e4):
+        self.power: float | Callable[[int], float] = power if callable(power) else check_power(plain_power(power))
         self._members: weakref.WeakSet[Power] = weakref.WeakSet()  # of the states that are there
 
     def join(self, member: Power) -> None:

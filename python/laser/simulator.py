@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch.func import functional_call
 
-from laser import parts, run_folder
+from laser import budget, parts, run_folder
 from laser import reading
 from laser.aggregation import Aggregator, Outcome
 from laser.examples import Examples, Shards
@@ -77,7 +77,7 @@ class Simulator(NotCopied):
     data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``
         ("iid", "sorted" by label, "dirichlet" with ``concentration``), or a list of one of them a worker.
     method, power, **settings: as of ``laser.Aggregator``; ``laser.methods()`` and ``laser.settings()`` list them. power is the
-        energy of each worker and round in units of the noise variance, or a function of the round (from 0); ``snr_db`` in its
+        energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); ``snr_db`` in its
         place is the ratio P / symbols in decibels. compressor, channel, feedback and receiver may be one of your own.
     rounds: when iterating ends. batch_size: examples of a worker's step.
     optimizer: the server's, any of torch.optim over model.parameters(). By default the command's SGD (lr=0.01, momentum=0.9,
@@ -100,7 +100,7 @@ class Simulator(NotCopied):
     """
 
     def __init__(self, model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], data: Any, workers: int = 16,
-                 method: str = "laser", power: float | Callable[[int], float] | None = None, *, rounds: int = 100,
+                 method: str = "laser", power: float | str | Callable[[int], float] | None = None, *, rounds: int = 100,
                  batch_size: int = 128, sharding: str = "iid", concentration: float = 0.3,
                  optimizer: torch.optim.Optimizer | None = None, scheduler: Any = None, local_steps: int = 1,
                  local_learning_rate: float | None = None, proximal: float = 0.0, asleep: str = "keep", test: Any = None,
@@ -207,14 +207,9 @@ class Simulator(NotCopied):
         self._noisy = noisy
         if not noisy and (power is not None or snr_db is not None):
             raise error(EXIT_CONFIGURATION, "power and snr_db would have no effect: the channel is noiseless. HINT: leave them out")
+        power = budget.plain_power(power)
         if snr_db is not None:
-            ratio = reading.real_number(snr_db)
-            if power is not None or not -200 <= ratio <= 200:
-                raise error(EXIT_CONFIGURATION, f"snr_db = {snr_db!r} must be a number from -200 to 200, in the place of power")
-            if objects.get("compressor") is not None:
-                raise error(EXIT_CONFIGURATION, "snr_db needs to know how many symbols are sent, which a compressor of your own "
-                            "tells in its rounds only. HINT: power = 10 ** (snr_db / 10) * record.symbols")
-            power = 10 ** (ratio / 10) * core.symbols_a_round(shapes, pairs({**plain, "workers": self.workers}))
+            power = budget.power_at(snr_db, power, shapes, {**plain, "workers": self.workers}, objects)
         self._power = reading.Power(1e3 if power is None else power, 1) if noisy else None
         fixed = {} if self._power is None or callable(power) or isinstance(power, reading.SharedBudget) else \
             {"power": self._power.of(0)}

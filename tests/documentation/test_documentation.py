@@ -41,12 +41,15 @@ COVERED = [
     (r"torchrun --nproc-per-node \d+ examples/(ddp_mnist|ddp_resnet)\.py", "python_examples"),
     (r"(torchrun --nproc-per-node \d+ examples/accelerate_mnist\.py|python examples/lightning_mnist\.py --processes \d+)$",
      "python_frameworks"),
+    (r"torchrun --nproc-per-node \d+ examples/elastic_mnist\.py --folder F$", "python_frameworks"),
+    (r"(pip wheel \. --no-deps -w DIR|pip install DIR/laser_ota-\*\.whl)$", "wheel"),
+    (r"python -m build --sdist$", None),  # of another package
     (r"cmake --install( build/release --prefix \w+)?$", "install"),
     (r"cmake -S examples/cpp_project -B BUILD -DCMAKE_PREFIX_PATH=PREFIX$", "install"),
     (r"(cmake --build BUILD|BUILD/noisy_mean)$", "install"),
     (r"python -m laser\.tensorboard RUN \[--follow\]$", "python_package"),
-    (r"build/python/bin/python bench/(ddp_buckets|ddp_hook|device_round)\.py$", None),  # minutes; read only
-    (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh|fresh_machine\.sh)\b", None),  # half an hour and more; read only
+    (r"build/python/bin/python bench/(ddp_buckets|ddp_hook|device_round|transports)\.py$", None),  # minutes; read only
+    (r"scripts/(sanitize\.sh|tidy\.py|mutants\.py|fuzz\.sh|fresh_machine\.sh|gpu\.sh|wheel\.sh)\b", None),  # half an hour and more; read only
     (r"(\./)?laser arena\b", "python_arena"),
     (r"\./laser .*\bgains\.npy\b", "trace"),
     (r"(apt-get install|man) ", None),

@@ -17,5 +17,5 @@ foreach(test normal_test fused_pass_test)  # they set the number of threads
   target_compile_options(kernels_${test} PRIVATE -fopenmp)
 endforeach()
 if(TARGET laser_kernels_cuda)
-  laser_test(kernels/cuda_test LINK laser_kernels_cuda laser_kernels)
+  laser_test(kernels/cuda_test LABEL gpu LINK laser_kernels_cuda laser_kernels)
 endif()

@@ -4,8 +4,10 @@ ranks. What is not installed is skipped."""
 import copy
 import importlib.util
 import io
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -189,6 +191,68 @@ def nothing_whole(rank, folder):
     warnings.simplefilter("ignore")
     ddp = make()
     return laser.LaserState(ddp, **OPTIONS).load(folder, reshard=True)
+
+
+class Elastic(unittest.TestCase):
+    def test_a_job_whose_rank_dies_goes_on_with_two_and_with_four_processes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first = self.start(4, folder, 60)
+            second = self.start(2, folder, 120)
+            third = self.start(4, folder)
+        begins = [int(re.search(r"processes go on at step (\d+)", one)[1]) for one in (first, second, third)]
+        self.assertEqual(begins[0], 0)
+        self.assertGreaterEqual(begins[1], 60)
+        self.assertGreaterEqual(begins[2], 120)
+        losses = [[float(value) for value in re.findall(r"loss ([\d.]+)", one)] for one in (first, second, third)]
+        self.assertGreater(losses[0][0], 1.0)  # of the first 20 steps, which no other start may repeat
+        for one in losses[1:]:
+            self.assertLess(max(one), 0.9)
+        self.assertGreater(float(re.search(r"test accuracy ([\d.]+) %", third)[1]), 85)
+
+    def start(self, ranks, folder, end_at=None):
+        """What torchrun prints; at the step `end_at` one of its processes is killed."""
+        from test_examples import ENVIRONMENT
+
+        job = subprocess.Popen([sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node",
+                                str(ranks), str(ROOT / "examples" / "elastic_mnist.py"), "--folder", folder, "--steps", "200"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT)
+        lines, killed = [], False
+        for line in job.stdout:
+            lines.append(line)
+            if end_at and not killed and line.startswith(f"step {end_at}:"):
+                children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+                os.kill(int(children[-1]), signal.SIGKILL)
+                killed = True
+        told = job.communicate(timeout=300)[1]
+        self.assertEqual(job.returncode != 0, end_at is not None, told[-3000:])
+        self.assertEqual(killed, end_at is not None)
+        return "".join(lines)
+
+
+class Compiled(unittest.TestCase):
+    def test_a_compiled_model_sends_what_the_plain_one_sends(self):
+        for apart, kept, names in run(2, compiled):
+            self.assertLess(apart, 1e-5)
+            self.assertTrue(kept)
+            self.assertIn("memory/0.weight", names)
+
+
+def compiled(rank):
+    warnings.simplefilter("ignore")
+    results = []
+    for whole in None, "inside", "outside":
+        torch._dynamo.reset()
+        torch.manual_seed(5)
+        model = nn.Sequential(nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, 10))
+        ddp = DistributedDataParallel(torch.compile(model) if whole == "inside" else model)
+        state = laser.LaserState(ddp, stream=0, **OPTIONS)
+        ddp.register_comm_hook(state, laser.laser_hook)
+        called = torch.compile(ddp) if whole == "outside" else ddp
+        gradients = [step(called, number) for number in range(4)]
+        results.append((gradients, lasting(state)))
+    (plain, memory), *others = results
+    apart = max(((one - other).norm() / other.norm()).item() for gradients, _ in others for one, other in zip(gradients, plain))
+    return apart, all(one.keys() == memory.keys() for _, one in others), sorted(memory)
 
 
 class DistributedCheckpoint(unittest.TestCase):

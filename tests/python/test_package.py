@@ -27,6 +27,11 @@ class Import(unittest.TestCase):
         with self.assertRaisesRegex(ImportError, r"built with torch 2\.11\.0\+cu130, but torch 2\.13\.0 is running.*HINT"):
             native.check_torch("2.13.0", "2.11.0+cu130")
         native.check_torch(str(torch.__version__), laser._build.TORCH)
+        for running in "2.13.0+cu130", "2.13.1", "2.13.0.post1+cpu":
+            native.check_torch(running, "2.13.0+cpu")
+        for running, built in ("2.14.0+cpu", "2.13.0+cpu"), ("2.13.0a0+git1", "2.13.0"), ("2.13.0", "2.13.0a0+git1"):
+            with self.assertRaisesRegex(ImportError, "built with torch"):
+                native.check_torch(running, built)
 
     def test_records_and_figures_need_no_torch(self):
         done = subprocess.run([sys.executable, "-c", "import sys, laser; laser.load_run; laser.figures; "

@@ -20,7 +20,8 @@ from laser.native import core
 from laser.reading import groups
 
 ROOT = Path(__file__).resolve().parents[2]
-READ = {name for name, (_, read) in groups().items() if read}
+RATIO = {"snr_db"}  # no part of the algorithm: it restates the power, and is an argument of the hook's and the round's own
+READ = {name for name, (_, read) in groups().items() if read} | RATIO
 # Of the settings that a round reads, a value and the other settings with which it changes what the hook gives.
 EFFECTS = {
     "method": ("zsgd", {}), "compressor": ("random_k", {}), "rank": (1, {}), "transport": ("two_phase", {}),
@@ -37,7 +38,7 @@ EFFECTS = {
     "equal_norms": None,  # one worker is its own mean
     "prediction": ("matched", {"method": "zsgd", "feedback": "hold"}),
     "memory": ("bfloat16", {}), "channel": ("none", {}), "channel_mode": ("physical", {}), "allocation": ("uniform", {}),
-    "power": (20.0, {}), "least_gain": (1.2, {"channel": "csit_trunc", "seed": 3}), "antennas": (2, {"channel": "blind_mimo"}),
+    "power": (20.0, {}), "snr_db": (3.0, {}), "least_gain": (1.2, {"channel": "csit_trunc", "seed": 3}), "antennas": (2, {"channel": "blind_mimo"}),
     "gains": None, "channel_error": (0.3, {"channel": "csir"}), "path_loss_exponent": (3.0, {"channel": "csir"}),
     "shadowing_db": (8.0, {"channel": "csir"}), "phase_error": (0.5, {}), "timing_error": (0.3, {}), "peak_ratio": (1.5, {}),
     "fading_draw": ("tensor", {"channel": "csir"}), "power_shares": None, "participation": None, "loss_rate": (0.9, {}),
@@ -76,11 +77,11 @@ def every_setting(rank):
     for name, (group, read) in groups().items():
         if name == "model":  # the state's own first parameter
             continue
-        if not read:
+        if not read and name not in RATIO:
             result[name] = told(lambda: rounds({name: another(name)}))[1]
         elif EFFECTS[name]:
             value, others = EFFECTS[name]
-            changed = told(lambda: rounds({"power": 1e3, **others, name: value}))
+            changed = told(lambda: rounds({**({} if name in RATIO else {"power": 1e3}), **others, name: value}))
             plain = told(lambda: rounds({"power": 1e3, **others}))
             same = isinstance(changed[1], str) or torch.equal(changed[1], plain[1])
             result[name] = changed[1] if isinstance(changed[1], str) else "NO EFFECT" if same else "read"
@@ -108,7 +109,8 @@ def without_effect(rank):
 
 def bad_values(rank):
     cases = [{"start_iter": -1}, {"start_iter": 1.5}, {"start_iter": True}, {"seed": -1}, {"seed": 2**64}, {"seed": 1.0},
-             {"power": 0}, {"power": -1.0}, {"power": float("nan")}, {"power": "5"}, {"power": lambda t: -1.0},
+             {"power": 0}, {"power": -1.0}, {"power": float("nan")}, {"power": "5"}, {"power": "x dB"}, {"snr_db": 300}, {"snr_db": "a"},
+             {"snr_db": 3, "power": 5.0}, {"snr_db": 3, "power": lambda t: 5.0}, {"power": lambda t: -1.0},
              {"power": lambda t: None}, {"min_compression_rate": 0}, {"timeout": 0}, {"timeout": -3.0}, {"rank": 0},
              {"rank": 65}, {"workers": 3}, {"name": "a/b"}, {"name": ""}, {"channel": "air"}, {"method": "lasr"},
              {"on_nonfinite": "ignore"}, {"powr": 3}, {"feedback": "local", "error_feedback": False}, {"power_shares": [0]}]
@@ -154,9 +156,12 @@ def exact_rounds(rank):
 class TheRound(unittest.TestCase):
     def test_settings_that_are_not_read_are_refused_or_told(self):
         for name, (_, read) in groups().items():
-            if not read:
+            if not read and name not in RATIO:
                 _, result = told(lambda: laser.Aggregator({"weight": (8, 8)}, 2, **{name: another(name)}))
                 self.assertRegex(str(result), rf"^Error\(3\): {name} = .* the round does not read it", name)
+        plain, ratio = (laser.Aggregator({"weight": (8, 8)}, 2, rank=1, **one) for one in ({}, {"snr_db": 10.0}))
+        gradients = {"weight": torch.randn(2, 8, 8)}
+        self.assertFalse(torch.equal(plain.round(gradients).estimate["weight"], ratio.round(gradients).estimate["weight"]))
         for settings in {"rank": 3, "method": "zsgd"}, {"power": 5.0, "channel": "noiseless"}, {"antennas": 3}:
             messages, _ = told(lambda: laser.aggregate(torch.randn(2, 8, 8), **{"compress": "always", **settings}))
             self.assertTrue(any(f"no use for {list(settings)[0]}" in text for text in messages), settings)

@@ -475,7 +475,7 @@ class Told(unittest.TestCase):
             "optimizer is of type str": lambda: simulator(optimizer="sgd"),
             "the optimizer does not have '0.weight'": lambda: simulator(optimizer=torch.optim.SGD(network().parameters(), lr=1.0)),
             "power and snr_db would have no effect": lambda: simulator(method="sgd", rank=4),
-            "snr_db = 3 must be": lambda: simulator(snr_db=3),
+            "are both given, and contradict": lambda: simulator(snr_db=3),
             "ema_decay = 1": lambda: simulator(ema_decay=1),
             "gave \\(16,\\), and a single number": lambda: laser.Simulator(network(), lambda a, b: functional.cross_entropy(
                 a, b, reduction="none"), clouds(), workers=4, batch_size=16),

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-struct evp_md_ctx_st;  // OpenSSL's
+struct SHA256state_st;  // OpenSSL's
 
 namespace laser {
 
@@ -21,9 +21,9 @@ class Sha256 {
 
  private:
   struct Free {
-    void operator()(evp_md_ctx_st* context) const;
+    void operator()(SHA256state_st* state) const;
   };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<SHA256state_st, Free> state_;
 };
 
 /// The 64 lower-case hexadecimal digits of the SHA-256 of `bytes`.
