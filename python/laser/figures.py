@@ -50,7 +50,7 @@ def told_apart(styles: list[dict]) -> list[dict]:
     more than dashes, those of one colour still have dashes of their own."""
     markers: set = set()
     dashes: set = set()
-    result = []
+    result: list[dict] = []
     for style in styles:
         marker = next((m for m in [style["marker"], *OTHER_MARKERS] if m not in markers), style["marker"])
         alike = [one["linestyle"] for one in result if one["color"] == style["color"]]
