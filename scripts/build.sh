@@ -16,7 +16,8 @@ surroundings=$({
 if [ ! -f "$folder/build.ninja" ] || [ "$(cat "$folder/surroundings" 2>/dev/null)" != "$surroundings" ]; then
   fresh=()  # CMake does not change the compiler of a folder that has one
   [ "$(cat "$folder/compiler" 2>/dev/null || echo "${CXX:-}")" = "${CXX:-}" ] || fresh=(--fresh)
-  cmake "${fresh[@]}" -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTORCH_DIR="$TORCH_DIR" -DLASER_WERROR="${LASER_WERROR:-OFF}" >build/cmake.log 2>&1 ||
+  cmake "${fresh[@]}" -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTORCH_DIR="$TORCH_DIR" -DLASER_WERROR="${LASER_WERROR:-OFF}" \
+    -DLASER_SELF_CONTAINED=OFF >build/cmake.log 2>&1 ||
     { tail -n 30 build/cmake.log >&2; exit 1; }
   echo "${CXX:-}" >"$folder/compiler"
   echo "$surroundings" >"$folder/surroundings"
