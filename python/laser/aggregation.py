@@ -236,7 +236,7 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     return outcome
 
 
-def _check_mapping(tensors: Any) -> Mapping:
+def _check_mapping(tensors: Any) -> Mapping[str, Any]:
     if not isinstance(tensors, Mapping):
         raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
     if not tensors:
@@ -303,7 +303,7 @@ def _tell_overflow(estimate: Mapping[str, torch.Tensor], largest: list[float]) -
             return
 
 
-def _tensor(name: str, value: Any) -> torch.Tensor:
+def _tensor(name: str, value: object) -> torch.Tensor:
     """Gradients as a tensor: what is one, or an array of numpy."""
     if not isinstance(value, torch.Tensor):
         if type(value).__module__.split(".")[0] != "numpy":
