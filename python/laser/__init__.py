@@ -43,7 +43,7 @@ _MODULES = ("aggregation", "arena", "channels", "ddp", "export", "figures", "int
 __all__ = [*_HOMES, *_MODULES]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _MODULES:
@@ -53,5 +53,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'laser' has no attribute '{name}'")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -12,7 +12,7 @@ import math
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import torch
 
@@ -21,14 +21,15 @@ from laser import reading
 from laser.device_round import DeviceRound, place_of
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
 
+Estimate = TypeVar("Estimate")
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclasses.dataclass(repr=False)
-class Outcome:
+class Outcome(Generic[Estimate]):
     """What a round gives: the server's estimate of the mean gradient, and what it cost."""
 
-    estimate: Any  # a tensor, or one a name; arrays of numpy where arrays came in
+    estimate: Estimate  # a tensor, or one a name; arrays of numpy where arrays came in
     energy: list[float]  # [k] that each worker sent, noise variance 1
     symbols: int  # channel uses
     unheard: bool = False  # whether no worker was heard: then there is no estimate, and no step should be made
@@ -41,7 +42,7 @@ class Outcome:
     waiting_rounds: float | None = None  # ||memory||^2 / ||gradients||^2: rounds of gradient that wait
 
     @classmethod
-    def of(cls, estimate: Any, report: dict[str, Any], unheard: bool) -> Outcome:
+    def of(cls, estimate: Estimate, report: dict[str, Any], unheard: bool) -> Outcome[Estimate]:
         """From a round's estimate and its report."""
         return cls(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"), report.get("lambda"),
                    report.get("delta"), report["budget_use"], report.get("noise_energy"), report.get("sent_ratio"),
@@ -97,7 +98,7 @@ class Aggregator(NotCopied):
         self._lock = threading.Lock()
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | str | None = None,
-              diagnose: bool = False) -> Outcome:
+              diagnose: bool = False) -> Outcome[dict[str, torch.Tensor]]:
         """One round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
         they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate [...] is of their
         type, on their device, an array where an array came in, and stays what it is however many rounds follow; memory of one
@@ -143,7 +144,7 @@ class Aggregator(NotCopied):
             at += size
         _tell_overflow(estimate, report["largest"])
         unheard = report["unheard"] or (self._noisy and power == 0)
-        plain = {name: one if isinstance(gradients[name], torch.Tensor) else one.numpy() for name, one in estimate.items()}
+        plain: dict[str, Any] = {name: one if isinstance(gradients[name], torch.Tensor) else one.numpy() for name, one in estimate.items()}
         return Outcome.of(plain, report, unheard)
 
     def forget(self, workers: Sequence[int]) -> None:
@@ -207,8 +208,14 @@ class Aggregator(NotCopied):
         self.rounds = int(rounds)
 
 
+@overload
+def aggregate(gradients: torch.Tensor, power: float | str | None = None, diagnose: bool = False,
+              **settings: Any) -> Outcome[torch.Tensor]: ...
+@overload
+def aggregate(gradients: Mapping[str, torch.Tensor], power: float | str | None = None, diagnose: bool = False,
+              **settings: Any) -> Outcome[dict[str, torch.Tensor]]: ...
 def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float | str | None = None, diagnose: bool = False,
-              **settings: Any) -> Outcome:
+              **settings: Any) -> Outcome[Any]:
     """The server's estimate of the mean of k workers' gradients after a single round over the air.
 
     ``gradients`` is [k, ...] or maps names to such tensors (or arrays of numpy); ``power`` is the energy of each worker for
@@ -230,13 +237,13 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
                     "out")
     settings.setdefault("double_precision", any(one.dtype == torch.float64 for one in tensors.values()))
     aggregator = Aggregator({name: tuple(one.shape[1:]) for name, one in tensors.items()}, tensor.shape[0], power, **settings)
-    outcome = aggregator.round(named, diagnose=diagnose)
+    outcome: Outcome[Any] = aggregator.round(named, diagnose=diagnose)
     if single:
         outcome.estimate = outcome.estimate["gradient"]
     return outcome
 
 
-def _check_mapping(tensors: Any) -> Mapping:
+def _check_mapping(tensors: Any) -> Mapping[str, Any]:
     if not isinstance(tensors, Mapping):
         raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
     if not tensors:
@@ -303,7 +310,7 @@ def _tell_overflow(estimate: Mapping[str, torch.Tensor], largest: list[float]) -
             return
 
 
-def _tensor(name: str, value: Any) -> torch.Tensor:
+def _tensor(name: str, value: object) -> torch.Tensor:
     """Gradients as a tensor: what is one, or an array of numpy."""
     if not isinstance(value, torch.Tensor):
         if type(value).__module__.split(".")[0] != "numpy":

@@ -318,7 +318,8 @@ def _place(folder: Path, contest: Contest, one: Contestant) -> Path:
 
 def _is_there(path: Path, one: Contestant) -> bool:
     try:
-        return json.loads(path.read_text(encoding="utf-8")).get("identity") == _identity(one)
+        identity: object = json.loads(path.read_text(encoding="utf-8")).get("identity")
+        return identity == _identity(one)
     except (OSError, ValueError):
         return False
 

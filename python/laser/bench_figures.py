@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import STYLES, draw_all, plain, run  # noqa: E402
+if TYPE_CHECKING:
+    from laser.figures import STYLES, draw_all, plain, run
+else:
+    from figures import STYLES, draw_all, plain, run
 
 OURS = STYLES["laser"]["color"]
 PEER = "#8A949E"
@@ -22,13 +26,13 @@ HOOK = "#0072B2"
 NOISE = "#009E73"
 
 
-def short(row: dict) -> str:
+def short(row: dict[str, Any]) -> str:
     """"laser alternating, gpt2, k = 4" for a row."""
     name = row["case"].removeprefix("round_").replace("_", " ")
     return f"{name}, {row['model'].replace('_cifar10', '')}, k = {row['workers']}"
 
 
-def draw_ratios(plt, bench: dict):
+def draw_ratios(plt: Any, bench: dict[str, Any]) -> Any:
     """Left: our time over the floor's; right: the peers' times over ours. A line a case, the slowest last in its group."""
     from matplotlib.lines import Line2D
 
@@ -73,7 +77,7 @@ def draw_ratios(plt, bench: dict):
     return figure
 
 
-def growth_series(rows: list[dict]) -> list[tuple[str, str, list[tuple[float, float]]]]:
+def growth_series(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[tuple[float, float]]]]:
     """(title, axis label, points) of the three ways in which a round grows: seconds over parameters, rank, workers."""
     growth = [row for row in rows if row["group"] == "growth"]
     largest_square = [row for row in growth if row["model"] == "square4096"]
@@ -88,7 +92,7 @@ def growth_series(rows: list[dict]) -> list[tuple[str, str, list[tuple[float, fl
             for title, label, found in points]
 
 
-def draw_growth(plt, bench: dict):
+def draw_growth(plt: Any, bench: dict[str, Any]) -> Any:
     """Milliseconds a round over parameters, rank and workers, with proportional growth from the middle point beside it."""
     series = growth_series(bench["rows"])
     if not all(len(points) > 1 for _, _, points in series):
@@ -113,7 +117,7 @@ def draw_growth(plt, bench: dict):
     return figure
 
 
-def draw(bench: dict, folder: Path) -> list[Path]:
+def draw(bench: dict[str, Any], folder: Path) -> list[Path]:
     return draw_all({"bench_ratios": draw_ratios, "bench_growth": draw_growth}, bench, folder)
 
 

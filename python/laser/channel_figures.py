@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import STYLES, draw_all, method_style, number, run  # noqa: E402
+if TYPE_CHECKING:
+    from laser.figures import STYLES, draw_all, method_style, number, run
+else:
+    from figures import STYLES, draw_all, method_style, number, run
 
 
-def draw_channels(plt, summary: dict):
+def draw_channels(plt: Any, summary: dict[str, Any]) -> Any:
     """Final accuracies; channels from easy to hard by the mean over methods and powers."""
     rows = [row for row in summary["rows"] if row["power"] is not None and "channel" in row.get("axes", {})]
     if not rows:
@@ -48,7 +52,7 @@ def draw_channels(plt, summary: dict):
     return figure
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
+def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
     return draw_all({"channels": draw_channels}, summary, folder)
 
 

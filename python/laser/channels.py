@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from laser.native import core
 
 
@@ -10,7 +12,7 @@ def names() -> dict[str, str]:
     return {name: sentence for role, name, sentence, _ in core.part_rows() if role == "channel"}
 
 
-def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, round: int = 0) -> dict:
+def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, round: int = 0) -> dict[str, Any]:
     """Scales of one block: what every worker multiplies its symbols with (``amplitude``), the gains of the air
     (``gain``), what the server multiplies with (``receive_scale``), the noise of a decoded symbol (``noise_std``), and
     whether anything was ``received``; amplitude and gain are [k] (spec 1.2, 1.3). ``norms`` [k] are the workers' norms of the

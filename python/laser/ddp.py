@@ -18,7 +18,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -101,10 +101,10 @@ class LaserState:
         self.skips = 0  # of them, those without an estimate: not finite, or heard by nobody
         # Of the last one: energy [k], symbols, wire_bytes, exact, unheard; over a noisy channel power and snr_db (10 log10(P / symbols)),
         # and after diagnose() lambda, delta, memory_ratio and what else a diagnosis finds.
-        self.report: dict = {}
+        self.report: dict[str, Any] = {}
         self._numbers = [0, 0]  # before and after compression
         self._protection = Protection()
-        self._open: list = []  # buckets of the backward pass under way
+        self._open: list[tuple[torch.futures.Future[torch.Tensor], torch.Tensor, list[Part]]] = []  # buckets of the backward pass under way
         self._looked_for_ddp = self._told_overflow = self._told_doubt = False
         self._diagnosed = False  # whether the next round is to be
         self._bound = False
@@ -178,14 +178,14 @@ class LaserState:
             raise error(EXIT_USAGE, "this LaserState has a model. HINT: a state of its own for each model")
         self._bind(model, process_group)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """A pickled or copied state has no model: what it was made of and what lasts go into the new one, which is bound like
         any that is made before its model, on the same rank."""
         return _unpickled, (self._given, self.state_dict() if self._bound else None)
 
     # -- what lasts ---------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """What this rank needs to go on exactly: "memory/<parameter>" of its own error memory, "shared/<parameter>/..." of
         the factors, and the position. The tensors are copies."""
         self._check_bound()
@@ -194,7 +194,7 @@ class LaserState:
                 "rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup(),
                 "stream": self._identity.stream, "runs": list(self._identity.runs)}
 
-    def load_state_dict(self, state: Mapping | Sequence[Mapping], reshard: bool = False) -> None:
+    def load_state_dict(self, state: Mapping[str, Any] | Sequence[Mapping[str, Any]], reshard: bool = False) -> None:
         """Restores what ``state_dict`` returned on the same rank of as many, with its random streams. Raises Error (exit
         code 4) where it is of another rank, model or setting, and then changes nothing. Call it on every rank. With
         ``reshard`` `state` is what all ranks returned, in their order, of any number: the sum of their error memories, the
@@ -212,7 +212,7 @@ class LaserState:
                         "reshard=True with that of all")
         self._restore(state, -1)
 
-    def _restore(self, state: Mapping, save: int) -> None:
+    def _restore(self, state: Mapping[str, Any], save: int) -> None:
         self._check_fits(state)
         fresh = self._make_core(Identity.seed_of(self._seed, state["stream"]))
         fresh.load_state({name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)})
@@ -264,7 +264,7 @@ class LaserState:
         return shard.iteration
 
     @staticmethod
-    def _read(path: Path, shard: shards.Shard) -> dict:
+    def _read(path: Path, shard: shards.Shard) -> dict[str, Any]:
         """What a rank wrote, as ``state_dict`` has it."""
         tensors, texts = core.read_tensors(str(path))
         try:
@@ -317,7 +317,7 @@ class LaserState:
 
     # -- a backward pass ----------------------------------------------------------------------------------------------
 
-    def take(self, bucket: dist.GradBucket) -> torch.futures.Future:
+    def take(self, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
         has read there. What ``laser_hook`` calls."""
         if not self._bound:
@@ -326,7 +326,7 @@ class LaserState:
             self._open = []
         buffer = bucket.buffer()
         parts = self._gradients.read(bucket)
-        future: torch.futures.Future = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
+        future: torch.futures.Future[torch.Tensor] = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
         self._open.append((future, buffer, parts))
         if bucket.is_last():
             self._close()
@@ -494,14 +494,14 @@ class LaserState:
         self._numbers[0] += self._gradients.size
         self._numbers[1] += sent
 
-    def _setup(self) -> dict:
+    def _setup(self) -> dict[str, Any]:
         """What a saved state must agree in, and the ranks among each other."""
         settings = {name: str(value) for name, value in self._settings.items() if name != "power"}
         settings |= parts.called(self._parts) | {"seed": str(self._seed)}
         return {"settings": settings, "shapes": [[name, shape] for name, shape in self._shapes],
                 "start_iter": self.start_iter, "numbers": str(self._gradients.kind)}
 
-    def _check_fits(self, state: Mapping) -> None:
+    def _check_fits(self, state: Mapping[str, Any]) -> None:
         mine = {"rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup()}
         for key in POSITION:
             if key not in state:
@@ -522,11 +522,11 @@ def module_of(bucket: dist.GradBucket) -> DistributedDataParallel:
     mine = {id(p) for p in bucket.parameters()}
     for one in gc.get_objects():
         if issubclass(type(one), DistributedDataParallel) and any(id(p) in mine for p in one.parameters()):
-            return one
+            return cast(DistributedDataParallel, one)
     raise error(EXIT_USAGE, "no DistributedDataParallel holds the parameters of this bucket. HINT: state.attach(ddp)")
 
 
-def _unpickled(given: dict, state: dict | None) -> LaserState:
+def _unpickled(given: dict[str, Any], state: dict[str, Any] | None) -> LaserState:
     made = LaserState(**given)
     if state is not None:
         made.load_state_dict(state)
@@ -538,14 +538,15 @@ def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Futu
     return state.take(bucket)
 
 
-def bf16_wrapper(hook: Callable) -> Callable:
+def bf16_wrapper(hook: Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]
+                 ) -> Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]:
     """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32."""
 
     def rounded(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         exact = bucket.buffer()
         bucket.set_buffer(exact.to(torch.bfloat16))
 
-        def back(future):
+        def back(future: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
             exact.copy_(future.value())
             return exact
 

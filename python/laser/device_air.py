@@ -48,7 +48,8 @@ def clipped(symbols: torch.Tensor, norms: torch.Tensor, peak_ratio: float) -> to
 def group_norms(symbols: torch.Tensor, as_energies: bool, wide: torch.dtype) -> torch.Tensor:
     """[K, C] norms of groups, or the roots of the sums of |s| where numbers travel as energies."""
     numbers = symbols.abs().sqrt() if as_energies else symbols
-    return torch.linalg.vector_norm(numbers, dim=2, dtype=wide)
+    norms: torch.Tensor = torch.linalg.vector_norm(numbers, dim=2, dtype=wide)
+    return norms
 
 
 def on_elements(symbols: torch.Tensor, seed: int, round_number: int, layer: int, unit: int, first_worker: int,

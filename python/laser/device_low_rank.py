@@ -120,7 +120,7 @@ class OneShot(LowRank):
         assert basis is not None
         left = self._orthonormal(basis @ message.transpose(1, 2), 1)
         right = left @ message
-        self._content = torch.linalg.vector_norm(right, dim=(1, 2), dtype=self.context.wide)
+        self._content: torch.Tensor = torch.linalg.vector_norm(right, dim=(1, 2), dtype=self.context.wide)
         if self._canonical:
             left, right = canonical_factors(left, right, self.context.wide)
         self._factors = left, right
@@ -145,7 +145,8 @@ def _solved(products: torch.Tensor, factor: torch.Tensor, wide: torch.dtype) -> 
     floor = torch.where(floor > 0, floor, torch.ones_like(floor))
     gram = gram + torch.eye(gram.shape[-1], dtype=wide, device=gram.device) * floor
     scaled = products.to(wide) / peak
-    return (torch.linalg.solve_ex(gram.expand(scaled.shape[0], -1, -1), scaled)[0] / peak).to(products.dtype)
+    solved: torch.Tensor = torch.linalg.solve_ex(gram.expand(scaled.shape[0], -1, -1), scaled)[0]
+    return (solved / peak).to(products.dtype)
 
 
 class Parallel(LowRank):

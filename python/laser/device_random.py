@@ -10,6 +10,7 @@ device without double (MPS) both are rounded to float.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -40,7 +41,7 @@ def _product(a: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def philox(seed: int, counter: Sequence[torch.Tensor | int]) -> list[torch.Tensor]:
     """Four words for each counter (block, unit, purpose|layer, round), the first two of which are tensors."""
-    c: list = list(counter)
+    c: list[Any] = list(counter)
     key0, key1 = seed & MASK, seed >> 32
     c = [one if isinstance(one, torch.Tensor) else torch.full_like(c[0], one) for one in c]
     for _ in range(_ROUNDS):

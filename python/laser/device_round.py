@@ -115,7 +115,7 @@ class DeviceRound(Memories):
         mean = sum(each) / workers
         self._shares = [one / mean for one in each]
         self._power_shares = self._on_device(torch.tensor(self._shares, dtype=torch.float64)).unsqueeze(1)
-        self._geometries: dict[tuple, Geometry] = {}
+        self._geometries: dict[tuple[Any, ...], Geometry] = {}
         self._last: RoundState | None = None
         self._diagnosis: dict[str, torch.Tensor] = {}
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 EXIT_DATA = 4
 EXIT_NO_MATPLOTLIB = 5
@@ -21,7 +23,7 @@ EXIT_NO_MATPLOTLIB = 5
 # Ito), a marker and a dash, of which no two methods share both. LASER has the strong red, a filled star and the widest line.
 DASHES = ["-", (0, (5, 1.6)), (0, (1.5, 1.2)), (0, (6, 1.4, 1.2, 1.4)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)),
           (0, (9, 1.5, 3, 1.5))]
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     name: {"color": color, "marker": marker, "linestyle": DASHES[dash]}
     for name, color, marker, dash in [
         ("laser", "#C1272D", "*", 0), ("randomk", "#0072B2", "s", 1), ("sketch", "#009E73", "^", 2), ("zsgd", "#E69F00", "o", 3),
@@ -36,7 +38,7 @@ OTHER_MARKERS = ["P", "X", "<", ">", "p", "h", "d", "8"]
 POWER_LABEL = "Power budget P (per worker and round, noise variance 1)"
 
 
-def method_style(method: str, others: list[str]) -> dict:
+def method_style(method: str, others: list[str]) -> dict[str, Any]:
     """Colour and marker of a method; a method that we don't know gets one by its place in `others`."""
     if method in STYLES:
         return STYLES[method]
@@ -45,12 +47,12 @@ def method_style(method: str, others: list[str]) -> dict:
             "linestyle": DASHES[(place + 1) % len(DASHES)]}
 
 
-def told_apart(styles: list[dict]) -> list[dict]:
+def told_apart(styles: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The styles with markers and dashes changed where an earlier one has the same: no two differ by colour alone. Where there are
     more than dashes, those of one colour still have dashes of their own."""
-    markers: set = set()
-    dashes: set = set()
-    result: list[dict] = []
+    markers: set[str] = set()
+    dashes: set[object] = set()
+    result: list[dict[str, Any]] = []
     for style in styles:
         marker = next((m for m in [style["marker"], *OTHER_MARKERS] if m not in markers), style["marker"])
         alike = [one["linestyle"] for one in result if one["color"] == style["color"]]
@@ -62,15 +64,16 @@ def told_apart(styles: list[dict]) -> list[dict]:
     return result
 
 
-def label_of(entry: dict) -> str:
+def label_of(entry: dict[str, Any]) -> str:
     """The label of a row or curve, without the word that only the noiseless baseline needs in a table."""
-    return entry.get("label", entry["method"])
+    label: str = entry.get("label", entry["method"])
+    return label
 
 
-def series_of(entries: list[dict]) -> list[dict]:
+def series_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Groups rows or curves with a power into one series a label, in the order of the file."""
     others = sorted({e["method"] for e in entries} - STYLES.keys())
-    series: dict[str, dict] = {}
+    series: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if entry["power"] is None:
             continue
@@ -82,18 +85,18 @@ def series_of(entries: list[dict]) -> list[dict]:
     return [dict(one, style=style) for one, style in zip(series.values(), styles)]
 
 
-def number(value) -> float:
+def number(value: float | None) -> float:
     """A number of the file; null (not finite, or no spread) becomes NaN."""
     return math.nan if value is None else float(value)
 
 
-def band(mean: list[float], halves: list | None) -> tuple[list[float], list[float]]:
+def band(mean: list[float], halves: list[float | None] | None) -> tuple[list[float], list[float]]:
     """Lower and upper edge of the intervals mean +- half; of a single seed, which has none, the band has no height."""
     spread = [0.0 if half is None else float(half) for half in halves or [None] * len(mean)]
     return [m - s for m, s in zip(mean, spread)], [m + s for m, s in zip(mean, spread)]
 
 
-def limits_of(values: list[float], halves: list, logarithmic: bool) -> tuple[float, float] | None:
+def limits_of(values: list[float], halves: list[float | None], logarithmic: bool) -> tuple[float, float] | None:
     """Range of an axis: the values and their intervals, but of these no more than a third of the range of the values to each side, so
     that a wide one does not flatten all else. None without a value."""
     pairs = [(v, 0.0 if h is None else float(h)) for v, h in zip(values, halves) if math.isfinite(v) and (v > 0 or not logarithmic)]
@@ -114,7 +117,7 @@ def sparse(place: int, count: int, points: int) -> tuple[int, int]:
     return (place * step // max(count, 1)) % step, step
 
 
-def line_options(series: dict, marker: bool) -> dict:
+def line_options(series: dict[str, Any], marker: bool) -> dict[str, Any]:
     star = series["method"] == "laser"
     options = {
         "color": series["style"]["color"],
@@ -123,12 +126,11 @@ def line_options(series: dict, marker: bool) -> dict:
         "zorder": 5 if star else 3,
     }
     if marker:
-        options.update(marker=series["style"]["marker"], markersize=14 if star else 6.5, markeredgecolor="white",
-                       markeredgewidth=0.6)
+        options.update(marker=series["style"]["marker"], markersize=14 if star else 6.5, markeredgecolor="white", markeredgewidth=0.6)
     return options
 
 
-def small_markers(series: dict) -> dict:
+def small_markers(series: dict[str, Any]) -> dict[str, Any]:
     """The line of a curve over many epochs."""
     return dict(line_options(series, True), markersize=9 if series["method"] == "laser" else 5)
 
@@ -155,7 +157,7 @@ def spread_positions(wanted: list[float], gap: float) -> list[float]:
     return placed
 
 
-def label_lines(axes, ends: list[tuple[float, str, dict]], font_size: float) -> None:
+def label_lines(axes: Any, ends: list[tuple[float, str, dict[str, Any]]], font_size: float) -> None:
     """Writes each series' name at the right of its last point, in its colour, pushed apart where they'd overlap."""
     limits = axes.get_ylim()
     along, back = (math.log, math.exp) if axes.get_yscale() == "log" else (float, float)
@@ -178,7 +180,7 @@ def label_lines(axes, ends: list[tuple[float, str, dict]], font_size: float) -> 
     axes.set_ylim(*limits)
 
 
-def metric_axis(axes, summary: dict) -> None:
+def metric_axis(axes: Any, summary: dict[str, Any]) -> None:
     """Perplexities, which fall, on a logarithmic axis with plain numbers."""
     if summary.get("higher_is_better", True):
         return
@@ -190,11 +192,11 @@ def metric_axis(axes, summary: dict) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def noiseless_of(entries: list[dict]) -> list[dict]:
+def noiseless_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["power"] is None]
 
 
-def power_axis(axes, powers: list[float]) -> None:
+def power_axis(axes: Any, powers: list[float]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(powers, [f"{p:g}" if p < 1e4 else f"{p / 1000:g}k" for p in powers])
     axes.minorticks_off()
@@ -203,13 +205,13 @@ def power_axis(axes, powers: list[float]) -> None:
     axes.set_xlim(min(powers) / margin, max(powers) * margin)
 
 
-def plain(axes) -> None:
+def plain(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#E3E7EB", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def draw_over_power(plt, summary: dict):
+def draw_over_power(plt: Any, summary: dict[str, Any]) -> Any:
     """One line a method with its band over the seeds, the paper's values as open markers; None where there are not two powers."""
     from matplotlib.lines import Line2D
 
@@ -224,7 +226,7 @@ def draw_over_power(plt, summary: dict):
     has_paper = False
     ends = []
     values: list[float] = []
-    heights: list = []
+    heights: list[float | None] = []
     for one in series:
         rows = sorted(one["entries"], key=lambda row: row["power"])
         x = [row["power"] for row in rows]
@@ -260,14 +262,13 @@ def draw_over_power(plt, summary: dict):
     handles = [Line2D([], [], color="#555555", marker="o", markersize=6,
                       label="this code, band: 95 % interval over seeds" if spread else "this code, single seeds")]
     if has_paper:
-        handles.append(Line2D([], [], color="#555555", marker="o", markersize=10.5, fillstyle="none", linestyle="none",
-                              label="paper"))
+        handles.append(Line2D([], [], color="#555555", marker="o", markersize=10.5, fillstyle="none", linestyle="none", label="paper"))
     corner = "lower right" if summary.get("higher_is_better", True) else "upper right"
     axes.legend(handles=handles, loc=corner, frameon=False, fontsize=9)
     return figure
 
 
-def epoch_limits(curves: list[dict], logarithmic: bool = False) -> tuple[float, float] | None:
+def epoch_limits(curves: list[dict[str, Any]], logarithmic: bool = False) -> tuple[float, float] | None:
     """Range of the curves after the first tenth of the epochs: the first steps would flatten everything else."""
     values = []
     for curve in curves:
@@ -281,7 +282,7 @@ def epoch_limits(curves: list[dict], logarithmic: bool = False) -> tuple[float, 
     return min(values) - margin, max(values) + margin
 
 
-def draw_over_epochs(plt, summary: dict):
+def draw_over_epochs(plt: Any, summary: dict[str, Any]) -> Any:
     """One panel a power, one line a method with its band over the seeds; None without curves."""
     from matplotlib.lines import Line2D
 
@@ -306,8 +307,7 @@ def draw_over_epochs(plt, summary: dict):
         for place, one in enumerate(series):
             for curve in (c for c in one["entries"] if c["power"] == power):
                 mean = [number(v) for v in curve["mean"]]
-                axes.fill_between(curve["epochs"], *band(mean, curve.get("interval")), color=one["style"]["color"], alpha=0.2,
-                                  linewidth=0)
+                axes.fill_between(curve["epochs"], *band(mean, curve.get("interval")), color=one["style"]["color"], alpha=0.2, linewidth=0)
                 axes.plot(curve["epochs"], mean, markevery=sparse(place, len(series), len(mean)), **small_markers(one))
         if power is not None:
             axes.set_title(f"P = {power:g}", fontsize=11, loc="left", fontweight="bold")
@@ -340,7 +340,7 @@ def draw_over_epochs(plt, summary: dict):
 DIAGNOSED_ON_LOG = ("lambda", "memory")
 
 
-def draw_diagnostics(plt, summary: dict):
+def draw_diagnostics(plt: Any, summary: dict[str, Any]) -> Any:
     """A panel a quantity of the inside of training, one line a method; None where no record has any."""
     curves = summary.get("diagnostics")
     if not curves:
@@ -375,11 +375,10 @@ def draw_diagnostics(plt, summary: dict):
     return figure
 
 
-AXES = {"energy": "Energy that a worker sent", "transmit_power": "Transmit power over noise (dB)",
-        "symbols": "Symbols on the air"}
+AXES = {"energy": "Energy that a worker sent", "transmit_power": "Transmit power over noise (dB)", "symbols": "Symbols on the air"}
 
 
-def draw_on_three_axes(plt, summary: dict):
+def draw_on_three_axes(plt: Any, summary: dict[str, Any]) -> Any:
     """A panel an axis: what each method reaches with at most so much of it, as steps; None without energies."""
     fronts = summary.get("axes")
     if not fronts:
@@ -421,7 +420,8 @@ def draw_on_three_axes(plt, summary: dict):
     return figure
 
 
-def draw_all(drawings: dict, summary: dict, folder: Path, *, pictures: bool = True) -> list[Path]:
+def draw_all(drawings: Mapping[str, Callable[[Any, dict[str, Any]], Any]], summary: dict[str, Any], folder: Path, *,
+             pictures: bool = True) -> list[Path]:
     """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and, with `pictures`, NAME.png. Equal
     data give equal files. A drawing that returns None is left out."""
     import matplotlib
@@ -450,7 +450,7 @@ def draw_all(drawings: dict, summary: dict, folder: Path, *, pictures: bool = Tr
     return written
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
+def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
     """Draws every figure that the summary has data for and returns the files written."""
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from paper_figures import draw_beside_paper, draw_spectra
@@ -462,7 +462,8 @@ def draw(summary: dict, folder: Path) -> list[Path]:
     return draw_all(drawings, summary, folder)
 
 
-def run(arguments: list[str], usage: str, expected: str, is_expected, draw_files) -> int:
+def run(arguments: list[str], usage: str, expected: str, is_expected: Callable[[dict[str, Any]], bool],
+        draw_files: Callable[[dict[str, Any], Path], list[Path]]) -> int:
     """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files."""
     if len(arguments) != 2:
         print(f"usage: {usage}", file=sys.stderr)
@@ -487,8 +488,7 @@ def run(arguments: list[str], usage: str, expected: str, is_expected, draw_files
 
 
 def main(arguments: list[str]) -> int:
-    return run(arguments, "figures.py SUMMARY_JSON FOLDER", "summary.json of a report",
-               lambda summary: "rows" in summary, draw)
+    return run(arguments, "figures.py SUMMARY_JSON FOLDER", "summary.json of a report", lambda summary: "rows" in summary, draw)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import (POWER_LABEL, band, draw_all, method_style, number, plain, power_axis,  # noqa: E402
-                     run)
+if TYPE_CHECKING:
+    from laser.figures import POWER_LABEL, band, draw_all, method_style, number, plain, power_axis, run
+else:
+    from figures import POWER_LABEL, band, draw_all, method_style, number, plain, power_axis, run
 
 NAMES = {"laser": "LASER", "zsgd": "Z-SGD"}
 LOOKS = [("#1F4E9E", "o", "-"), ("#C1272D", "s", "--"), ("#0B7A75", "^", "-."), ("#6A3D9A", "D", ":"),
          ("#8C6D1F", "v", (0, (5, 1.6)))]
 
 
-def series(axes, rows: list[dict], key: str, look, label: str):
+def series(axes: Any, rows: list[dict[str, Any]], key: str, look: tuple[str, str, object], label: str) -> None:
     """Gains with their intervals over one key of the rows; a gain that is known from one side only is an arrow."""
     color, marker, dash = look
     known = sorted((r for r in rows if r["gain"] is not None), key=lambda r: r[key])
@@ -37,7 +40,7 @@ def series(axes, rows: list[dict], key: str, look, label: str):
                 axes.plot(r[key], r[bound], color=color, marker=arrow, markersize=9, fillstyle="none", linestyle="none")
 
 
-def draw_gain(plt, summary: dict):
+def draw_gain(plt: Any, summary: dict[str, Any]) -> Any:
     """Left: over the target, at the end; right: over the rounds, for targets that are reached early enough."""
     rows = summary["rows"]
     if not rows:
@@ -55,7 +58,7 @@ def draw_gain(plt, summary: dict):
     left.set_ylabel("Power that Z-SGD needs, over LASER's")
     left.set_title(f"after {last:,} rounds", fontsize=11, loc="left", fontweight="bold")
     tuned_rows = [r for r in rows if r["tuned"]] or rows
-    by_target: dict[float, list[dict]] = {}
+    by_target: dict[float, list[dict[str, Any]]] = {}
     for r in tuned_rows:
         by_target.setdefault(r["target"], []).append(r)
     known = {t: [r for r in rs if r["gain"] is not None] for t, rs in by_target.items()}
@@ -79,7 +82,7 @@ def draw_gain(plt, summary: dict):
     return figure
 
 
-def draw_values(plt, summary: dict):
+def draw_values(plt: Any, summary: dict[str, Any]) -> Any:
     """What every method reaches over its powers after the last round, step sizes chosen for each power."""
     last = max(c["round"] for c in summary["curves"])
     curves = [c for c in summary["curves"] if c["round"] == last]
@@ -108,7 +111,7 @@ def draw_values(plt, summary: dict):
     return figure
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
+def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
     return draw_all({"gain": draw_gain, "gain_values": draw_values}, summary, folder)
 
 

@@ -184,7 +184,7 @@ def _check_parameter(name: str, p: torch.nn.Parameter, sparse: bool) -> None:
                     "float16, bfloat16, float32, float64 or complex numbers, strided")
 
 
-def _wraps(module) -> bool:
+def _wraps(module: object) -> bool:
     if isinstance(module, (DistributedDataParallel, DataParallel)):
         return True
     return type(module).__name__ in ("OptimizedModule", "CheckpointWrapper", "OffloadWrapper")

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
-from laser.processes import Processes
+from laser.processes import NOT_A_MEMBER, Processes
 from laser.reading import difference
 from laser.shards import Folder
 
@@ -55,7 +55,7 @@ class Identity:
         """Where a state stands, which must be the same on all ranks: its iteration, the run that was loaded, its streams."""
         return iteration, self.runs[-2][0] if len(self.runs) > 1 else "", self.stream
 
-    def go_on_from(self, stream: str, runs: list, iteration: int, save: int) -> None:
+    def go_on_from(self, stream: str, runs: list[tuple[str, int]], iteration: int, save: int) -> None:
         """Another run begins, the same on all ranks, which differs from what else went on from there."""
         text = f"{self.run}/{runs[-1][0]}/{iteration}"
         self.stream = stream
@@ -72,7 +72,7 @@ class Identity:
                         "each, or LaserState(..., name='decoder')")
 
 
-def mark_of(place: tuple) -> float:
+def mark_of(place: tuple[int, str, str]) -> float:
     """A number that is another for another place, exact in 64 bits of floating point."""
     return float(int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:6], "big"))
 
@@ -100,7 +100,7 @@ def check_same_group(ddp: DistributedDataParallel | None,
     """The group of the model's ranks. Raises Error where another one is asked for."""
     if ddp is None:
         return group
-    if group is not None and group is not dist.GroupMember.NON_GROUP_MEMBER and dist.is_initialized():
+    if group is not None and group is not NOT_A_MEMBER and dist.is_initialized():
         asked, own = dist.get_process_group_ranks(group), dist.get_process_group_ranks(ddp.process_group)
         if sorted(asked) != sorted(own):
             raise error(EXIT_CONFIGURATION, f"process_group has ranks {asked}, and DDP averages over ranks {own}. HINT: leave "
@@ -108,7 +108,7 @@ def check_same_group(ddp: DistributedDataParallel | None,
     return ddp.process_group
 
 
-def check_same_everywhere(processes: Processes, setup: Mapping) -> None:
+def check_same_everywhere(processes: Processes, setup: Mapping[str, Any]) -> None:
     """Raises the same Error on all ranks where they do not agree in what a state is made of."""
     digest = hashlib.sha256(repr(sorted(setup.items())).encode()).digest()
     told = processes.gather(torch.tensor(list(digest), dtype=torch.uint8, device="cpu")).view(-1, len(digest))

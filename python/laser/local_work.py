@@ -70,7 +70,7 @@ class LocalWork:
         inputs, targets = self.shards.examples.batch(numbers.flatten(), self.device)
         return inputs.unflatten(0, numbers.shape), targets.unflatten(0, numbers.shape)
 
-    def _draws(self, round_number: int, worker: int, unit: int):
+    def _draws(self, round_number: int, worker: int, unit: int) -> _Draws:
         return _Draws(core.part_word(self.seed, round_number, DRAWS, ((worker << 16) + unit) % (1 << 32)), self.device)
 
     def _forward(self, weights: Tensors, fixed: Tensors, inputs: Any, targets: Any) -> torch.Tensor:

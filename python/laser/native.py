@@ -6,7 +6,7 @@ torch's own operations.
 
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 try:
     import torch
@@ -14,7 +14,9 @@ except ImportError as problem:
     raise ImportError("laser needs torch. HINT: pip install torch, then install laser-ota again") from problem
 
 if TYPE_CHECKING:
-    from laser import _core as core
+    from laser import _core
+
+    core = _core
 
 
 def check_torch(running: str, built: str) -> None:
@@ -73,17 +75,17 @@ def error(exit_code: int, text: str) -> Exception:
 class NotCopied:
     """What holds parts of the C++ core or connections, and so is neither pickled nor copied."""
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise error(EXIT_USAGE, f"a {type(self).__name__} is not pickled or copied. HINT: keep its state_dict(), and load it "
                     f"into a new {type(self).__name__} with load_state_dict()")
 
 
-def pairs(settings: dict) -> list[tuple[str, str]]:
+def pairs(settings: dict[str, Any]) -> list[tuple[str, str]]:
     """Settings of the command 'laser' as (name, text)."""
     return [(name, text_of(value)) for name, value in settings.items()]
 
 
-def text_of(value) -> str:
+def text_of(value: Any) -> str:
     if is_flag(value):
         return "true" if value else "false"
     if hasattr(value, "tolist") and (isinstance(value, torch.Tensor) or value.ndim > 0):  # an array of numpy
@@ -93,6 +95,6 @@ def text_of(value) -> str:
     return str(value)
 
 
-def is_flag(value) -> bool:
+def is_flag(value: object) -> bool:
     """Whether it is True or False, of Python or of numpy."""
     return isinstance(value, bool) or (type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"))

@@ -7,6 +7,8 @@ are not compared, so each panel has its own axis of them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 
 def shades(count: int) -> list[float]:
     """Opacities of `count` curves of one method, from the first (pale) to the last (full)."""
@@ -17,15 +19,15 @@ def tick_text(value: float) -> str:
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}" if value < 1e4 else f"{value / 1000:.3g}k"
 
 
-def our_curves(summary: dict, along: str) -> list[dict]:
+def our_curves(summary: dict[str, Any], along: str) -> list[dict[str, Any]]:
     """Curves {method, label, power, x, y, interval} of the rows, along "power" or another setting."""
-    groups: dict[tuple, dict] = {}
+    groups: dict[tuple[str | float, ...], dict[str, Any]] = {}
     for row in summary["rows"]:
         if row["power"] is None:
             continue
         axes = row.get("axes", {})
         if along == "power":
-            key: tuple = (row["label"],)
+            key: tuple[str | float, ...] = (row["label"],)
         elif along in axes:
             key = (row["method"], row["power"])
         else:
@@ -39,11 +41,14 @@ def our_curves(summary: dict, along: str) -> list[dict]:
     return list(groups.values())
 
 
-def draw_beside_paper(plt, summary: dict):
+def draw_beside_paper(plt: Any, summary: dict[str, Any]) -> Any:
     """None where the report has no figure of the paper's, or nothing along its axis."""
     from matplotlib.ticker import NullLocator
 
-    from figures import POWER_LABEL, band, label_lines, line_options, metric_axis, number, plain, series_of
+    if TYPE_CHECKING:
+        from laser.figures import POWER_LABEL, band, label_lines, line_options, metric_axis, number, plain, series_of
+    else:
+        from figures import POWER_LABEL, band, label_lines, line_options, metric_axis, number, plain, series_of
 
     paper = summary.get("paper_figure")
     if not paper:
@@ -96,13 +101,16 @@ def draw_beside_paper(plt, summary: dict):
     return figure
 
 
-def draw_spectra(plt, summary: dict):
+def draw_spectra(plt: Any, summary: dict[str, Any]) -> Any:
     """Energy share over the epochs: the tensors of the paper's Figure 6 with its values, all others pale behind them.
     None where no run recorded spectra."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    from figures import STYLES, band, label_lines, number, plain
+    if TYPE_CHECKING:
+        from laser.figures import STYLES, band, label_lines, number, plain
+    else:
+        from figures import STYLES, band, label_lines, number, plain
 
     spectra = summary.get("spectra")
     if not spectra:

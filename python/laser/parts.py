@@ -70,7 +70,7 @@ class Compressor:
         """Symbols [K, D] for messages [K, m, n], which must not be changed."""
         raise NotImplementedError
 
-    def decode(self, received: torch.Tensor, exchange: Exchange) -> torch.Tensor | tuple[torch.Tensor, dict]:
+    def decode(self, received: torch.Tensor, exchange: Exchange) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The estimate [m, n] from what was received, [D]; or that and the state from here on."""
         raise NotImplementedError
 
@@ -196,7 +196,7 @@ def names(role: str) -> list[str]:
     return [name for owner, name, _, _ in core.part_rows() if owner == role]
 
 
-def split(settings: dict) -> tuple[dict, dict[str, Any]]:
+def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings for the command's list, and the objects that play a role in the place of a name."""
     plain, objects = dict(settings), {}
     for role in ROLES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from laser.native import EXIT_CONFIGURATION, core, error
 
 
@@ -27,14 +29,14 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
     return [flat[i : i + width] for i in range(0, len(flat), width)]
 
 
-def split_between_factors(m: int, n: int, energy: float) -> dict:
+def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
     """The best split of the energy of a rank-one term [m, n] between its two columns (Lemma 7; spec 3.4): ``left_energy`` and
     ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises Error (configuration) unless sizes are at least 1 and the
     energy is above 0."""
     return core.split_between_factors(m, n, energy)
 
 
-def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict:
+def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict[str, Any]:
     """Over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their columns: the lists
     ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as ``split_between_factors``."""
     return core.split_over_ranks(m, n, energy, list(map(float, kappa)), optimal)

@@ -13,12 +13,16 @@ import json
 import os
 import sys
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Bucket:
     """What the hook asks of a GradBucket."""
 
-    def __init__(self, index: int, tensors: list, last: bool):
+    def __init__(self, index: int, tensors: list[torch.Tensor], last: bool):
         import torch
 
         self._index = index
@@ -30,24 +34,24 @@ class Bucket:
             self._gradients.append(self._buffer[offset : offset + tensor.numel()].view_as(tensor))
             offset += tensor.numel()
 
-    def index(self):
+    def index(self) -> int:
         return self._index
 
-    def buffer(self):
+    def buffer(self) -> torch.Tensor:
         return self._buffer
 
-    def gradients(self):
+    def gradients(self) -> list[torch.Tensor]:
         return self._gradients
 
-    def is_last(self):
+    def is_last(self) -> bool:
         return self._last
 
 
-def make_buckets(sizes: list) -> list:
+def make_buckets(sizes: list[list[int]]) -> list[Bucket]:
     import torch
 
     torch.manual_seed(0)
-    groups: list[list] = [[]]
+    groups: list[list[torch.Tensor]] = [[]]
     held = 0
     for rows, columns in reversed(sizes):
         tensor = 1e-3 * torch.randn(rows, columns) if columns > 1 else 1e-3 * torch.randn(rows)
@@ -67,7 +71,7 @@ def main() -> int:
 
     torch.set_num_threads(setup["threads"])
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    buckets = make_buckets(setup["sizes"])
+    buckets: list[Any] = make_buckets(setup["sizes"])
     state = powersgd.PowerSGDState(None, matrix_approximation_rank=setup["rank"], start_powerSGD_iter=2,
                                    min_compression_rate=1)
     state.iter = 2

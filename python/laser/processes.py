@@ -10,7 +10,9 @@ import os
 import socket
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,6 +22,7 @@ from laser.reading import check_positive
 
 EXIT_WORKER_LOST = 7
 MOST_SECONDS = 1e8  # three years
+NOT_A_MEMBER: object = dist.GroupMember.NON_GROUP_MEMBER  # stands for a group, and torch types it as a number
 _all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # the name before torch 2.13
 
 
@@ -33,11 +36,11 @@ class Processes:
         wait = None if timeout is None else _seconds(timeout)
         group = process_group or dist.group.WORLD
         assert group is not None
-        if group is dist.GroupMember.NON_GROUP_MEMBER:
+        if group is NOT_A_MEMBER:
             raise error(EXIT_USAGE, f"rank {dist.get_rank()} is not in process_group. HINT: LaserState is made on its ranks only")
         self.ranks: list[int] = sorted(dist.get_process_group_ranks(group))  # in the order of their workers
         _agree_on_names(group)
-        self._group = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)
+        self._group: dist.ProcessGroup = dist.new_group(self.ranks, backend="gloo", timeout=wait, use_local_synchronization=True)
         self.model_group: dist.ProcessGroup = group  # that of the model's own averages, on its devices
         self.sent_bytes = 0
         self.workers: int = dist.get_world_size(self._group)
@@ -94,9 +97,9 @@ class Processes:
         self._guard(lambda: _all_gather(rows, row, group=self._group))
         return rows
 
-    def gather_objects(self, own: object) -> list:
+    def gather_objects(self, own: object) -> list[Any]:
         """What each rank says, in rank order: for setting up and for checkpoints, not for rounds."""
-        told: list = [None] * self.workers
+        told: list[Any] = [None] * self.workers
         self._guard(lambda: dist.all_gather_object(told, own, group=self._group))
         return told
 
@@ -106,7 +109,7 @@ class Processes:
         rows = self.gather(torch.tensor([host, os.getpid()], device="cpu")).view(self.workers, 2).tolist()
         return [(there == host, process) for there, process in rows]
 
-    def _guard(self, exchange) -> None:
+    def _guard(self, exchange: Callable[[], object]) -> None:
         try:
             exchange()
         except RuntimeError as problem:  # the connection to a peer broke, or it did not answer in time
@@ -149,7 +152,7 @@ def _seconds(timeout: float) -> datetime.timedelta:
 def _agree_on_names(group: dist.ProcessGroup) -> None:
     """torch names a group after its ranks and the number of groups that the process has, so ranks that are in different
     numbers of groups would wait for each other under different names: those with fewer make some of their own."""
-    counts: list = [None] * dist.get_world_size(group)
+    counts: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(counts, _groups(), group=group)
     while _groups() < max(counts):
         dist.new_group([dist.get_rank()], backend="gloo", use_local_synchronization=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,7 +24,8 @@ class Protection:
         self.skipped = False  # whether the last pass left no estimate
         self._passes = 0
         self._last_heard = 0  # the number of the last pass that left one
-        self._steps: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # of a protected optimizer: passes before it
+        # Of a protected optimizer: passes before it.
+        self._steps: weakref.WeakKeyDictionary[torch.optim.Optimizer, int] = weakref.WeakKeyDictionary()
 
     def bind(self, gradients: Gradients) -> None:
         self._gradients = gradients
@@ -65,9 +67,10 @@ class Protection:
         self._steps[optimizer] = self._passes
         optimizer.register_step_pre_hook(self._before_step)
 
-    def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        def guarded(closure):
-            def run():
+    def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+                     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def guarded(closure: Callable[[], Any]) -> Callable[[], Any]:
+            def run() -> Any:
                 loss = closure()
                 self._forget_gradients(optimizer)
                 return loss

@@ -40,7 +40,7 @@ def groups() -> dict[str, tuple[str, bool]]:
     return {name: (group, read or name in GIVEN) for name, group, read in core.setting_groups()}
 
 
-def check_read(settings: Mapping, reader: str) -> None:
+def check_read(settings: Mapping[str, Any], reader: str) -> None:
     """Raises Error naming the first setting that no round reads; names that are unknown are left to the core."""
     for name in settings:
         group, read = groups().get(name, ("", True))
@@ -50,7 +50,8 @@ def check_read(settings: Mapping, reader: str) -> None:
                         f"HINT: {hint}")
 
 
-def tell_without_effect(given: Mapping, settings: Mapping, reader: str, stacklevel: int, more: tuple[str, ...] = ()) -> None:
+def tell_without_effect(given: Mapping[str, Any], settings: Mapping[str, Any], reader: str, stacklevel: int,
+                        more: tuple[str, ...] = ()) -> None:
     """Warns where one of the `given` settings has no effect beside the other `settings`."""
     idle = [text for text in core.without_effect(pairs({**settings, **given})) if text.split(" = ")[0] in given]
     idle += more
@@ -59,28 +60,28 @@ def tell_without_effect(given: Mapping, settings: Mapping, reader: str, stacklev
                       stacklevel=stacklevel + 1)
 
 
-def check_seed(seed) -> int:
+def check_seed(seed: object) -> int:
     number = whole_number(seed)
     if number is None or not 0 <= number <= MOST_SEED:
         raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1)")
     return number
 
 
-def check_whole(name: str, value, least: int) -> int:
+def check_whole(name: str, value: object, least: int) -> int:
     number = whole_number(value)
     if number is None or number < least:
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more")
     return number
 
 
-def check_flag(name: str, value) -> bool:
+def check_flag(name: str, value: object) -> bool:
     """True or False, of Python or of numpy; what merely counts as one of them (0, "no") is refused."""
     if not is_flag(value):
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be True or False")
     return bool(value)
 
 
-def whole_number(value) -> int | None:
+def whole_number(value: Any) -> int | None:
     """Of Python, numpy or a tensor of one; None for anything else."""
     if is_flag(value):
         return None
@@ -90,14 +91,14 @@ def whole_number(value) -> int | None:
         return None
 
 
-def check_positive(name: str, value) -> float:
+def check_positive(name: str, value: object) -> float:
     number = real_number(value)
     if not (math.isfinite(number) and number > 0):
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a number above 0")
     return number
 
 
-def check_power(power, round_number: int | None = None) -> float:
+def check_power(power: object, round_number: int | None = None) -> float:
     """A budget that is fixed is above 0; one of a function may be 0 in a round, which nobody hears then."""
     number = real_number(power)
     least_fits = number > 0 if round_number is None else number >= 0
@@ -118,7 +119,7 @@ def power_in(function: Callable[[int], float], round_number: int) -> float:
     return check_power(power, round_number)
 
 
-def real_number(value) -> float:
+def real_number(value: Any) -> float:
     if is_flag(value) or isinstance(value, (str, bytes, bytearray)):
         return math.nan
     try:

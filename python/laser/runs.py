@@ -10,11 +10,15 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclasses.dataclass(repr=False)
@@ -22,16 +26,17 @@ class Run:
     """A run as its folder holds it."""
 
     folder: Path
-    configuration: dict  # every setting, typed as in config.toml
+    configuration: dict[str, Any]  # every setting, typed as in config.toml
     versions: dict[str, str]
-    epochs: list[dict]  # one flat record an epoch; "energy" is a list with one number a worker
-    summary: dict  # status "unfinished" where there is no summary yet
+    epochs: list[dict[str, Any]]  # one flat record an epoch; "energy" is a list with one number a worker
+    summary: dict[str, Any]  # status "unfinished" where there is no summary yet
 
     @property
     def status(self) -> str:
-        return self.summary["status"]
+        status: str = self.summary["status"]
+        return status
 
-    def record(self) -> dict:
+    def record(self) -> dict[str, Any]:
         """Settings and summary in one flat record: a line of a table of runs."""
         flat = {name: value for name, value in self.summary.items() if name != "configuration"}
         return {"folder": str(self.folder), **self.configuration, **flat}
@@ -75,7 +80,7 @@ def load_runs(folder: str | Path) -> list[Run]:
     return [load_run(path) for path in found]
 
 
-def epoch_rows(run: Run, name: str = "") -> list[dict]:
+def epoch_rows(run: Run, name: str = "") -> list[dict[str, Any]]:
     """A flat record for each epoch: its name, what the epoch measured, and every setting. Settings that an epoch has a quantity of the
     same name for (power, learning_rate) are called power_setting, ...; "energy" is the mean over the workers."""
     rows = []
@@ -89,7 +94,7 @@ def epoch_rows(run: Run, name: str = "") -> list[dict]:
     return rows
 
 
-def records(folder: str | Path):
+def records(folder: str | Path) -> pandas.DataFrame:
     """Every epoch of every run at or below a folder as a pandas DataFrame, with the settings beside them (``epoch_rows``). Raises
     ImportError where pandas is missing, else as ``load_runs``."""
     try:
@@ -107,7 +112,7 @@ def _text(file: Path) -> str:
         raise ValueError(f"{file}: not UTF-8 ({problem})") from problem
 
 
-def _json(text: str, where) -> dict:
+def _json(text: str, where: object) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as problem:

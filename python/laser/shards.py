@@ -10,6 +10,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
 from laser.reading import whole_number
@@ -74,7 +75,7 @@ class Folder:
         for shard in mine[: -keep] if keep else []:
             (self.path / shard.file).unlink(missing_ok=True)
 
-    def choose_whole(self, iteration: int | None, gather: Callable[[object], list]) -> list[Shard]:
+    def choose_whole(self, iteration: int | None, gather: Callable[[object], list[Any]]) -> list[Shard]:
         """The shards of all ranks that wrote them, of the given iteration or of what was written last; empty where there are
         none. Raises Error where the ranks of this job do not see the same."""
         moments: dict[tuple[int, int, str], dict[int, Shard]] = {}
@@ -92,7 +93,7 @@ class Folder:
                         "of all ranks that wrote. HINT: a folder that all of them wrote into")
         return best
 
-    def choose(self, iteration: int | None, gather: Callable[[object], list],
+    def choose(self, iteration: int | None, gather: Callable[[object], list[Any]],
                moment: tuple[int, str] | None = None) -> Shard | None:
         """The shard of this rank to go on from: of the given iteration, or of what was written last by all ranks. None where
         there is nothing at all. `gather` brings together what each rank says. Raises the same Error on every rank."""

@@ -358,7 +358,8 @@ class Simulator(NotCopied):
             self._folder.append(run_folder.ROUNDS, record)
         return record
 
-    def _record(self, outcome: Outcome, losses: torch.Tensor, power: float | None, rate: float, awake: int) -> Record:
+    def _record(self, outcome: Outcome[dict[str, torch.Tensor]], losses: torch.Tensor, power: float | None, rate: float, awake: int
+                ) -> Record:
         record = Record(round=self.rounds_done, loss=losses.mean().item(), power=power, energy=outcome.energy,
                         budget_use=outcome.budget_use, symbols=outcome.symbols, snr_db=None, heard=not outcome.unheard, awake=awake,
                         memory_ratio=outcome.memory_ratio, delta=outcome.quality, noise_energy=outcome.noise_energy,

@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from laser.runs import Run, load_run
 
@@ -83,7 +84,7 @@ def start_of(run: Run) -> float:
     return started.timestamp()
 
 
-def scalars(record: dict) -> dict[str, float]:
+def scalars(record: dict[str, Any]) -> dict[str, float]:
     """The quantities of an epoch."""
     values = {name: float(record[name]) for name in QUANTITIES if isinstance(record.get(name), (int, float))}
     return values | {f"spectrum/{tensor}": float(share) for tensor, share in record.get("spectrum", {}).items()}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy
 
@@ -64,47 +64,83 @@ def _formula(whole: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
+@overload
+def signal_to_noise(m: float, n: float, power: float) -> float: ...
+@overload
+def signal_to_noise(m: Numbers, n: Numbers, power: Numbers) -> Any: ...
 @_formula("m n")
 def signal_to_noise(m: Numbers, n: Numbers, power: Numbers) -> Any:
     """SNR of a number of the matrix, P / (m n), linear (spec 1; [LASER, section 4])."""
 
 
+@overload
+def influence_uncompressed(m: float, n: float, power: float) -> float: ...
+@overload
+def influence_uncompressed(m: Numbers, n: Numbers, power: Numbers) -> Any: ...
 @_formula("m n")
 def influence_uncompressed(m: Numbers, n: Numbers, power: Numbers) -> Any:
     """lambda of Z-SGD, exact: m n / P = 1 / SNR (spec 6; [LASER, Lemma 9])."""
 
 
+@overload
+def influence_one_shot_bound(m: float, n: float, rank: float, power: float) -> float: ...
+@overload
+def influence_one_shot_bound(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_one_shot_bound(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
     """Upper bound on lambda of LASER in one shot: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 6; [LASER, Lemma 10])."""
 
 
+@overload
+def influence_bound_ratio(m: float, n: float, rank: float, power: float) -> float: ...
+@overload
+def influence_bound_ratio(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_bound_ratio(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
     """influence_one_shot_bound / influence_uncompressed = 4 r / min(m, n) + 4 r^2 / P: below 1 low rank pays (spec 6)."""
 
 
+@overload
+def influence_two_phase(m: float, n: float, rank: float, power: float, phi: float) -> float: ...
+@overload
+def influence_two_phase(m: Numbers, n: Numbers, rank: Numbers, power: Numbers, phi: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_two_phase(m: Numbers, n: Numbers, rank: Numbers, power: Numbers, phi: Numbers) -> Any:
     """lambda of LASER in two phases given the basis: n r / ((1 - phi) P); phi in (0, 1) is the first phase's part of the budget
     (spec 2.4 A, 6)."""
 
 
+@overload
+def influence_alternating_even(m: float, n: float, rank: float, power: float) -> float: ...
+@overload
+def influence_alternating_even(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_alternating_even(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
     """lambda of LASER alternating in even rounds, where Q [n, r] is sent: n r / P (spec 2.4 C, 6)."""
 
 
+@overload
+def influence_alternating_odd(m: float, n: float, rank: float, power: float) -> float: ...
+@overload
+def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
     """Likewise in odd rounds, where P [m, r] is sent: m r / P (spec 2.4 C, 6)."""
 
 
+@overload
+def influence_random_k(coordinates: float, power: float) -> float: ...
+@overload
+def influence_random_k(coordinates: Numbers, power: Numbers) -> Any: ...
 @_formula("coordinates")
 def influence_random_k(coordinates: Numbers, power: Numbers) -> Any:
     """lambda of Random-K, and of any b symbols that are sent as they are: b / P, b = ``coordinates`` (spec 6)."""
 
 
+@overload
+def influence_workers(symbols: int, power: float, norms: Sequence[float], mean_norm: float) -> float: ...
+@overload
+def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean_norm: float) -> Any: ...
 def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean_norm: float) -> Any:
     """lambda of k workers that send D = ``symbols`` numbers each: (D / P) max_i ||g_i||^2 / (k^2 ||mean g||^2), of ``norms`` ||g_i|| [k]
     and ``mean_norm`` = ||mean g|| > 0; ``power`` may be an array (spec 6)."""
@@ -112,32 +148,56 @@ def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean
     return _over_arrays(lambda one: core.influence_workers(symbols, one, each, float(mean_norm)), ["power"], [], [power])
 
 
+@overload
+def influence_workers_equal(symbols: float, power: float, workers: float) -> float: ...
+@overload
+def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
     """Likewise of k workers with equal gradients: D / (P k^2) (spec 6)."""
 
 
+@overload
+def influence_workers_orthogonal(symbols: float, power: float, workers: float) -> float: ...
+@overload
+def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
     """Likewise of k workers with orthogonal gradients of equal norm: D / (P k) (spec 6)."""
 
 
+@overload
+def influence_downlink(symbols: float, downlink_power: float) -> float: ...
+@overload
+def influence_downlink(symbols: Numbers, downlink_power: Numbers) -> Any: ...
 @_formula("symbols")
 def influence_downlink(symbols: Numbers, downlink_power: Numbers) -> Any:
     """lambda of a noisy broadcast of D = ``symbols`` numbers: D / P_dl (spec 1.4)."""
 
 
+@overload
+def influence_total(uplink_influence: float, downlink_influence: float) -> float: ...
+@overload
+def influence_total(uplink_influence: Numbers, downlink_influence: Numbers) -> Any: ...
 @_formula("")
 def influence_total(uplink_influence: Numbers, downlink_influence: Numbers) -> Any:
     """Uplink and downlink together: lambda_ul + lambda_dl (1 + lambda_ul) (spec 1.4)."""
 
 
+@overload
+def factor_influence_bound(m: float, n: float, energy: float) -> float: ...
+@overload
+def factor_influence_bound(m: Numbers, n: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n")
 def factor_influence_bound(m: Numbers, n: Numbers, energy: Numbers) -> Any:
     """Upper bound on lambda of the best split of ``energy`` P between the columns of a rank-one matrix: 4 max(m, n) / P +
     4 m n / P^2, exact at m = n (spec 3.3; [LASER, Lemma 7])."""
 
 
+@overload
+def rank_influence_bound(m: float, n: float, rank: float, energy: float) -> float: ...
+@overload
+def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n rank")
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any:
     """The same over r rank-one terms: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10])."""

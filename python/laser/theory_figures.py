@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import STYLES, draw_all, number, plain, run, spread_positions  # noqa: E402
+if TYPE_CHECKING:
+    from laser.figures import STYLES, draw_all, number, plain, run, spread_positions
+else:
+    from figures import STYLES, draw_all, number, plain, run, spread_positions
 
 # Subjects of the left panel of the first figure, with a short name; all others are in the right panel only.
-CURVES = {
+CURVES: dict[str, tuple[str, dict[str, Any]]] = {
     "Z-SGD": ("Z-SGD", dict(STYLES["zsgd"])),
     "LASER two-phase, phi = 0.5": ("two-phase", {"color": "#7B4FA3", "marker": "D"}),
     "Random-K, cf = 0.2": ("Random-K", dict(STYLES["randomk"])),
@@ -30,11 +34,11 @@ MARKS = {"Z-SGD": "s", "LASER alternating": "o"}
 SOFT = "#5C6B7A"
 
 
-def influence_checks(summary: dict) -> list[dict]:
+def influence_checks(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [check for check in summary["checks"] if check["plain_ratio"]]
 
 
-def draw_influence(plt, summary: dict):
+def draw_influence(plt: Any, summary: dict[str, Any]) -> Any:
     """Left: influence factors over the power with their formulas; right: measured over formula for every scheme."""
     checks = influence_checks(summary)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 5.6), width_ratios=[1.15, 1])
@@ -81,7 +85,7 @@ def draw_influence(plt, summary: dict):
     return figure
 
 
-def label_ends(axes, ends: list[tuple[float, float, str, str]]) -> None:
+def label_ends(axes: Any, ends: list[tuple[float, float, str, str]]) -> None:
     """Names at the right of the curves, on a logarithmic axis, pushed apart where they would overlap."""
     import math
 
@@ -93,7 +97,7 @@ def label_ends(axes, ends: list[tuple[float, float, str, str]]) -> None:
                       va="center", annotation_clip=False, fontweight="bold" if name == "one-shot" else "normal")
 
 
-def draw_moments(plt, summary: dict):
+def draw_moments(plt: Any, summary: dict[str, Any]) -> Any:
     """Left: second moments over the rounds on their recursion; right: 1 + lambda measured over claimed, with the controls
     in which it is 5 % too large. None where nothing was run."""
     curves = [c for c in summary["curves"] if len(c["t"]) > 1]
@@ -146,7 +150,7 @@ DRAWINGS = {
 }
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
+def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
     """Draws every figure that the file has data for and returns the files written."""
     return draw_all(DRAWINGS, summary, folder)
 

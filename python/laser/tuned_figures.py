@@ -11,24 +11,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from figures import (POWER_LABEL, STYLES, band, draw_all, method_style, number, plain, power_axis,  # noqa: E402
-                     run, told_apart)
+if TYPE_CHECKING:
+    from laser.figures import POWER_LABEL, STYLES, band, draw_all, method_style, number, plain, power_axis, run, told_apart
+else:
+    from figures import POWER_LABEL, STYLES, band, draw_all, method_style, number, plain, power_axis, run, told_apart
 
-def styles_of(curves: list[dict]) -> dict[str, dict]:
+
+def styles_of(curves: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """A look a method, no two of which differ by colour alone."""
     methods = list(dict.fromkeys(curve["method"] for curve in curves))
     others = [method for method in methods if method not in STYLES]
     return dict(zip(methods, told_apart([method_style(method, others) for method in methods])))
 
 
-def short(curve: dict) -> str:
-    return curve["label"].removesuffix(", tuned")
+def short(curve: dict[str, Any]) -> str:
+    label: str = curve["label"]
+    return label.removesuffix(", tuned")
 
 
-def draw_accuracy(plt, summary: dict):
+def draw_accuracy(plt: Any, summary: dict[str, Any]) -> Any:
     """Left: every method at its own step size; right: at chosen ones. The dashed line is training without noise."""
     curves = [c for c in summary["curves"] if c["points"][0]["power"] is not None]
     if not curves:
@@ -68,7 +73,7 @@ def draw_accuracy(plt, summary: dict):
     return figure
 
 
-def draw_pareto(plt, summary: dict):
+def draw_pareto(plt: Any, summary: dict[str, Any]) -> Any:
     """Power against channel uses for up to three accuracies: to the lower left is better; bars are 95 % intervals."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -80,7 +85,7 @@ def draw_pareto(plt, summary: dict):
     styles = styles_of(summary["curves"])
     figure, panels = plt.subplots(1, len(targets), figsize=(3.9 * len(targets) + 0.6, 4.6), sharey=True,
                                   squeeze=False, layout="constrained")
-    seen: dict = {}
+    seen: dict[str, Any] = {}
     for axes, target in zip(panels.flat, targets):
         for need in (n for n in needs if n["target"] == target):
             curve = curves[need["label"]]
@@ -107,7 +112,7 @@ def draw_pareto(plt, summary: dict):
     return figure
 
 
-def draw(summary: dict, folder: Path) -> list[Path]:
+def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
     return draw_all({"tuned_accuracy": draw_accuracy, "tuned_pareto": draw_pareto}, summary, folder)
 
 

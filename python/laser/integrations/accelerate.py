@@ -40,10 +40,10 @@ def attach(accelerator: Accelerator, state: LaserState, model: torch.nn.Module, 
     if getattr(accelerator, "scaler", None) is not None:
         state.attach_scaler(accelerator.scaler)
 
-    def save(models: list, weights: list, folder: str) -> None:
+    def save(models: list[torch.nn.Module], weights: list[Any], folder: str) -> None:
         state.save(folder)
 
-    def load(models: list, folder: str) -> None:
+    def load(models: list[torch.nn.Module], folder: str) -> None:
         state.load(folder, reshard=reshard)
 
     accelerator.register_save_state_pre_hook(save)
