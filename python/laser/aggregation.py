@@ -62,7 +62,8 @@ class Aggregator(NotCopied):
     matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
     given, "10dB" is 10; ``snr_db`` in its place is the ratio P / symbols in decibels. ``double_precision`` computes in float64, which float64 gradients need. Gradients that share a device other than the
     CPU are computed there, by laser.device_round, but for the settings that it leaves to the compiled round. A ``compressor``, ``feedback``,
-    ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters).
+    ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters). Raises Error (usage, configuration) for
+    names, shapes and settings that do not fit.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | str | None = None,
