@@ -1,6 +1,7 @@
 // The round's tensors: slices of vectors, work spread over them, numbers of all workers brought together.
 #include <ATen/ATen.h>
 
+#include <functional>
 #include <limits>
 
 #include "laser/aggregate/round.hpp"
