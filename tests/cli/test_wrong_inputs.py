@@ -78,7 +78,7 @@ WRONG = [
     ("tune laser mnist --metric acc", 2, r"HINT: 'laser tune --help'"),
     ("tune laser mnist --rates 1", 2, r"HINT: 'laser tune --help'"),
     ("tune laser mnist learning_rate=1", 3, r"HINT: leave it out$"),
-    ("arena", 2, r"missing: --out. HINT: 'laser arena --help'"),
+    ("arena --seeds 0", 2, r"HINT: 'laser arena --help'"),
     ("arena foo --out a", 3, r"choose one of laser, .* HINT: 'laser explain method'"),
     ("arena laser:powr=2 --out a", 3, r"did you mean 'power'\? HINT:"),
     ("arena laser --task cifar10 --out a", 2, r"HINT: 'laser arena --help'"),

@@ -62,6 +62,10 @@ class Row : public EverySecond {  // its estimate is one row, which would be wri
   }
 };
 
+class Mute : public EverySecond {  // it makes nothing of what it hears
+  Decoded decode(Exchange&, int, std::span<const Reception>) const override { return {}; }
+};
+
 class Hungry : public EverySecond {  // its passes want more than there is
   [[nodiscard]] std::vector<double> pass_shares() const override { return {0.7, 0.7}; }
 };
@@ -207,6 +211,7 @@ TEST(Strangers, WhatACompressorReturnsIsHeldAgainstItsForm) {
   expect(std::make_shared<Silent>(), "'wide' has 0 blocks. HINT: from 1 to 16");
   expect(std::make_shared<Flat>(), "has a block [2, 42]. HINT: [2 workers");
   expect(std::make_shared<Row>(), "estimate of tensor 'wide' is [1, 12]. HINT: [7, 12]");
+  expect(std::make_shared<Mute>(), "made no estimate of tensor 'wide'");
   expect(std::make_shared<Hungry>(), "don't add up to 1");
 }
 

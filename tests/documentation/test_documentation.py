@@ -130,6 +130,8 @@ class Commands(unittest.TestCase):
             return self.check_make(text, arguments)
         if program == "python3":
             return self.run_figures(arguments)
+        if program == "build/python/bin/python":
+            return self.assertTrue((SOURCE / arguments[0]).is_file(), text)
         if program == "ctest" and "python_" in text and not PACKAGE:
             return None  # this build has no Python package, so no tests of it
         if program == "ctest":

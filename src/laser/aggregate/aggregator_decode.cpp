@@ -7,6 +7,7 @@
 
 #include "laser/aggregate/round.hpp"
 #include "laser/compress/fused_pass.hpp"
+#include "laser/core/error.hpp"
 
 namespace laser {
 namespace {
@@ -35,6 +36,10 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
       for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;
     }
     round.weights[l] = parts_.receiver->weight(transmission.noisy, norms.numbers(), round.link(l).active);
+    if (!std::isfinite(round.weights[l])) {
+      fail(ExitCode::kConfiguration, "the receiver's weight of tensor '{}' is {}. HINT: a finite number",
+           layout_.layers[l].name, round.weights[l]);
+    }
   }
   if (!traits.scales) return {};
   NamedTensors shared;
@@ -62,6 +67,13 @@ Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pas
     round.held[l] = decoded.estimate.div(round.scale);
   }
   check_decoded(decoded, l);
+  if (is_last(pass) && !decoded.complete()) {
+    fail(ExitCode::kConfiguration,
+         "the compressor made no estimate of tensor '{}'. HINT: decode() returns an estimate or both factors "
+         "in "
+         "the last pass",
+         layout_.layers[l].name);
+  }
   if (decoded.estimate.defined()) decoded.write(round.estimate[l]);
   return decoded;
 }

@@ -67,9 +67,15 @@ void Aggregator::quantise_message(const Round& round, Transmission& transmission
       for (std::size_t i = 0; i < bits.size(); ++i) message.bits[i] += result.bits[i];
     }
   }
-  LASER_CHECK(message.bits.size() == exchange.bits.size());
-  for (std::size_t i = 0; i < message.bits.size(); ++i)
-    LASER_CHECK(message.bits[i] <= exchange.bits[i] * (1 + 1e-12));
+  bool fits = message.bits.size() == exchange.bits.size();
+  for (std::size_t i = 0; fits && i < message.bits.size(); ++i)
+    fits = message.bits[i] <= exchange.bits[i] * (1 + 1e-12);
+  if (!fits) {
+    fail(ExitCode::kConfiguration,
+         "the compressor's message for tensor '{}' takes more bits than the link has. HINT: at most "
+         "exchange.bits, one number a worker",
+         layout_.layers[transmission.tensor].name);
+  }
 }
 
 /// Gives each group the energy for which its bits were computed.

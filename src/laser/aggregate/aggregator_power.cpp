@@ -13,7 +13,13 @@ namespace laser {
 void Aggregator::measure(Transmission& transmission) const {
   const auto& blocks = transmission.message.blocks;
   if (!transmission.message.norms.empty() && !parts_.channel->traits().as_energies) {
-    LASER_CHECK(transmission.groups == 1);
+    if (transmission.groups != 1 || std::ssize(transmission.message.norms) != blocks[0].size(0)) {
+      fail(
+          ExitCode::kConfiguration,
+          "the compressor's message for tensor '{}' has {} norms and {} groups. HINT: norms go with a single "
+          "group, one a worker",
+          layout_.layers[transmission.tensor].name, transmission.message.norms.size(), transmission.groups);
+    }
     transmission.local_norms = {transmission.message.norms, 1};
     return;
   }

@@ -38,6 +38,14 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
     result.received = false;
   } else if (something) {  // else the decoded block is the mean, 0
     scale(link, norms, energies, result);
+    const auto bad = [](double number) { return std::isnan(number); };
+    if (result.amplitude.size() != norms.size() || bad(result.receive_scale) ||
+        std::any_of(result.amplitude.begin(), result.amplitude.end(), bad)) {
+      fail(
+          ExitCode::kConfiguration,
+          "the channel's scales are not a number or not one a worker. HINT: amplitude [{}] and receive_scale",
+          norms.size());
+    }
     // Of energies: that of |z|^2 - |z'|^2, z and z' of two real symbols each, where nothing is sent.
     const double noise = is.as_energies ? std::sqrt(8.0) * link.air_noise * link.air_noise : link.air_noise;
     if (is.noisy) result.noise_std = result.receive_scale * noise;
@@ -46,7 +54,9 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
 }
 
 std::vector<double> Channel::bits(const Link& link, double, std::span<const double>) const {
-  LASER_CHECK(!traits().digital);  // such a channel says it itself
+  if (traits().digital)
+    fail(ExitCode::kConfiguration,
+         "a digital channel says how many bits it carries. HINT: it overrides bits()");
   return std::vector<double>(link.active.size(), 0.0);
 }
 

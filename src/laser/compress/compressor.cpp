@@ -33,7 +33,12 @@ void Decoded::write(at::Tensor out) const {
 
 void Compressor::subtract_own(const Exchange& exchange, at::Tensor& memory) const {
   const auto factors = own_factors(exchange);
-  LASER_CHECK(factors.defined());
+  if (!factors.defined()) {
+    fail(ExitCode::kConfiguration,
+         "the compressor does not say what a worker got across by itself. HINT: own_factors or subtract_own, "
+         "or "
+         "feedback=none");
+  }
   subtract_product(memory, factors);
 }
 
