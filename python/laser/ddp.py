@@ -297,7 +297,7 @@ class LaserState:
     def diagnose(self) -> None:
         """Asks for a diagnosis of the next round: ``report`` then has, beside the rest, "lambda" (noise energy over that of the noiseless
         estimate), "delta" (1 - ||M - C(M)||^2 / ||M||^2), "memory_ratio" (mean over the ranks of ||e_i|| / ||g_i||), "noise_energy",
-        and from the compiled round "sent_ratio" and "waiting_rounds" [LASER, equations 3 and 5]. One rank may ask alone. The
+        and from the compiled round "sent_ratio" and "waiting_rounds" (spec 2.5; [LASER, equation 5]). One rank may ask alone. The
         round is the same one, bit for bit, and takes longer; exact averages are not diagnosed."""
         self._diagnosed = True
 

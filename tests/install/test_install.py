@@ -133,7 +133,7 @@ int main() { std::printf("%g\\n", laser::theory::influence_uncompressed(10, 20, 
         self.assertTrue((self.prefix / "share" / "man" / "man1" / "laser.1").exists())
         includes = self.prefix / "include"
         headers = {str(path.relative_to(includes)) for path in includes.rglob("*.hpp")}
-        self.assertLessEqual(len(headers), 26, "public headers")
+        self.assertLessEqual(len(headers), 28, "public headers")  # two of them are options, which need no LibTorch
         umbrella = (includes / "laser" / "laser.hpp").read_text()
         self.assertEqual(set(re.findall(r'#include "(.+)"', umbrella)), headers - {"laser/laser.hpp"})
         for header in includes.rglob("*.hpp"):
