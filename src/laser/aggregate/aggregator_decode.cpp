@@ -70,8 +70,7 @@ Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pas
   if (is_last(pass) && !decoded.complete()) {
     fail(ExitCode::kConfiguration,
          "the compressor made no estimate of tensor '{}'. HINT: decode() returns an estimate or both factors "
-         "in "
-         "the last pass",
+         "in the last pass",
          layout_.layers[l].name);
   }
   if (decoded.estimate.defined()) decoded.write(round.estimate[l]);

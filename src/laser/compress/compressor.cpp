@@ -36,8 +36,7 @@ void Compressor::subtract_own(const Exchange& exchange, at::Tensor& memory) cons
   if (!factors.defined()) {
     fail(ExitCode::kConfiguration,
          "the compressor does not say what a worker got across by itself. HINT: own_factors or subtract_own, "
-         "or "
-         "feedback=none");
+         "or feedback=none");
   }
   subtract_product(memory, factors);
 }
