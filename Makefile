@@ -26,9 +26,10 @@ known-answers:   ## run the test vectors of FILE=cases.json
 	@scripts/build.sh known_answers
 	@build/release/bin/known_answers $(FILE)
 
-docs: build      ## write docs/reference.md and docs/laser.1 from the lists of the command
+docs: build      ## write docs/reference.md, docs/laser.1 and python/laser/lists.json from the lists of the command
 	@build/release/bin/laser help --markdown >docs/reference.md
 	@build/release/bin/laser help --manual >docs/laser.1
+	@scripts/install_python.sh && build/python/bin/python scripts/write_lists.py
 
 clean:           ## remove what was built (not the virtual environment)
 	@rm -rf build

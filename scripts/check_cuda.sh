@@ -2,7 +2,7 @@
 # Compiles the GPU's kernels with nvcc, without a GPU and without LibTorch: all warnings are errors.
 # CUDA_ARCH chooses the processor: sm_90 (Hopper) unless it is set.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 if ! command -v nvcc >/dev/null; then
   echo "check: nvcc is not installed; the GPU's kernels were not compiled"
   exit 0

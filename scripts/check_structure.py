@@ -25,7 +25,7 @@ ALLOWED = {
     "train": {"core", "kernels", "aggregate", "compress", "feedback", "receive", "channel", "collective", "power", "model", "data", "record", "link", "hash"},
     # of the program (apps/laser)
     "fetch": {"core", "hash", "data"},
-    "report": {"core", "record", "link"},
+    "report": {"core", "record", "link", "aggregate"},
     "bench": {"core", "kernels", "compress", "collective", "aggregate", "model"},
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }

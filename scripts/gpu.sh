@@ -13,7 +13,7 @@
 # Needs no network. A step that fails is told, and the next one goes on; the exit code is 1 then. SUMMARY.txt has a line for each, and
 # records.tar.gz the runs without their weights.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 root=$PWD
 
 usage() { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -2,7 +2,7 @@
 # Sets up, builds everything, runs the tests and ends with the line "N passed, N failed".
 # LABEL=fast|slow|python|gpu runs one label; the default is all but slow.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 scripts/setup.sh && scripts/build.sh || exit 1
 # shellcheck disable=SC1091
 . build/setup.env

@@ -3,6 +3,7 @@
 
     scripts/tidy.py                          # all of src and apps
     scripts/tidy.py src/laser/power/*.cpp    # these
+    scripts/tidy.py --newest 12              # those that the last commits and the working tree touched
 
 Needs clang, clang-tidy, libomp-dev and what `make build` has set up. Most of its time goes into the headers of LibTorch and
 of the standard library, so files with the same flags are read together, up to 12 at once; where they do not fit together
@@ -97,8 +98,18 @@ def read(number, flags, files):
     return re.sub(rf"{re.escape(str(source))}:(\d+):", place, said)
 
 
+def newest(count):
+    """The sources that were changed last, those of the working tree first."""
+    sources = ("src/*.cpp", "apps/*.cpp")
+    names = run(["git", "diff", "--name-only", "HEAD", "--", *sources]) + run(
+        ["git", "log", "-n", "100", "--name-only", "--pretty=format:", "--", *sources])
+    return [name for name in dict.fromkeys(names.split()) if (ROOT / name).exists()][:count]
+
+
 def main():
     names = sys.argv[1:] or run(["git", "ls-files", "src/*.cpp", "apps/*.cpp"]).split()
+    if names[0] == "--newest":
+        names = newest(int(names[1]))
     found = commands()
     for name in [name for name in names if ROOT / name not in found]:
         print(f"tidy: {name} is not built here and left out", file=sys.stderr)

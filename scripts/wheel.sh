@@ -38,8 +38,8 @@ trap 'rm -rf "$folder"' EXIT
 core=$(echo "$folder"/wheel/laser/_core*.so)
 needed=$(readelf -d "$core" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 foreign=$(echo "$needed" | grep -vE '^(libtorch(_cpu|_python|_cuda)?|libc10(_cuda)?)\.so$|^lib(stdc\+\+|m|gomp|gcc_s|c|pthread|dl)\.so\.[0-9]+$|^ld-linux' || true)
-[ -z "$foreign" ] || stop "the module needs $(echo $foreign), which other systems may lack. HINT: the static libraries of zlib and OpenSSL (Debian's -dev packages have them)"
-say "needs of LibTorch and the system: $(echo $needed)"
+[ -z "$foreign" ] || stop "the module needs ${foreign//$'\n'/ }, which other systems may lack. HINT: the static libraries of zlib and OpenSSL (Debian's -dev packages have them)"
+say "needs of LibTorch and the system: ${needed//$'\n'/ }"
 say "the newest interface of the C library: $(readelf --version-info "$core" | grep -oE 'GLIBC_2\.[0-9]+' | sort -Vu | tail -n 1)"
 stray=$(cd "$folder/wheel" && find . -type f | grep -vE '^\./(laser/.*\.(py|pyi|so|typed)|laser/py\.typed|laser_ota-[^/]*/.*)$' || true)
 [ -z "$stray" ] || stop "the wheel holds more than the package: $stray"

@@ -24,7 +24,7 @@ def lists():
     decided = [name for name, one in settings.items() if one["round"] and name != "method"
                and any(values[name] != one["default"] for values in of_methods.values())]
     methods = {method: {name: values[name] for name in decided} for method, values in of_methods.items()}
-    return {"settings": settings, "methods": methods, "parts": parts}
+    return {"settings": settings, "methods": methods, "facts": core.part_facts(), "parts": parts}
 
 
 def text():

@@ -28,28 +28,6 @@ struct ChannelArguments {
   bool json = false;
 };
 
-/// What no average of draws can say.
-struct ChannelFacts {
-  const char* name;
-  const char* decodes;  // in the place of the mean of the messages
-  const char* known;    // beside the norms, free and without noise
-  bool finite;          // the mean of lambda over the draws
-};
-constexpr ChannelFacts kFacts[] = {
-    {"awgn", "the mean", "phases", true},
-    {"noiseless", "the mean", "", true},
-    {"csit", "the mean", "every h_i, at both ends", false},
-    {"csit_trunc", "the mean of those heard", "every h_i, at both ends", true},
-    {"csir", "weights h_i/sum h", "phases; sum h at the server", true},
-    {"stat", "the mean over the draws", "phases; mean of h", true},
-    {"blind_mimo", "the mean over the draws", "sum_i h_i at each antenna: one pilot a draw", true},
-    {"reed", "the mean over the draws", "mean of |h|^2; no phase", true},
-    {"sum_power", "the mean", "phases", true},
-    {"saturating", "weights 1/N_i", "phases", true},
-    {"trace", "weights g_i/sum g", "phases, or one pilot a draw; sum g at the server", true},
-    {"digital", "the mean, to the bits there are", "whose turn it is", true},
-};
-
 /// Where the messages are normal numbers: what no code can better, the distortion at the rate of the link, is
 /// (1 + k snr)^(-1/k) of the energy of each message, independent of the others' (spec 1.5). Beside the energy
 /// of their mean it weighs as much where they stand at right angles, and a k-th where they are equal.
@@ -116,9 +94,7 @@ ValueTable channels_table(const ChannelArguments& a) {
     const std::vector<double> energies(norms.size(), ratio);  // of a block of one symbol, D = 1
     for (const auto& entry : channels()) {
       if (entry.needs == "gains" && !a.link.trace) continue;
-      const auto facts =
-          std::ranges::find(kFacts, entry.name, [](const auto& f) { return std::string(f.name); });
-      LASER_CHECK(facts != std::end(kFacts));
+      const auto& words = entry.words;
       const auto channel = make_channel(entry.name, a.link);
       if (channel->traits().as_energies)
         continue;  // its error depends on the numbers themselves, not on their norms
@@ -128,7 +104,7 @@ ValueTable channels_table(const ChannelArguments& a) {
       if (channel->traits().digital) {
         const double least = least_digital_influence(*channel, norms.size(), ratio);
         table.rows.push_back({entry.name, decibels, least, least, least,
-                              least / static_cast<double>(norms.size()), facts->decodes, facts->known});
+                              least / static_cast<double>(norms.size()), words.decodes, words.known});
         continue;
       }
       std::vector<double> apart, alike;
@@ -140,9 +116,9 @@ ValueTable channels_table(const ChannelArguments& a) {
         alike.push_back(influence_of(channel->superpose(draw, ones, energies), ones, 1).alike);
       }
       table.rows.push_back(
-          {entry.name, decibels, facts->finite ? ValueCell(mean(apart)) : ValueCell("infinite"),
+          {entry.name, decibels, words.finite_mean ? ValueCell(mean(apart)) : ValueCell("infinite"),
            quantile(apart, 0.5), quantile(apart, 0.99),
-           facts->finite ? ValueCell(mean(alike)) : ValueCell("infinite"), facts->decodes, facts->known});
+           words.finite_mean ? ValueCell(mean(alike)) : ValueCell("infinite"), words.decodes, words.known});
     }
   }
   table.notes.push_back(

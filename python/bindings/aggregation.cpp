@@ -110,7 +110,7 @@ class BoundAggregator {
                               : std::make_unique<Solo>(experiment_.workers)),
         parts_(make_parts(experiment_.algorithm, parts_of(objects))),
         type_(double_precision ? at::kDouble : at::kFloat),
-        aggregator_(layout_of(shapes), experiment_.algorithm, parts_,
+        aggregator_(layout_of(shapes), experiment_.algorithm, parts_of(objects),
                     seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_, type_) {}
 
   /// The estimate [d] of one tensor of gradients [K, ...] a parameter tensor. Its memory is one that nobody

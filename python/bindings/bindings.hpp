@@ -24,6 +24,7 @@ void bind_errors(pybind11::module_& module);
 void bind_aggregation(pybind11::module_& module);
 void bind_channels(pybind11::module_& module);
 void bind_parts(pybind11::module_& module);
+void bind_tables(pybind11::module_& module);
 void bind_power(pybind11::module_& module);
 void bind_theory(pybind11::module_& module);
 void bind_training(pybind11::module_& module);

@@ -31,6 +31,7 @@ PYBIND11_MODULE(_core, module) {
   laser::bind_aggregation(module);
   laser::bind_channels(module);
   laser::bind_parts(module);
+  laser::bind_tables(module);
   laser::bind_power(module);
   laser::bind_theory(module);
   laser::bind_training(module);

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "bindings.hpp"
-#include "laser/aggregate/roles.hpp"
 #include "laser/core/error.hpp"
 #include "laser/laws/laws.hpp"
 
@@ -418,13 +417,6 @@ Parts parts_of(const PythonParts& objects) {
 
 void bind_parts(py::module_& module) {
   module.def("check_part", &problems_of, py::arg("role"), py::arg("part"));
-  module.def("part_rows", [] {
-    std::vector<std::tuple<std::string, std::string, std::string, std::string>> all;
-    for (const auto& role : roles()) {
-      for (const auto& row : role.rows) all.emplace_back(role.setting, row.name, row.sentence, row.source);
-    }
-    return all;
-  });
   module.def("part_word",
              [](std::uint64_t seed, std::uint32_t round, std::uint32_t tensor, std::uint32_t unit) {
                const StreamKey key{seed, Purpose::kPart, round, tensor, unit};

@@ -341,10 +341,10 @@ class LaserState:
         self._exchange([part.numbers for part in everything])
         self.report["wire_bytes"] = self._sent_bytes - sent_before
         self.iteration += 1
-        for future, buffer, parts in opened:
-            for part in parts:
+        for future, buffer, own in opened:
+            for part in own:
                 part.hand_back()
-            self._tell_overflow(parts)
+            self._tell_overflow(own)
             future.set_result(buffer)
 
     @property

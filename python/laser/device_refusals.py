@@ -28,7 +28,7 @@ NUMBERS = frozenset((  # and those that are numbers, or words that are read as n
     "worker_momentum", "lead", "preconditioner_power", "preconditioner_floor", "preconditioner_refresh", "prediction", "power",
     "least_gain", "antennas", "channel_error", "path_loss_exponent", "shadowing_db", "phase_error", "timing_error", "peak_ratio", "gains",
     "air_rank", "scale_bits", "power_shares", "participation", "loss_rate"))
-REFUSED = {  # values that the compiled round alone is for, and why
+REFUSED = {  # values that the compiled round alone has, and why
     ("channel_mode", "physical"): "it forms and measures what each worker transmits, a check of the compiled round",
     ("exchange", "exact"): "it promises the bits of one process, which only the compiled round has",
 }

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import os
-import pathlib
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 import torch
 
-from laser.device_power import FADES
+from laser.facts import LISTS, compressor_reads, compressor_traits, traits, used
 
 version = "without compiled core"
 
@@ -52,10 +51,8 @@ def __getattr__(name: str) -> Any:
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 
-# The lists of the compiled core (scripts/write_lists.py).
-_LISTS: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "lists.json").read_text(encoding="utf-8"))
-METHODS: dict[str, dict[str, str]] = _LISTS["methods"]  # what each decides
-SETTINGS: dict[str, dict[str, Any]] = {name: one for name, one in _LISTS["settings"].items() if one["round"]}  # those that a round reads
+METHODS: dict[str, dict[str, str]] = LISTS["methods"]  # what each decides
+SETTINGS: dict[str, dict[str, Any]] = {name: one for name, one in LISTS["settings"].items() if one["round"]}  # those that a round reads
 _GIVEN = ("method", "power", "workers", "seed")  # read, though no part of the algorithm
 _OR_NUMBER = {"lead": "auto", "prediction": "matched"}  # a number from 0 to 1, or this word
 
@@ -79,13 +76,13 @@ def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
 
 def setting_groups() -> list[tuple[str, str, bool]]:
     """Every setting of the command: name, group, and whether it is a part of the algorithm."""
-    return [(name, one["group"], one["round"] and name not in _GIVEN) for name, one in _LISTS["settings"].items()]
+    return [(name, one["group"], one["round"] and name not in _GIVEN) for name, one in LISTS["settings"].items()]
 
 
 def setting_rows() -> list[list[str]]:
     """Every setting of the command: name, group, unit, range, sentence and default."""
     return [[name, *(one[column] for column in ("group", "unit", "range", "sentence", "default"))]
-            for name, one in _LISTS["settings"].items()]
+            for name, one in LISTS["settings"].items()]
 
 
 def without_effect(given: Sequence[tuple[str, str]], /) -> list[str]:
@@ -93,7 +90,7 @@ def without_effect(given: Sequence[tuple[str, str]], /) -> list[str]:
     values = settings(given)
     names = {name for name, _ in given}
     return [f"{name} = {values[name]}" for name, one in SETTINGS.items()
-            if name in names and values[name] != one["default"] and not _used(name, values)]
+            if name in names and values[name] != one["default"] and not used(name, values)]
 
 
 def _checked(name: str, text: str) -> str:
@@ -165,66 +162,44 @@ def _check_together(values: Mapping[str, str]) -> None:
                          "workers that do not send")
     if values["loss_rate"] == "1":
         raise _error("loss_rate = 1 loses every message. HINT: a value below 1")
-    compressor, feedback, receiver = values["compressor"], values["feedback"], values["receiver"]
-    one_shot = compressor == "low_rank" and values["transport"] in ("one_shot", "parallel")
-    linear = compressor not in ("sign", "top_k_projection", "top_k_mean", "top_k_pilot") and not one_shot
-    if receiver == "matched" and not linear:
+    compressor, feedback, receiver, channel = (values[role] for role in ("compressor", "feedback", "receiver", "channel"))
+    sends, keeps, hears, air = compressor_traits(values), traits("feedback", values), traits("receiver", values), traits("channel", values)
+    if hears["weighs"] and not sends["linear"]:
         raise _error(f"receiver = '{receiver}' weighs an estimate, which must be linear in what is received, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating or two_phase")
-    if receiver != "unbiased" and compressor in ("sign", "top_k_pilot"):
+    if (hears["weighs"] or hears["scales"]) and not sends["scales"]:
         raise _error(f"receiver = '{receiver}' scales what is received, and the estimate of compressor = '{compressor}' does not "
                      "follow its scale. HINT: receiver=unbiased")
-    if feedback == "weighted" and receiver in ("mmse", "mmse_genie"):
+    if keeps["weighs"] and hears["scales"]:
         raise _error(f"feedback = '{feedback}' keeps what the receiver's weight left out, and receiver = '{receiver}' has no weight "
                      "that workers know. HINT: receiver=matched")
-    if values["equal_norms"] == "true" and feedback not in ("none", "hold"):
+    if values["equal_norms"] == "true" and keeps["remembers"]:
         raise _error(f"equal_norms changes what arrives of a worker's message, and feedback = '{feedback}' counts on what was sent. "
                      "HINT: feedback=none or hold")
-    if feedback == "hold" and (not linear or (compressor == "low_rank" and values["transport"] == "two_phase")):
+    if keeps["holds"] and (not sends["linear"] or sends["passes"] > 1):
         raise _error(f"feedback = '{feedback}' holds what is sent in one pass and is linear in the messages, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating, or compressor=sweep")
-    if values["equal_norms"] == "true" and values["channel"] in ("digital", "reed"):
-        raise _error(f"equal_norms = true scales numbers that add up as they are, which channel = '{values['channel']}' does not do. HINT: "
+    if values["equal_norms"] == "true" and (air["digital"] or air["as_energies"]):
+        raise _error(f"equal_norms = true scales numbers that add up as they are, which channel = '{channel}' does not do. HINT: "
                      "equal_norms=false, or channel=awgn")
-    if feedback == "hold" and values["channel"] == "digital":
-        raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{values['channel']}' carries bits. HINT: "
+    if keeps["holds"] and air["digital"]:
+        raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{channel}' carries bits. HINT: "
                      "feedback=none, or channel=awgn")
-    if values["memory"] != "float32" and not (feedback == "local" and compressor == "low_rank"):
+    if values["memory"] != "float32" and not (keeps["residual"] and sends["factored"]):
         raise _error(f"memory = '{values['memory']}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32")
-    if values["channel"] != "noiseless" and float(values["power"]) <= 0:
-        raise _error(f"power = {values['power']} must be above 0 on the channel '{values['channel']}'. HINT: for exact communication "
+    if air["noisy"] and float(values["power"]) <= 0:
+        raise _error(f"power = {values['power']} must be above 0 on the channel '{channel}'. HINT: for exact communication "
                      "set channel=noiseless")
 
 
-def _used(name: str, v: Mapping[str, str]) -> bool:
-    """Whether a setting has an effect beside the others."""
-    low_rank, noisy = v["compressor"] == "low_rank", v["channel"] != "noiseless"
-    digital = v["channel"] == "digital"
-    numbers = noisy and not digital  # and not bits
-    one_shot = low_rank and v["transport"] == "one_shot"
-    rules = {
-        "rank": low_rank or v["compressor"] == "sweep", "transport": low_rank, "warm_start": low_rank, "compress": low_rank,
-        "column_mode": low_rank and v["transport"] in ("alternating", "two_phase"), "phase_share": low_rank and v["transport"] == "two_phase",
-        "canonical": one_shot, "rank_allocation": one_shot, "decoder": v["compressor"] == "top_k_projection",
-        "compression_factor": v["compressor"] in ("random_k", "count_sketch", "top_k_projection", "top_k_pilot", "age_top_k"),
-        "factor_step": low_rank and v["transport"] == "parallel", "magnitude_share": v["compressor"] == "age_top_k",
-        "feedback_strength": v["feedback"] == "fitted",
-        "receiver_exponent": v["receiver"] == "matched", "memory": low_rank and v["feedback"] == "local",
-        "lead": v["worker_momentum"] != "0", "prediction": v["feedback"] == "hold",
-        **dict.fromkeys(("preconditioner_power", "preconditioner_floor", "preconditioner_refresh"), v["preconditioner"] != "none"),
-        "channel_mode": numbers, "allocation": numbers, "fill_budget": numbers, "power": noisy, "power_shares": noisy,
-        "least_gain": v["channel"] == "csit_trunc", "antennas": v["channel"] == "blind_mimo", "fading_draw": v["channel"] in FADES,
-        "gains": v["channel"] == "trace", **dict.fromkeys(("access", "air_rank", "scale_bits"), digital),
-        **dict.fromkeys(("channel_error", "path_loss_exponent", "shadowing_db"), v["channel"] in ("csit", "csit_trunc", "csir")),
-        **dict.fromkeys(("phase_error", "timing_error"), v["channel"] not in ("blind_mimo", "digital", "reed")),
-        "peak_ratio": numbers and v["channel"] != "reed",
-    }
-    return rules.get(name, True)
+def part_facts() -> dict[str, dict[str, Any]]:
+    """Of every part by role and name: the settings that it reads, and its traits."""
+    return dict(LISTS["facts"])
 
 
 def part_rows() -> list[tuple[str, str, str, str]]:
     """Every method and part: role, name, sentence and source."""
-    return [(role, name, sentence, source) for role, name, sentence, source in _LISTS["parts"]]
+    return [(role, name, sentence, source) for role, name, sentence, source in LISTS["parts"]]
 
 
 def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bool:
@@ -240,7 +215,7 @@ def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence
     """Channel uses of a round, the mean of even and odd ones. Raises Error (exit code 2) where bits or cycles are sent."""
     values = settings(given)
     compressor, rank, factor = values["compressor"], int(values["rank"]), float(values["compression_factor"])
-    if values["channel"] == "digital" or compressor == "sweep":
+    if traits("channel", values)["digital"] or compressor == "sweep":
         __getattr__("symbols_a_round")
     total = 0.0
     for _, shape in shapes:
@@ -250,11 +225,11 @@ def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence
             if len(shape) >= 2 and (values["compress"] == "always" or compression_saves(shape, rank, 1.0)):
                 both = min(rank, shape[0], size // shape[0]) * (shape[0] + size // shape[0])
                 sent = both / 2 if values["transport"] == "alternating" else both
-        elif _used("compression_factor", values):
+        elif compressor_reads(values, "compression_factor"):
             kept = max(1, math.floor(factor * size + 1e-9))
             sent = size if compressor == "top_k_pilot" and kept == 1 else kept
         total += sent
-    return total * (4 if values["channel"] == "reed" else 1)
+    return float(total * traits("channel", values)["uses"])
 
 
 def memory_lag(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float | None:

@@ -364,7 +364,7 @@ class Data(InFolder):
         content = bytearray(labels.read_bytes())
         content[1000] ^= 1
         labels.write_bytes(content)
-        self.expect(4, "t10k-labels-idx1-ubyte.gz.* is (not the published one|damaged: .*)\. HINT: 'laser data fetch mnist'",
+        self.expect(4, r"t10k-labels-idx1-ubyte.gz.* is (not the published one|damaged: .*)\. HINT: 'laser data fetch mnist'",
                     "data", "verify", env=self.environment)
         done = laser("data", "fetch", "mnist", "--mirror", self.mirror, env=self.environment)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -1,7 +1,6 @@
 """What was done is what is recorded: settings that are not read, devices, data, runs that are made longer, memory."""
 import gzip
 import json
-import os
 import re
 import shutil
 import signal

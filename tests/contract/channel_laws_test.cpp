@@ -26,9 +26,7 @@ std::vector<LawCase> cases() {
   for (const auto& channel : channels()) {
     for (const std::int64_t antennas : {0, 4}) {  // of a trace
       if (antennas != 0 && channel.needs.empty()) continue;
-      const bool digital = channel.needs.empty() && channel_traits(channel.name).digital;
       for (const char* method : {"laser", "zsgd", "laser_matched", "laser_momentum", "swept", "ddsgd"}) {
-        if (std::string(method) == (digital ? "swept" : "ddsgd")) continue;
         Subject subject;
         subject.algorithm.compressor.rank = 2;
         subject.algorithm.compressor.compression_factor = 0.4;
@@ -37,16 +35,9 @@ std::vector<LawCase> cases() {
         subject.algorithm.scale_bits = 0;
         subject.algorithm.filter.preconditioner_refresh = 1;  // within the few rounds of a law
         if (!channel.needs.empty()) subject.algorithm.link.trace = trace(antennas);
-        std::vector<LawCase> all;
-        add_laws(all, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject, channel_laws());
-        const auto feedback = make_parts(subject.algorithm).feedback->traits();
-        const bool everywhere = feedback.everywhere || std::string(method) == "ddsgd";
-        for (auto& one : all) {
-          // At this power there is not a bit for the bias: what waits in its memory has no
-          // effect, as it should.
-          if (digital && everywhere && one.law->name == "SaveAndLoadMidRunIsTheUninterruptedRun") continue;
-          result.push_back(std::move(one));
-        }
+        if (!go_together(subject)) continue;
+        add_laws(result, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject,
+                 channel_laws());
       }
     }
   }
@@ -63,14 +54,8 @@ std::vector<LawCase> cases() {
       fading.phase_error = 0.4;
       fading.timing_error = 0.3;
       fading.peak_ratio = clips ? 2 : 0;
-      std::vector<LawCase> all;
-      add_laws(all, std::string(channel) + (clips ? "_imperfect_clipped" : "_imperfect"), subject,
+      add_laws(result, std::string(channel) + (clips ? "_imperfect_clipped" : "_imperfect"), subject,
                channel_laws());
-      for (auto& one : all) {
-        if (one.law->name == "WeightsOfTheWorkersThatAreHeardAddUpToOne") continue;
-        if (clips && one.law->name == "LostMessagesCostTheirEnergy") continue;
-        result.push_back(std::move(one));
-      }
     }
   }
   return result;

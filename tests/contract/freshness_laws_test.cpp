@@ -111,10 +111,10 @@ TEST_P(FreshnessLaws, NoNumberOfTheNoiseIsDrawnTwice) {
   }
 }
 
-/// What the compressor does to each number of a tensor: the symbols of d workers of whom worker j has a
-/// single 1, at place j, [d, symbols]. And the state before the first round.
+/// The symbols of workers with these messages [K, d] in the state before the first round, [K, symbols]. By
+/// default what the compressor does to each number of a tensor: worker j of d has a single 1, at place j.
 at::Tensor response(const CompressorOptions& options, std::int64_t round, std::uint32_t tensor,
-                    std::uint64_t seed = 1) {
+                    std::uint64_t seed = 1, const at::Tensor& messages = at::eye(126, at::kDouble)) {
   static const auto layout = twin_layout();
   const auto& layer = layout.layers[0];
   const auto compressor = make_compressor(options);
@@ -125,13 +125,13 @@ at::Tensor response(const CompressorOptions& options, std::int64_t round, std::u
   exchange.index = tensor;
   exchange.seed = seed;
   exchange.round = round;
-  exchange.message = at::eye(layer.size, at::kDouble).view({layer.size, layer.rows, layer.columns});
+  exchange.message = messages.view({-1, layer.rows, layer.columns});
   exchange.shared = &shared;
   exchange.constants = &constants;
   form_products(*compressor, exchange);
   const auto message = compressor->encode(exchange, 0);
   std::vector<at::Tensor> parts;
-  for (const auto& block : message.blocks) parts.push_back(block.reshape({layer.size, -1}));
+  for (const auto& block : message.blocks) parts.push_back(block.reshape({messages.size(0), -1}));
   return at::cat(parts, 1);
 }
 
@@ -143,47 +143,26 @@ double same_signs(const at::Tensor& a, const at::Tensor& b) {
   return at::sign(a.sum(1)).eq(at::sign(b.sum(1))).to(at::kDouble).mean().item<double>();
 }
 
-/// What of a compressor's own draws must be fresh (spec 2.4, 4). Every entry of the registry has a line.
-struct Draws {
-  bool over_rounds, over_tensors;
-};
-const std::map<std::string, Draws>& draws() {
-  static const std::map<std::string, Draws> table{
-      {"identity", {false, false}},
-      {"sign", {false, false}},
-      {"random_k", {true, true}},
-      {"count_sketch", {true, true}},
-      {"top_k_projection", {false, true}},  // a fixed matrix for each tensor
-      {"top_k_pilot", {false, true}},
-      {"age_top_k", {false, false}},
-      {"sweep", {true, true}},
-      {"top_k_mean", {false, false}},
-      {"low_rank", {false, true}}};  // bases from the last round, the first of them random
-  return table;
-}
-
-TEST_P(FreshnessLaws, TheCompressorDrawsAnewWhereItMustAndOnlyThere) {
-  const auto& options = GetParam().options;
-  ASSERT_TRUE(draws().contains(options.name)) << "say above what " << options.name << " draws";
-  const auto [rounds, tensors] = draws().at(options.name);
-  const auto one = response(options, 0, 0);
-  EXPECT_TRUE(at::equal(one, response(options, 0, 0)));
-  // Even and odd rounds of `alternating` send different factors.
-  const bool replaces = options.name == "low_rank" && options.transport == "one_shot";
-  if (!replaces) {  // of a single 1 it sends one column, and directions of this round in place of the others
-    EXPECT_EQ(!at::equal(one, response(options, 2, 0)), rounds);
+// Both ways: what the traits say is drawn is drawn anew (laws/compressor_laws.cpp as well), and all else is
+// not.
+TEST_P(FreshnessLaws, TheCompressorDrawsAnewWhereItSaysSoAndOnlyThere) {
+  for (const bool warm : {true, false}) {
+    auto options = GetParam().options;
+    options.warm_start = warm;
+    const auto traits = make_compressor(options)->traits();
+    // Of random numbers: of a single 1 one_shot replaces the directions that are not there by drawn ones.
+    const auto sent = [&](std::int64_t round, std::uint32_t tensor, std::uint64_t seed = 1) {
+      return response(options, round, tensor, seed, random_gradients(3, 126, 0));
+    };
+    const auto one = sent(0, 0);
+    EXPECT_TRUE(at::equal(one, sent(0, 0)));
+    // Even and odd rounds of `alternating` send different factors.
+    EXPECT_EQ(!at::equal(one, sent(2, 0)), traits.draws_rounds);
+    EXPECT_EQ(!at::equal(one, sent(0, 1)), traits.draws_tensors);
+    EXPECT_EQ(!at::equal(one, sent(0, 0, 2)), traits.draws_tensors) << "another seed";
+    for (std::int64_t t = 1; t < 6 && traits.draws_rounds; ++t)
+      EXPECT_FALSE(at::equal(sent(t, 0), sent(t - 1, 0))) << t;
   }
-  EXPECT_EQ(!at::equal(one, response(options, 0, 1)), tensors);
-  EXPECT_EQ(!at::equal(one, response(options, 0, 0, 2)), tensors) << "another seed";
-  if (rounds) {
-    for (std::int64_t t = 1; t < 6; ++t)
-      EXPECT_FALSE(at::equal(response(options, t, 0), response(options, t - 1, 0))) << t;
-  }
-  if (options.name != "low_rank") return;
-  auto cold = options;
-  cold.warm_start = false;
-  EXPECT_FALSE(at::equal(response(cold, 0, 0), response(cold, 2, 0))) << "fresh bases without warm start";
-  EXPECT_FALSE(at::equal(response(cold, 0, 0), response(cold, 0, 1)));
 }
 
 // The places and the signs of a sketch are drawn apart: neither may be left over from another round or tensor

@@ -23,7 +23,19 @@ inline std::ostream& operator<<(std::ostream& out, const LawCase& c) {
 
 inline void add_laws(std::vector<LawCase>& cases, const std::string& name, const Subject& subject,
                      const std::vector<Law>& laws) {
-  for (const auto& law : laws) cases.push_back({name, subject, &law});
+  for (const auto& law : laws) {
+    if (law.applies(subject)) cases.push_back({name, subject, &law});
+  }
+}
+
+/// Whether the parts of a subject fit each other.
+inline bool go_together(const Subject& subject) {
+  try {
+    (void)make_parts(subject.algorithm, subject.parts);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 inline std::string case_name(const testing::TestParamInfo<LawCase>& info) {

@@ -25,6 +25,29 @@ struct Variant {
 
 inline std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 
+/// Each choice of the options that change the form of what is sent, where the compressor reads them.
+inline void add_choices(std::vector<Variant>& variants, const std::string& name, CompressorOptions options) {
+  OptionList list;
+  describe(list, options);
+  bool chosen = false;
+  for (const auto& option : list.all()) {
+    const bool shapes =
+        option.name == "column_mode" || option.name == "decoder" || option.name == "canonical";
+    if (!shapes || !uses_setting(options, option.name)) continue;
+    const auto before = option.get();
+    std::string values = option.range + " | ";
+    for (std::size_t at = 0; (at = values.find(" | ")) != std::string::npos; values = values.substr(at + 3)) {
+      const auto value = values.substr(0, at);
+      option.set(value);
+      const bool flag = option.kind == Option::Kind::kFlag;
+      variants.push_back({name + (flag ? value == "true" ? "_" + option.name : "" : "_" + value), options});
+    }
+    option.set(before);
+    chosen = true;
+  }
+  if (!chosen) variants.push_back({name, options});
+}
+
 inline std::vector<Variant> variants() {
   std::vector<Variant> result;
   for (const auto& entry : compressors()) {
@@ -32,27 +55,13 @@ inline std::vector<Variant> variants() {
     options.name = entry.name;
     options.rank = 2;
     options.compression_factor = 0.4;
-    if (entry.name == "low_rank") {
-      for (const char* transport : {"alternating", "two_phase", "one_shot"}) {
-        for (const char* mode : {"common", "sqrt_kappa"}) {
-          options.transport = transport;
-          options.column_mode = mode;
-          result.push_back({entry.name + "_" + transport + "_" + mode, options});
-        }
-      }
-      options.transport = "parallel";
-      options.column_mode = "common";
-      result.push_back({entry.name + "_parallel", options});
-      options.transport = "one_shot";
-      options.canonical = true;
-      result.push_back({entry.name + "_one_shot_canonical", options});
-    } else if (entry.name == "top_k_projection") {
-      for (const char* decoder : {"pinv", "lmmse", "amp"}) {
-        options.decoder = decoder;
-        result.push_back({entry.name + "_" + decoder, options});
-      }
-    } else {
-      result.push_back({entry.name, options});
+    if (!uses_setting(options, "transport")) {
+      add_choices(result, entry.name, options);
+      continue;
+    }
+    for (const auto& transport : transports()) {
+      options.transport = transport.name;
+      add_choices(result, entry.name + "_" + transport.name, options);
     }
   }
   return result;

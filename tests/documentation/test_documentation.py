@@ -29,7 +29,7 @@ import sys
 import tempfile
 import unittest
 
-from commands import SOURCE, blocks, documented_commands, inline_code, pages
+from commands import SOURCE, documented_commands, inline_code, pages
 
 COMMAND = os.environ["LASER_COMMAND"]
 PACKAGE = os.environ.get("LASER_PACKAGE", "1") == "1"
@@ -268,7 +268,7 @@ class Pages(unittest.TestCase):
             text = lists.read_text()
             known |= {f"{folder}_{name}": SOURCE / "tests" / folder / f"{name}.cpp"
                       for folder, name in re.findall(r"laser_test\((\w+)/(\w+)", text)}
-            known |= {name: None for name in re.findall(r"add_test\(NAME (\w+) ", text)}
+            known |= dict.fromkeys(re.findall(r"add_test\(NAME (\w+) ", text))
             for prefix, words in ("python_", r"foreach\(subject ([^)]+)"), ("cli.", r"foreach\(file ([^)]+)"):
                 known |= {prefix + name: lists.parent / f"test_{name}.py" for found in re.findall(words, text)
                           for name in found.split()}

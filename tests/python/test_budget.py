@@ -164,7 +164,7 @@ def diagnosed(rank):
     zsgd, exact = hooked(power=1e4, method="zsgd")
     exact.diagnose()
     step(zsgd, 0)
-    gradients = torch.stack([g for g in gathered(zsgd)])
+    gradients = torch.stack(list(gathered(zsgd)))
     expected = 3658 / 1e4 * max(g.norm().item() for g in gradients) ** 2 / 4 / gradients.mean(0).norm().item() ** 2
     found = reports[1] | {"lambda": exact.report["lambda"], "expected": expected}
     same = all(torch.equal(lasting[0][name], lasting[1][name]) for name in lasting[0])

@@ -34,8 +34,8 @@ class Import(unittest.TestCase):
                 native.check_torch(running, built)
 
     def test_records_and_figures_need_no_torch(self):
-        done = subprocess.run([sys.executable, "-c", "import sys, laser; laser.load_run; laser.figures; "
-                               "sys.exit('torch' in sys.modules)"], check=False)
+        program = "import sys, laser; laser.load_run; laser.figures; sys.exit('torch' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", program], check=False)
         self.assertEqual(done.returncode, 0)
 
     def test_every_name_is_there_and_in_the_stubs(self):

@@ -74,7 +74,7 @@ def rounds(settings, steps=4):
 def every_setting(rank):
     """Of every setting of the command whether the hook refuses it, tells it, or heeds it."""
     result = {}
-    for name, (group, read) in groups().items():
+    for name, (_, read) in groups().items():
         if name == "model":  # the state's own first parameter
             continue
         if not read and name not in RATIO:

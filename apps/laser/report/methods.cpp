@@ -2,37 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "laser/aggregate/algorithm.hpp"
+
 namespace laser {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, std::string_view>, 23> kMethods = {{
-    {"laser", "LASER"},
-    {"randomk", "Random-K"},
-    {"sketch", "Sketching"},
-    {"zsgd", "Z-SGD"},
-    {"adsgd", "A-DSGD"},
-    {"signum", "Signum"},
-    {"laser_matched", "LASER, matched"},
-    {"laser_momentum", "LASER, worker momentum"},
-    {"zsgd_matched", "Z-SGD, matched"},
-    {"zsgd_momentum", "Z-SGD, worker momentum"},
-    {"zsgd_adaptive", "Z-SGD, adaptive step"},
-    {"digital_powersgd", "digital PowerSGD"},
-    {"digital_qsgd", "digital QSGD"},
-    {"ddsgd", "D-DSGD"},
-    {"swept", "Swept averages"},
-    {"otalc", "Ota-LC"},
-    {"obda", "OBDA"},
-    {"efobda", "EFOBDA"},
-    {"agetopk", "AgeTop-k"},
-    {"reed", "REED"},
-    {"adsgd_pilot", "A-DSGD, own format"},
-    {"signum_momentum", "Signum, worker momentum"},
-    {"sgd", "SGD"},
-}};
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTasks = {{
     {"mnist", "MNIST"},
@@ -48,10 +25,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTasks = 
 }  // namespace
 
 int method_rank(std::string_view method) {
-  int rank = 0;
-  while (rank < static_cast<int>(kMethods.size()) && kMethods[static_cast<std::size_t>(rank)].first != method)
-    ++rank;
-  return rank;
+  const auto& rows = recipes();
+  return static_cast<int>(std::ranges::find(rows, method, &Recipe::name) - rows.begin());
 }
 
 bool method_before(std::string_view a, std::string_view b) {
@@ -60,7 +35,7 @@ bool method_before(std::string_view a, std::string_view b) {
 
 std::string method_name(std::string_view method) {
   const auto rank = static_cast<std::size_t>(method_rank(method));
-  return std::string(rank < kMethods.size() ? kMethods[rank].second : method);
+  return rank < recipes().size() ? recipes()[rank].label : std::string(method);
 }
 
 std::string task_name(std::string_view task) {

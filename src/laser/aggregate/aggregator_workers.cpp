@@ -20,8 +20,7 @@ void Aggregator::draw_links(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
   round.awake = awake(round.index);
-  const auto present =
-      without_losses({seed_, Purpose::kFading, index, kPresenceLayer, 1}, round.awake, loss_rate_);
+  const auto present = without_losses(loss_key(seed_, round.index), round.awake, loss_rate_);
   for (std::size_t l = 0; l < draws; ++l) {
     const StreamKey key{seed_, Purpose::kFading, index, static_cast<std::uint32_t>(l), 0};
     round.links.push_back(parts_.channel->draw(key, present));

@@ -71,12 +71,13 @@ void validate(const Algorithm& algorithm);
 /// A method: what it says of the settings of a round, as text. Where it says nothing of feedback, allocation,
 /// channel, receiver, transport and averages they are none, comp_norm, awgn, unbiased, alternating and off.
 struct Recipe : PartRow {
+  std::string label;  // in tables and figures
   std::vector<std::pair<std::string, std::string>> settings;
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
 };
 
-/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those
-/// of others (docs/arena.md).
+/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), those of others
+/// (docs/arena.md), and SGD without noise: the order of all tables and figures.
 const std::vector<Recipe>& recipes();
 
 /// The recipe of that name. Throws Error (configuration) with the known names.

@@ -15,6 +15,18 @@
 
 namespace laser {
 
+namespace {
+
+/// What a method means where its row says nothing.
+constexpr std::pair<const char*, const char*> kUnlessSaid[] = {
+    {"feedback", "none"},       {"allocation", "comp_norm"},
+    {"channel", "awgn"},        {"receiver", "unbiased"},
+    {"receiver_exponent", "1"}, {"transport", "alternating"},
+    {"worker_momentum", "0"},   {"lead", "0"},
+    {"preconditioner", "none"}};
+
+}  // namespace
+
 double air_symbols(const Layer& layer, std::int64_t air_rank) {
   if (air_rank == 0 || !compression_saves(layer, air_rank)) return static_cast<double>(layer.size);
   return static_cast<double>(effective_rank(layer, air_rank) * (layer.rows + layer.columns)) / 2;
@@ -26,14 +38,16 @@ void describe_round(OptionList& list, Algorithm& a) {
                   "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
                   "message - receiver's weight x own reconstruction, a share of message - fitted own "
                   "reconstruction; hold: all keep one estimate, of which a round replaces what it sends");
-  list.group("round", [&a] { return a.feedback == "fitted"; });
+  list.group("round", [&a] { return row_reads(feedbacks(), a.feedback, "feedback_strength"); });
   list.add_real("feedback_strength", a.feedback_strength, 0, 1, true, "",
                 "c: share of what is left that the feedback 'fitted' keeps");
   list.group("round");
   list.add_choice(
       "receiver", a.receiver, names_of(receivers()),
       "scaling of what is received; matched: 1 / (1 + noise / signal), from norms that are known");
-  list.group("round", [&a] { return a.receiver == "matched" && a.receiver_exponent != 1; });
+  list.group("round", [&a] {
+    return row_reads(receivers(), a.receiver, "receiver_exponent") && a.receiver_exponent != 1;
+  });
   list.add_real("receiver_exponent", a.receiver_exponent, 0, 1, false, "",
                 "a: the matched weight is (1 + noise / signal)^-a");
   list.group("round", [&a] { return a.worker_momentum != 0; });
@@ -60,7 +74,7 @@ void describe_round(OptionList& list, Algorithm& a) {
       "equal_norms", a.filter.equal_norms,
       "symbols are scaled to the workers' mean norm, so that all spend the whole budget: for workers "
       "with like data");
-  list.group("round", [&a] { return a.feedback == "hold"; });
+  list.group("round", [&a] { return row_reads(feedbacks(), a.feedback, "prediction"); });
   list.add_text(
       "prediction", a.prediction,
       "rho: workers send their message - rho x the estimate that all hold; a number from 0 to 1, or "
@@ -69,7 +83,9 @@ void describe_round(OptionList& list, Algorithm& a) {
     (void)number_or_word("prediction", text, {"matched"}, 0, 1);
     return text.empty() ? std::string("0") : text;
   });
-  list.group("round", [&a] { return a.compressor.name == "low_rank" && a.feedback == "local"; });
+  list.group("round", [&a] {
+    return uses_setting(a.compressor, "memory") && row_reads(feedbacks(), a.feedback, "memory");
+  });
   list.add_choice("memory", a.memory, {"float32", "bfloat16"},
                   "numbers of the error memory; bfloat16 halves it, rounded up or down at random");
 }
@@ -93,7 +109,7 @@ void describe_channel(OptionList& list, Algorithm& a) {
 
 void describe_links(OptionList& list, Algorithm& a) {
   describe_link(list, a.channel, a.link);
-  list.group("links", [&a] { return channel_traits(a.channel).digital; });
+  list.group("links", [&a] { return row_reads(channels(), a.channel, "air_rank"); });
   list.add_integer("air_rank", a.air_rank, 0, 64, "",
                    "digital link: the workers share as many symbols a round as LASER sends at this rank; 0: "
                    "as Z-SGD, one a parameter");
@@ -131,6 +147,21 @@ void check_options(const Algorithm& algorithm) {
   if (algorithm.loss_rate >= 1) {
     fail(ExitCode::kConfiguration, "loss_rate = 1 loses every message. HINT: a value below 1");
   }
+}
+
+void apply(const Recipe& recipe, Algorithm& algorithm) {
+  OptionList list;
+  describe(list, algorithm.compressor);
+  describe_round(list, algorithm);
+  describe_channel(list, algorithm);
+  for (const auto& [setting, value] : kUnlessSaid) list.set(setting, value);
+  for (const auto& [setting, value] : recipe.settings) list.set(setting, value);
+}
+
+Algorithm method(const std::string& name) {
+  Algorithm algorithm;
+  apply(find_recipe(name), algorithm);
+  return algorithm;
 }
 
 }  // namespace laser

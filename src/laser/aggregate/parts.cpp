@@ -12,6 +12,25 @@ std::string called(const char* role, const std::string& name, bool given) {
   return given ? fmt::format("this {}", role) : fmt::format("{} = '{}'", role, name);
 }
 
+/// Throws Error (configuration) for settings that channels of the table read, beside one of one's own. What
+/// with_imperfections() reads goes with any channel.
+void check_link_of_own(LinkOptions link) {
+  const std::string none;
+  LinkOptions plain;
+  OptionList given, defaults;
+  describe_link(given, none, link);
+  describe_link(defaults, none, plain);
+  for (std::size_t i = 0; i < given.all().size(); ++i) {
+    const auto& option = given.all()[i];
+    const bool of_any =
+        option.name == "phase_error" || option.name == "timing_error" || option.name == "peak_ratio";
+    if (of_any || option.get() == defaults.all()[i].get()) continue;
+    fail(ExitCode::kConfiguration,
+         "{} = {} is read by channels of the table, and this channel is one of your own. HINT: leave it out",
+         option.name, option.get());
+  }
+}
+
 /// Throws Error (configuration) where one part asks for what another does not give.
 void check_together(const Algorithm& algorithm, const Parts& parts, const Parts& given) {
   const auto compressor = parts.compressor->traits();
@@ -81,7 +100,12 @@ Parts make_parts(const Algorithm& algorithm, Parts given) {
   if (!parts.feedback)
     parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction, algorithm.feedback_strength});
   if (!parts.receiver) parts.receiver = make_receiver(algorithm.receiver, {algorithm.receiver_exponent});
-  if (!parts.channel) parts.channel = make_channel(algorithm.channel, algorithm.link);
+  if (parts.channel) {
+    check_link_of_own(algorithm.link);
+    parts.channel = with_imperfections(std::move(parts.channel), algorithm.link);
+  } else {
+    parts.channel = make_channel(algorithm.channel, algorithm.link);
+  }
   check_together(algorithm, parts, given);
   return parts;
 }

@@ -17,6 +17,11 @@ inline StreamKey awake_key(std::uint64_t seed, std::int64_t round) {
   return {seed, Purpose::kFading, static_cast<std::uint32_t>(round), kPresenceLayer, 0};
 }
 
+/// The stream that says whose message of a round is lost.
+inline StreamKey loss_key(std::uint64_t seed, std::int64_t round) {
+  return {seed, Purpose::kFading, static_cast<std::uint32_t>(round), kPresenceLayer, 1};
+}
+
 /// [k] round(participation k) workers, at least one, every choice equally likely. The others compute nothing
 /// and keep their memory as it is.
 std::vector<char> awake_workers(const StreamKey& key, std::int64_t workers, double participation);

@@ -60,35 +60,68 @@ std::vector<double> Channel::bits(const Link& link, double, std::span<const doub
   return std::vector<double>(link.active.size(), 0.0);
 }
 
+namespace {
+
+/// The settings of channels of which somebody knows the gains, and `own` ones.
+std::vector<std::string> of_known_gains(std::vector<std::string> own = {}) {
+  for (const char* setting : {"channel_error", "path_loss_exponent", "shadowing_db"})
+    own.emplace_back(setting);
+  return own;
+}
+
+}  // namespace
+
 const std::vector<ChannelEntry>& channels() {
   static const std::vector<ChannelEntry> table{
       {{"awgn", "noisy multiple-access channel y = sum x_i + Z (the paper's)",
         "LASER, equation 1; spec 1.1, 1.2"},
-       make_awgn},
-      {{"noiseless", "exact mean, no power limit", "spec 1.1"}, make_noiseless},
-      {{"csit", "Rayleigh fading that workers know and invert", "spec 1.3"}, make_csit},
-      {{"csit_trunc", "as csit, but workers in a deep fade stay silent", "spec 1.3"}, make_csit_trunc},
-      {{"csir", "Rayleigh fading that only the receiver knows", "spec 1.3"}, make_csir},
-      {{"stat", "Rayleigh fading of which only mean and variance are known", "spec 1.3"}, make_stat},
+       make_awgn,
+       {"the mean", "phases"}},
+      {{"noiseless", "exact mean, no power limit", "spec 1.1"}, make_noiseless, {"the mean", ""}},
+      {{"csit", "Rayleigh fading that workers know and invert", "spec 1.3", of_known_gains()},
+       make_csit,
+       {"the mean", "every h_i, at both ends", false}},
+      {{"csit_trunc", "as csit, but workers in a deep fade stay silent", "spec 1.3",
+        of_known_gains({"least_gain"})},
+       make_csit_trunc,
+       {"the mean of those heard", "every h_i, at both ends"}},
+      {{"csir", "Rayleigh fading that only the receiver knows", "spec 1.3", of_known_gains()},
+       make_csir,
+       {"weights h_i/sum h", "phases; sum h at the server"}},
+      {{"stat", "Rayleigh fading of which only mean and variance are known", "spec 1.3"},
+       make_stat,
+       {"the mean over the draws", "phases; mean of h"}},
       {{"blind_mimo",
         "unknown phases, many receive antennas, one common pilot that is neither noisy nor counted",
-        "Amiri, Duman and Gunduz, blind transmitters; spec 1.3"},
-       make_blind_mimo},
+        "Amiri, Duman and Gunduz, blind transmitters; spec 1.3",
+        {"antennas"}},
+       make_blind_mimo,
+       {"the mean over the draws", "sum_i h_i at each antenna: one pilot a draw"}},
       {{"reed",
         "Rayleigh fading with phases that nobody knows: a number is the difference of two received energies",
         "REED, arXiv 2605.07263; docs/arena.md"},
-       make_reed},
-      {{"sum_power", "as awgn, with one budget for all workers together", "spec 1.4"}, make_sum_power},
-      {{"saturating", "as awgn, every worker always at full power", "spec 1.4"}, make_saturating},
+       make_reed,
+       {"the mean over the draws", "mean of |h|^2; no phase"}},
+      {{"sum_power", "as awgn, with one budget for all workers together", "spec 1.4"},
+       make_sum_power,
+       {"the mean", "phases"}},
+      {{"saturating", "as awgn, every worker always at full power", "spec 1.4"},
+       make_saturating,
+       {"weights 1/N_i", "phases"}},
       {{"trace",
         "gains of a file, from a ray tracer or a test bed: weights as csir with one antenna, one pilot as "
         "blind_mimo with several",
-        "docs/channels.md; spec 1.3"},
+        "docs/channels.md; spec 1.3",
+        {"gains"}},
        make_trace,
+       {"weights g_i/sum g", "phases, or one pilot a draw; sum g at the server"},
        "gains"},
-      {{"digital", "bits at the capacity of the channel, received exactly; workers take turns",
-        "Amiri and Gunduz, arXiv 1901.00844, section III; spec 1.5"},
-       make_digital},
+      {{"digital",
+        "bits at the capacity of the channel, received exactly; workers take turns",
+        "Amiri and Gunduz, arXiv 1901.00844, section III; spec 1.5",
+        {"access", "air_rank", "scale_bits"}},
+       make_digital,
+       {"the mean, to the bits there are", "whose turn it is"}},
   };
   return table;
 }
@@ -99,19 +132,21 @@ void describe_channel(OptionList& list, std::string& channel) {
 }
 
 void describe_link(OptionList& list, const std::string& channel, LinkOptions& o) {
-  list.group("links", [&channel] { return channel == "csit_trunc"; });
+  const auto reads = [&channel](const std::string& setting) {
+    return row_reads(channels(), channel, setting);
+  };
+  list.group("links", [reads] { return reads("least_gain"); });
   list.add_real("least_gain", o.least_gain, 0, 10, false, "", "workers with |h| below it stay silent");
-  list.group("links", [&channel] { return channel == "blind_mimo"; });
+  list.group("links", [reads] { return reads("antennas"); });
   list.add_integer("antennas", o.antennas, 1, 4096, "", "at the receiver");
   // Options that are younger than published runs are no part of their hashes while they say what those did.
-  const auto known = [&channel] { return channel == "csit" || channel == "csit_trunc" || channel == "csir"; };
-  list.group("links", [&o, known] { return known() && o.channel_error != 0; });
+  list.group("links", [&o, reads] { return reads("channel_error") && o.channel_error != 0; });
   list.add_real("channel_error", o.channel_error, 0, 0.99, false, "",
                 "mean square error of the estimate of a gain, over the mean square of the gain");
-  list.group("links", [&o, known] { return known() && o.path_loss_exponent != 0; });
+  list.group("links", [&o, reads] { return reads("path_loss_exponent") && o.path_loss_exponent != 0; });
   list.add_real("path_loss_exponent", o.path_loss_exponent, 0, 8, false, "",
                 "workers spread over a cell: mean power r^-exponent, 1 on average; 0: all equally far");
-  list.group("links", [&o, known] { return known() && o.shadowing_db != 0; });
+  list.group("links", [&o, reads] { return reads("shadowing_db") && o.shadowing_db != 0; });
   list.add_real("shadowing_db", o.shadowing_db, 0, 30, false, "dB",
                 "standard deviation of the workers' mean powers about that");
   const auto aligned = [&channel] { return channel_traits(channel).aligned; };
@@ -127,11 +162,11 @@ void describe_link(OptionList& list, const std::string& channel, LinkOptions& o)
   });
   list.add_real("peak_ratio", o.peak_ratio, 0, 1e6, false, "",
                 "workers clip symbols whose square is more than so many times their mean square; 0: never");
-  list.group("links", [&channel] { return channel == "digital"; });
+  list.group("links", [reads] { return reads("access"); });
   list.add_choice("access", o.access, {"time_division", "sum_capacity"},
                   "workers take turns, each with its own energy, or each has an equal part of the most bits "
                   "that all together could send; the same where budgets are equal");
-  list.group("links", [&channel] { return channel == "trace"; });
+  list.group("links", [reads] { return reads("gains"); });
   list.add_text(
       "gains", o.gains,
       "file of the gains [rounds, workers] or [rounds, workers, antennas]: .npy, .safetensors or .csv");

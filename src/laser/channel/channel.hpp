@@ -101,9 +101,17 @@ class Channel {
                      Superposition& result) const = 0;
 };
 
+/// What no average of draws can say of a channel, for tables of all of them.
+struct ChannelWords {
+  std::string decodes;      // in the place of the mean of the messages
+  std::string known;        // beside the norms, free and without noise
+  bool finite_mean = true;  // of the noise's energy over the draws
+};
+
 /// A row of the channels' table.
 struct ChannelEntry : PartRow {
   std::unique_ptr<Channel> (*make)(const LinkOptions&);
+  ChannelWords words;
   std::string needs = "";  // the setting without which it is nothing, where there is one
 };
 
@@ -113,6 +121,11 @@ const std::vector<ChannelEntry>& channels();
 /// The channel of that name. Throws Error (configuration) for a name or value that the options above do not
 /// allow, with the text of the command.
 std::unique_ptr<Channel> make_channel(const std::string& name, const LinkOptions& link = {});
+
+/// A channel of one's own with the phases, timing and clipping that the options tell; as it is where they
+/// tell of none. make_channel() does the same by itself.
+std::shared_ptr<const Channel> with_imperfections(std::shared_ptr<const Channel> channel,
+                                                  const LinkOptions& options);
 
 /// What holds for the channel of that name. Throws as make_channel().
 ChannelTraits channel_traits(const std::string& name);

@@ -22,7 +22,7 @@ namespace laser {
 
 class Imperfect final : public Channel {
  public:
-  Imperfect(std::unique_ptr<Channel> channel, const LinkOptions& options)
+  Imperfect(std::shared_ptr<const Channel> channel, const LinkOptions& options)
       : channel_(std::move(channel)),
         phase_error_(options.phase_error),
         timing_error_(options.timing_error),
@@ -44,9 +44,10 @@ class Imperfect final : public Channel {
     }
     if (timing_error_ > 0) {
       own.unit = kDelays;
-      for (std::size_t i = 0; i < workers; ++i) link.delay.push_back(timing_error_ * random_normal(own, i));
+      link.delay.resize(workers, 0.0);
+      for (std::size_t i = 0; i < workers; ++i) link.delay[i] += timing_error_ * random_normal(own, i);
     }
-    link.peak_ratio = peak_ratio_;
+    if (peak_ratio_ > 0) link.peak_ratio = peak_ratio_;
     return link;
   }
   [[nodiscard]] ChannelTraits traits() const override { return channel_->traits(); }
@@ -62,13 +63,27 @@ class Imperfect final : public Channel {
     channel_->scale(link, norms, energies, result);
   }
 
-  std::unique_ptr<Channel> channel_;
+  std::shared_ptr<const Channel> channel_;
   double phase_error_, timing_error_, peak_ratio_;
 };
 
+namespace {
+
+bool imperfect(const LinkOptions& options) {
+  return options.phase_error != 0 || options.timing_error != 0 || options.peak_ratio != 0;
+}
+
+}  // namespace
+
 std::unique_ptr<Channel> make_imperfect(std::unique_ptr<Channel> channel, const LinkOptions& options) {
-  if (options.phase_error == 0 && options.timing_error == 0 && options.peak_ratio == 0) return channel;
+  if (!imperfect(options)) return channel;
   return std::make_unique<Imperfect>(std::move(channel), options);
+}
+
+std::shared_ptr<const Channel> with_imperfections(std::shared_ptr<const Channel> channel,
+                                                  const LinkOptions& options) {
+  if (!imperfect(options)) return channel;
+  return std::make_shared<Imperfect>(std::move(channel), options);
 }
 
 }  // namespace laser

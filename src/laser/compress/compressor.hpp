@@ -92,6 +92,9 @@ struct Traits {
   bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
   bool absolute = false;  // it has a unit of its own (a pilot): gradients in other units are another problem
   bool threads = true;    // may be asked about several tensors at once
+  // What it draws itself: anew for every round, and apart for every tensor (of constants and first states
+  // too).
+  bool draws_rounds = false, draws_tensors = false;
 };
 
 /// What workers send about a tensor in place of its gradient (spec 2.4, 4). One of one's own implements
@@ -141,7 +144,6 @@ class Compressor {
 /// A row of the compressors' table.
 struct CompressorEntry : PartRow {
   std::unique_ptr<Compressor> (*make)(const CompressorOptions&);
-  std::vector<std::string> settings;  // `rank` and `compression_factor`, where it reads them
 };
 
 /// exchange.products for a message that is there already: what a round does on the way.
@@ -153,8 +155,12 @@ void subtract_product(at::Tensor& memory, const Factors& factors);
 /// All compressors.
 const std::vector<CompressorEntry>& compressors();
 
-/// Whether the compressor `name` reads the setting: only then is it a part of what a run is called by.
-bool uses_setting(const std::string& name, const std::string& setting);
+/// Orders in which factors are sent, for compressors that read the setting `transport`.
+const std::vector<CompressorEntry>& transports();
+
+/// Whether the compressor of these options, or its transport, reads the setting: only then is it a part of
+/// what a run is called by.
+bool uses_setting(const CompressorOptions& options, const std::string& setting);
 
 /// The compressor that `options.name` names. Throws Error (configuration) for a name or value that describe()
 /// does not allow, with the text of the command.

@@ -14,7 +14,9 @@ class CountSketch final : public FractionCompressor {
  public:
   explicit CountSketch(const CompressorOptions& options) : FractionCompressor(options) {}
 
-  [[nodiscard]] Traits traits() const override { return {.linear = true, .splits = true, .exact = false}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = true, .splits = true, .exact = false, .draws_rounds = true, .draws_tensors = true};
+  }
 
   Message encode(Exchange& exchange, int) const override {
     const auto size = exchange.layer->size, count = kept_coordinates(size, factor_);

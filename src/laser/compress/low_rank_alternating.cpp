@@ -15,7 +15,12 @@ class AlternatingLowRank final : public LowRankCompressor {
       : LowRankCompressor(options, FactorsPerRound::one) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = true, .splits = true, .exact = false, .factored = true};
+    return {.linear = true,
+            .splits = true,
+            .exact = false,
+            .factored = true,
+            .draws_rounds = !shape_.warm_start,
+            .draws_tensors = true};
   }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,

@@ -30,7 +30,12 @@ class OneShotLowRank final : public LowRankCompressor {
                                                 : Message::Split::kFactorPair) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = false, .splits = true, .exact = false, .factored = true};
+    return {.linear = false,
+            .splits = true,
+            .exact = false,
+            .factored = true,
+            .draws_rounds = !shape_.warm_start,
+            .draws_tensors = true};
   }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,

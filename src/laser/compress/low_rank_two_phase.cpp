@@ -15,7 +15,12 @@ class TwoPhaseLowRank final : public LowRankCompressor {
       : LowRankCompressor(options, FactorsPerRound::both), phase_share_(options.phase_share) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = true, .splits = true, .exact = false, .factored = true};
+    return {.linear = true,
+            .splits = true,
+            .exact = false,
+            .factored = true,
+            .draws_rounds = !shape_.warm_start,
+            .draws_tensors = true};
   }
   [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
 

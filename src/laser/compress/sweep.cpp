@@ -86,7 +86,12 @@ class Sweep final : public Compressor {
   explicit Sweep(const CompressorOptions& options) : rank_(options.rank) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = true, .splits = true, .exact = false, .factored = true};
+    return {.linear = true,
+            .splits = true,
+            .exact = false,
+            .factored = true,
+            .draws_rounds = true,
+            .draws_tensors = true};
   }
   [[nodiscard]] bool applies(const Layer& layer) const override {
     return layer.is_matrix() && Cut(layer, rank_).cycle() > 1;

@@ -53,7 +53,12 @@ class TopKProjection final : public FractionCompressor {
       : FractionCompressor(options), decoder_(pilot ? "amp" : options.decoder), pilot_(pilot) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = false, .splits = false, .exact = false, .scales = !pilot_, .absolute = pilot_};
+    return {.linear = false,
+            .splits = false,
+            .exact = false,
+            .scales = !pilot_,
+            .absolute = pilot_,
+            .draws_tensors = true};
   }
   /// A tensor that leaves no room for a projection beside the pilot is sent as it is.
   [[nodiscard]] bool applies(const Layer& layer) const override {

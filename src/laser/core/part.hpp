@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "laser/core/error.hpp"
 
@@ -11,10 +12,19 @@ namespace laser {
 
 /// A row's description of its part, read by the command's help and lists, by reports and by Python.
 struct PartRow {
-  std::string name;      // as in settings
-  std::string sentence;  // what it does
-  std::string source;    // who had the idea, and where in docs/specification.md it stands
+  std::string name;                     // as in settings
+  std::string sentence;                 // what it does
+  std::string source;                   // who had the idea, and where in docs/specification.md it stands
+  std::vector<std::string> reads = {};  // settings that have an effect where it is chosen
 };
+
+/// Whether the row of that name reads a setting; false where there is no such row.
+template <class Rows>
+[[nodiscard]] bool row_reads(const Rows& rows, const std::string& name, const std::string& setting) {
+  return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+    return row.name == name && std::count(row.reads.begin(), row.reads.end(), setting) > 0;
+  });
+}
 
 /// The row of that name. `role` is what an error calls it. Throws Error (configuration) with the known names.
 template <class Rows>

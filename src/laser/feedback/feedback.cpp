@@ -95,8 +95,10 @@ std::unique_ptr<Feedback> make(const FeedbackOptions&) {
 const std::vector<FeedbackEntry>& feedbacks() {
   static const std::vector<FeedbackEntry> table{
       {{"none", "nothing is kept", "spec 2.3"}, make<NoFeedback>},
-      {{"local", "what the worker's own noiseless reconstruction left of its message is kept",
-        "PowerSGD, arXiv 1905.13727; LASER, Algorithm 1; spec 2.3"},
+      {{"local",
+        "what the worker's own noiseless reconstruction left of its message is kept",
+        "PowerSGD, arXiv 1905.13727; LASER, Algorithm 1; spec 2.3",
+        {"memory"}},
        make<LocalFeedback>},
       {{"decoded", "what the server's estimate left of the message is kept, noise included", "spec 2.3"},
        make<DecodedFeedback>},
@@ -104,12 +106,15 @@ const std::vector<FeedbackEntry>& feedbacks() {
        make<WeightedFeedback>},
       {{"hold",
         "nothing but the estimate that server and workers share, of which a round replaces what it sends",
-        "docs/beyond.md"},
+        "docs/beyond.md",
+        {"prediction"}},
        [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
          return std::make_unique<HoldFeedback>(number_or_word("prediction", o.prediction, {"matched"}, 0, 1));
        }},
-      {{"fitted", "a share of what the best multiple of the own reconstruction left of the message is kept",
-        "EFOBDA, arXiv 2303.11319; docs/arena.md"},
+      {{"fitted",
+        "a share of what the best multiple of the own reconstruction left of the message is kept",
+        "EFOBDA, arXiv 2303.11319; docs/arena.md",
+        {"feedback_strength"}},
        [](const FeedbackOptions& o) -> std::unique_ptr<Feedback> {
          if (!(o.strength > 0 && o.strength <= 1)) {
            fail(ExitCode::kConfiguration, "feedback_strength = {} is no share. HINT: above 0 and at most 1",

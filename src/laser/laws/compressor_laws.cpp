@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "laser/core/error.hpp"
 #include "laser/laws/rounds.hpp"
@@ -8,6 +9,11 @@ namespace laser::laws {
 namespace {
 
 Traits traits_of(const Subject& subject) { return parts_of(subject).compressor->traits(); }
+bool splits(const Subject& subject) { return traits_of(subject).splits; }
+bool is_linear(const Subject& subject) { return traits_of(subject).linear; }
+bool draws(const Subject& subject) {
+  return traits_of(subject).draws_rounds || traits_of(subject).draws_tensors;
+}
 
 Subject noiseless(Subject subject) {
   subject.algorithm.channel = "noiseless";
@@ -60,7 +66,6 @@ void vanishing_noise(const Subject& subject, Findings& findings) {
 }
 
 void adds_up(const Subject& subject, Findings& findings) {
-  if (!traits_of(subject).splits) return;
   Solo solo(1);
   auto aggregator = make(noiseless(subject), solo);
   at::Tensor before = blank(aggregator);
@@ -81,7 +86,6 @@ void adds_up(const Subject& subject, Findings& findings) {
 }
 
 void linear(const Subject& subject, Findings& findings) {
-  if (!traits_of(subject).linear) return;
   const auto gradients = random_gradients(kWorkers, small_layout().size, 0);
   at::Tensor estimates[4];
   for (int i = 0; i < 4; ++i) {
@@ -141,6 +145,78 @@ void message_is_left_alone(const Subject& subject, Findings& findings) {
   }
 }
 
+/// What a compressor says that it sends is what rounds send on average, over whole cycles of every tensor;
+/// one that says nothing sends at most a symbol a number.
+void what_is_told_is_sent(const Subject& subject, Findings& findings) {
+  const auto parts = parts_of(subject);
+  Solo solo(1);
+  auto aggregator = make(subject, solo);
+  double told = 0;
+  bool says = false;
+  std::int64_t rounds = 2;  // factors take turns
+  for (const auto& layer : aggregator.layout().layers) {
+    const auto size = static_cast<double>(layer.size);
+    const bool compressed = parts.compressor->applies(layer);
+    const double symbols = compressed ? parts.compressor->symbols(layer) : size;
+    told += symbols;
+    says = says || symbols != size;
+    if (!compressed) continue;
+    rounds = std::lcm(rounds, parts.compressor->cycle(layer));
+    findings.expect_at_most(symbols, size + 1e-9, fmt::format("symbols about '{}'", layer.name));
+    findings.expect(parts.compressor->lag(layer) >= 1,
+                    fmt::format("'{}' waits less than a round until it has been sent", layer.name));
+  }
+  if (rounds > 10000) return findings.expect(false, "no cycle of all tensors is shorter than 10,000 rounds");
+  auto estimate = blank(aggregator);
+  const auto gradients = random_gradients(1, aggregator.layout().size, 0);
+  double sent = 0;
+  for (std::int64_t t = 0; t < rounds; ++t)
+    sent += static_cast<double>(aggregator.round(t, kPower, gradients, estimate).symbols);
+  sent /= static_cast<double>(rounds) * static_cast<double>(parts.channel->traits().uses);
+  findings.expect_at_most(
+      says ? std::abs(sent - told) : sent - told, 1e-9 * told,
+      fmt::format("symbols() says {:g} a round where {:g} are sent, wrong by", told, sent));
+}
+
+/// [symbols] of the first pass about a tensor of random numbers, the same whatever is drawn.
+at::Tensor sent_symbols(const Compressor& compressor, std::int64_t round, std::uint32_t index,
+                        std::uint64_t seed) {
+  Layout layout;
+  layout.add("twin", {9, 14});
+  const auto& layer = layout.layers[0];
+  const auto shared = compressor.initial_state(layer, index, seed, at::kDouble);
+  const auto constants = compressor.constants(layer, index, seed, at::kDouble);
+  Exchange exchange;
+  exchange.layer = &layer;
+  exchange.index = index;
+  exchange.seed = seed;
+  exchange.round = round;
+  exchange.shared = &shared;
+  exchange.constants = &constants;
+  exchange.message = random_gradients(2, layer.size, 0).view({2, layer.rows, layer.columns});
+  form_products(compressor, exchange);
+  std::vector<at::Tensor> blocks;
+  for (const auto& block : compressor.encode(exchange, 0).blocks) blocks.push_back(block.reshape({-1}));
+  return at::cat(blocks);
+}
+
+void own_draws_are_fresh(const Subject& subject, Findings& findings) {
+  const auto parts = parts_of(subject);
+  const auto traits = parts.compressor->traits();
+  const auto symbols = [&](std::int64_t round, std::uint32_t index, std::uint64_t seed) {
+    return sent_symbols(*parts.compressor, round, index, seed);
+  };
+  const auto differ = [](const at::Tensor& a, const at::Tensor& b) {
+    return a.sizes() != b.sizes() || !at::equal(a, b);
+  };
+  const auto one = symbols(0, 0, 1);
+  findings.expect(!differ(one, symbols(0, 0, 1)), "two draws of one address differ");
+  findings.expect(differ(one, symbols(0, 0, 2)), "two seeds give the same symbols");
+  if (traits.draws_tensors) findings.expect(differ(one, symbols(0, 1, 1)), "two tensors have the same draw");
+  // Rounds two apart: where factors take turns the next one differs in any case.
+  if (traits.draws_rounds) findings.expect(differ(one, symbols(2, 0, 1)), "two rounds have the same draw");
+}
+
 void not_finite_is_named(const Subject& subject, Findings& findings) {
   Solo solo(kWorkers);
   auto aggregator = make(subject, solo, at::kFloat);
@@ -168,12 +244,17 @@ const std::vector<Law>& compressor_laws() {
       {"VanishingNoiseGivesTheNoiselessAnswer", "with very much power the estimate is that of no noise",
        vanishing_noise},
       {"EstimateAndMemoryAddUpToTheMessage",
-       "what a worker alone gets across and what it keeps are its message", adds_up},
+       "what a worker alone gets across and what it keeps are its message", adds_up, splits},
       {"TheEstimateIsLinearInTheWorkersWhereItSaysSo",
-       "where it says so the estimate is linear in the messages, encode and decode both", linear},
+       "where it says so the estimate is linear in the messages, encode and decode both", linear, is_linear},
       {"TheMessageIsLeftAlone", "encode and decode do not change the message", message_is_left_alone},
       {"WithoutPowerNothingArrivesAndMemoryKeepsTheMessage", "without power nothing is lost but time",
        memory_keeps_what_was_not_heard},
+      {"WhatIsToldOfSymbolsIsSent", "rounds send on average as many symbols as it says, within a cycle",
+       what_is_told_is_sent},
+      {"DrawsAreFreshWhereItSaysSo",
+       "what it draws itself is drawn anew for every round and tensor of which it says so",
+       own_draws_are_fresh, draws},
       {"NonFiniteGradientsAreNamed", "a gradient that is not finite is refused by name", not_finite_is_named},
   });
   return laws;

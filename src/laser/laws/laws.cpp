@@ -17,7 +17,7 @@ std::vector<Violation> check(const std::vector<Law>& laws, const Subject& subjec
   for (const auto& law : laws) {
     Findings findings;
     try {
-      law.check(subject, findings);
+      if (law.applies(subject)) law.check(subject, findings);
     } catch (const std::exception& problem) {
       findings.expect(false, problem.what());
     }

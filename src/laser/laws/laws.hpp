@@ -38,6 +38,10 @@ struct Law {
   std::string name;
   std::string sentence;
   void (*check)(const Subject& subject, Findings& findings);
+  bool (*speaks_of)(const Subject& subject) = nullptr;  // by traits and options; null: of all
+  [[nodiscard]] bool applies(const Subject& subject) const {
+    return speaks_of == nullptr || speaks_of(subject);
+  }
 };
 
 /// The laws of each role.

@@ -20,7 +20,8 @@ inline Aggregator make(const Subject& subject, Collective& collective, at::Scala
 /// Who plays which role under the subject, given or named.
 inline Parts parts_of(const Subject& subject) { return make_parts(subject.algorithm, subject.parts); }
 
-/// P of a round: infinite where the subject's channel is noiseless.
+/// P of a round: infinite where the subject's channel is noiseless, and of bits so much that every tensor has
+/// some.
 double budget_of(const Subject& subject);
 
 /// An estimate of nothing yet.

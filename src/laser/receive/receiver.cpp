@@ -51,8 +51,10 @@ const std::vector<ReceiverEntry>& receivers() {
       {{"mmse_genie", "every group by its true share of signal, which no server knows: a bound for mmse",
         "spec 1.4"},
        [](const ReceiverOptions&) -> std::unique_ptr<Receiver> { return std::make_unique<Mmse>(true); }},
-      {{"matched", "a tensor's estimate by (1 + noise / signal)^-a, from norms that are known",
-        "docs/beyond.md"},
+      {{"matched",
+        "a tensor's estimate by (1 + noise / signal)^-a, from norms that are known",
+        "docs/beyond.md",
+        {"receiver_exponent"}},
        [](const ReceiverOptions& o) -> std::unique_ptr<Receiver> {
          if (!(o.exponent >= 0 && o.exponent <= 1)) {
            fail(ExitCode::kConfiguration,

@@ -52,10 +52,9 @@ Ranges decayed(const Task& task, bool everywhere) {
   return ranges;
 }
 
-/// The parts with a channel that has gains for all rounds.
-Parts with_channel(Parts parts, const Experiment& e, std::int64_t rounds) {
-  if (!parts.channel) parts.channel = make_channel(e.algorithm.channel, e.algorithm.link);
-  parts.channel->check(e.workers, rounds);
+/// The parts, whose channel has gains for all rounds.
+Parts checked(Parts parts, const Experiment& e, std::int64_t rounds) {
+  make_parts(e.algorithm, parts).channel->check(e.workers, rounds);
   return parts;
 }
 
@@ -76,7 +75,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
       alone_(experiment.workers),
       collective_(processes != nullptr ? *processes : alone_),
-      aggregator_(task.layout(), experiment.algorithm, with_channel(std::move(parts), experiment, rounds_),
+      aggregator_(task.layout(), experiment.algorithm, checked(std::move(parts), experiment, rounds_),
                   static_cast<std::uint64_t>(experiment.seed), collective_),
       optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms), task.layout())),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
