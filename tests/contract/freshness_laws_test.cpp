@@ -116,23 +116,7 @@ TEST_P(FreshnessLaws, NoNumberOfTheNoiseIsDrawnTwice) {
 at::Tensor response(const CompressorOptions& options, std::int64_t round, std::uint32_t tensor,
                     std::uint64_t seed = 1, const at::Tensor& messages = at::eye(126, at::kDouble)) {
   static const auto layout = twin_layout();
-  const auto& layer = layout.layers[0];
-  const auto compressor = make_compressor(options);
-  const auto shared = compressor->initial_state(layer, tensor, seed, at::kDouble);
-  const auto constants = compressor->constants(layer, tensor, seed, at::kDouble);
-  Exchange exchange;
-  exchange.layer = &layer;
-  exchange.index = tensor;
-  exchange.seed = seed;
-  exchange.round = round;
-  exchange.message = messages.view({-1, layer.rows, layer.columns});
-  exchange.shared = &shared;
-  exchange.constants = &constants;
-  form_products(*compressor, exchange);
-  const auto message = compressor->encode(exchange, 0);
-  std::vector<at::Tensor> parts;
-  for (const auto& block : message.blocks) parts.push_back(block.reshape({messages.size(0), -1}));
-  return at::cat(parts, 1);
+  return first_symbols(*make_compressor(options), layout.layers[0], tensor, round, seed, messages);
 }
 
 /// Share of the numbers that two responses send in the same symbols, and with the same signs.

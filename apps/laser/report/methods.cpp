@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "laser/aggregate/algorithm.hpp"
 
@@ -22,11 +24,26 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTasks = 
     {"tensors", "data of one's own"},
 }};
 
+/// Those that are read beside each other first; what is not named here follows as in its table, and the
+/// baseline without noise is the last.
+std::vector<std::string> reading_order() {
+  std::vector<std::string> order{"laser",        "randomk",       "sketch",        "zsgd",
+                                 "adsgd",        "signum",        "laser_matched", "laser_momentum",
+                                 "zsgd_matched", "zsgd_momentum", "zsgd_adaptive", "digital_powersgd",
+                                 "digital_qsgd", "ddsgd"};
+  const std::string last = "sgd";
+  for (const auto& row : recipes()) {
+    if (row.name != last && std::ranges::find(order, row.name) == order.end()) order.push_back(row.name);
+  }
+  order.push_back(last);
+  return order;
+}
+
 }  // namespace
 
 int method_rank(std::string_view method) {
-  const auto& rows = recipes();
-  return static_cast<int>(std::ranges::find(rows, method, &Recipe::name) - rows.begin());
+  static const auto order = reading_order();
+  return static_cast<int>(std::ranges::find(order, method) - order.begin());
 }
 
 bool method_before(std::string_view a, std::string_view b) {
@@ -34,8 +51,8 @@ bool method_before(std::string_view a, std::string_view b) {
 }
 
 std::string method_name(std::string_view method) {
-  const auto rank = static_cast<std::size_t>(method_rank(method));
-  return rank < recipes().size() ? recipes()[rank].label : std::string(method);
+  const auto row = std::ranges::find(recipes(), method, &Recipe::name);
+  return row != recipes().end() ? row->label : std::string(method);
 }
 
 std::string task_name(std::string_view task) {

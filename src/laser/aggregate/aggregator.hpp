@@ -106,6 +106,8 @@ class Aggregator {
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
   [[nodiscard]] at::Tensor memory(std::size_t layer);
   [[nodiscard]] const Layout& layout() const { return layout_; }
+  /// Who plays which role.
+  [[nodiscard]] const Parts& parts() const { return parts_; }
 
  private:
   struct TensorState {  // of one parameter tensor

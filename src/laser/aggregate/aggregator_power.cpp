@@ -197,16 +197,21 @@ double Aggregator::unused_factor(const Round& round, const std::vector<Transmiss
       }
     }
   }
-  double factor = std::numeric_limits<double>::infinity(), total = 0, together = 0;
+  double factor = std::numeric_limits<double>::infinity(), total = 0;
   for (std::size_t i = 0; i < spent.size(); ++i) {
     if (spent[i] > 0) factor = std::min(factor, budget * power_shares_[i] / spent[i]);
     total += spent[i];
-    const bool sends = std::any_of(transmissions.begin(), transmissions.end(), [&](const Transmission& t) {
-      return round.transmitting(t.tensor).active[i] != 0;
-    });
-    if (sends) together += budget * power_shares_[i];
   }
-  if (parts_.channel->traits().shares_power) factor = together / total;
+  if (parts_.channel->traits().shares_power) {
+    double together = 0;
+    for (std::size_t i = 0; i < spent.size(); ++i) {
+      const bool sends = std::any_of(transmissions.begin(), transmissions.end(), [&](const Transmission& t) {
+        return round.transmitting(t.tensor).active[i] != 0;
+      });
+      if (sends) together += budget * power_shares_[i];
+    }
+    factor = together / total;
+  }
   return std::isfinite(factor) && factor > 0 ? factor : 1.0;
 }
 

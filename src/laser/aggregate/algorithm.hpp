@@ -76,8 +76,8 @@ struct Recipe : PartRow {
   double plain_rate = 0;  // above 0: no momentum at the server, and this step size
 };
 
-/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), those of others
-/// (docs/arena.md), and SGD without noise: the order of all tables and figures.
+/// The paper's methods, in the order of its tables, then this project's own (docs/beyond.md), and then those
+/// of others (docs/arena.md).
 const std::vector<Recipe>& recipes();
 
 /// The recipe of that name. Throws Error (configuration) with the known names.

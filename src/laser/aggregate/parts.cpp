@@ -1,5 +1,6 @@
 #include "laser/aggregate/parts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "laser/core/error.hpp"
@@ -12,8 +13,7 @@ std::string called(const char* role, const std::string& name, bool given) {
   return given ? fmt::format("this {}", role) : fmt::format("{} = '{}'", role, name);
 }
 
-/// Throws Error (configuration) for settings that channels of the table read, beside one of one's own. What
-/// with_imperfections() reads goes with any channel.
+/// Throws Error (configuration) for settings that channels of the table read, beside one of one's own.
 void check_link_of_own(LinkOptions link) {
   const std::string none;
   LinkOptions plain;
@@ -22,9 +22,9 @@ void check_link_of_own(LinkOptions link) {
   describe_link(defaults, none, plain);
   for (std::size_t i = 0; i < given.all().size(); ++i) {
     const auto& option = given.all()[i];
-    const bool of_any =
-        option.name == "phase_error" || option.name == "timing_error" || option.name == "peak_ratio";
-    if (of_any || option.get() == defaults.all()[i].get()) continue;
+    const bool of_table = std::ranges::any_of(
+        channels(), [&](const ChannelEntry& row) { return row_reads(channels(), row.name, option.name); });
+    if (!of_table || option.get() == defaults.all()[i].get()) continue;
     fail(ExitCode::kConfiguration,
          "{} = {} is read by channels of the table, and this channel is one of your own. HINT: leave it out",
          option.name, option.get());

@@ -5,37 +5,36 @@
 #include "laser/core/part.hpp"
 
 namespace laser {
+
 const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> table{
-      // Of the paper (spec 4), in the order of its tables. The allocations are its best: norm for Z-SGD, the
-      // norm
-      // of what is sent for all others.
+      // Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is
+      // sent for all others.
       {{"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
        "LASER",
        {{"compressor", "low_rank"}, {"feedback", "local"}}},
+      {{"zsgd", "raw gradients over the air", "LASER, section 4"},
+       "Z-SGD",
+       {{"compressor", "identity"}, {"allocation", "norm"}}},
+      {{"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"},
+       "Signum",
+       {{"compressor", "sign"}, {"allocation", "sqrt_dim"}}},
       {{"randomk", "random coordinates with error feedback", "arXiv 1809.07599"},
        "Random-K",
        {{"compressor", "random_k"}, {"feedback", "local"}}},
       {{"sketch", "count-mean sketch", "arXiv 1903.04488"}, "Sketching", {{"compressor", "count_sketch"}}},
-      {{"zsgd", "raw gradients over the air", "LASER, section 4"},
-       "Z-SGD",
-       {{"compressor", "identity"}, {"allocation", "norm"}}},
       {{"adsgd", "Gaussian projection of the top-K entries", "Amiri and Gunduz, arXiv 1901.00844"},
        "A-DSGD",
        {{"compressor", "top_k_projection"}, {"feedback", "local"}}},
-      {{"signum", "signs, noisy majority vote", "signSGD, arXiv 1802.04434"},
-       "Signum",
-       {{"compressor", "sign"}, {"allocation", "sqrt_dim"}}},
+      {{"sgd", "exact mean of the gradients", "LASER, Table 2"},
+       "SGD",
+       {{"compressor", "identity"}, {"allocation", "norm"}, {"channel", "noiseless"}}},
       // Of this project: the rules A, B and C of docs/beyond.md, C with a step that follows the noise, C with
       // low-rank factors, and averages in time division.
       {{"laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
         "docs/beyond.md"},
        "LASER, matched",
        {{"compressor", "low_rank"}, {"feedback", "weighted"}, {"receiver", "matched"}},
-       0.1},
-      {{"laser_momentum", "factors of gradients averaged at the workers", "docs/beyond.md"},
-       "LASER, worker momentum",
-       {{"compressor", "low_rank"}, {"feedback", "local"}, {"worker_momentum", "0.99"}},
        0.1},
       {{"zsgd_matched", "raw gradients with a receiver weight 1/(1 + lambda), the memory keeps the rest",
         "docs/beyond.md"},
@@ -59,6 +58,10 @@ const std::vector<Recipe>& recipes() {
         {"receiver_exponent", "0.4"},
         {"worker_momentum", "0.99"}},
        0.2},
+      {{"laser_momentum", "factors of gradients averaged at the workers", "docs/beyond.md"},
+       "LASER, worker momentum",
+       {{"compressor", "low_rank"}, {"feedback", "local"}, {"worker_momentum", "0.99"}},
+       0.1},
       {{"swept",
         "averages of preconditioned gradients, sent some rows a round with a lead and held at the receiver, "
         "with a step that follows the noise",
@@ -74,15 +77,15 @@ const std::vector<Recipe>& recipes() {
         {"preconditioner", "second_moment"}},
        0.2},
       // What an engineer would do instead: bits over a digital link (spec 1.5).
+      {{"digital_qsgd", "gradients quantised to the bits that the link affords",
+        "QSGD, arXiv 1610.02132; spec 1.5"},
+       "digital QSGD",
+       {{"compressor", "identity"}, {"allocation", "norm"}, {"channel", "digital"}}},
       {{"digital_powersgd",
         "low-rank factors with error feedback, quantised to the bits that the link affords",
         "PowerSGD, arXiv 1905.13727; spec 1.5"},
        "digital PowerSGD",
        {{"compressor", "low_rank"}, {"feedback", "local"}, {"channel", "digital"}}},
-      {{"digital_qsgd", "gradients quantised to the bits that the link affords",
-        "QSGD, arXiv 1610.02132; spec 1.5"},
-       "digital QSGD",
-       {{"compressor", "identity"}, {"allocation", "norm"}, {"channel", "digital"}}},
       {{"ddsgd", "places of the top entries and their mean, with error feedback",
         "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
        "D-DSGD",
@@ -116,10 +119,6 @@ const std::vector<Recipe>& recipes() {
        "Signum, worker momentum",
        {{"compressor", "sign"}, {"allocation", "sqrt_dim"}, {"worker_momentum", "0.9"}},
        0.01},
-      // Without noise, which all are measured against.
-      {{"sgd", "exact mean of the gradients", "LASER, Table 2"},
-       "SGD",
-       {{"compressor", "identity"}, {"allocation", "norm"}, {"channel", "noiseless"}}},
   };
   return table;
 }

@@ -42,6 +42,15 @@ class LowRankCompressor : public Compressor {
  public:
   LowRankCompressor(const CompressorOptions& options, FactorsPerRound factors)
       : shape_(options), factors_(factors) {}
+  /// Of those that are linear in the messages; the others say so.
+  [[nodiscard]] Traits traits() const override {
+    return {.linear = true,
+            .splits = true,
+            .exact = false,
+            .factored = true,
+            .draws_rounds = !shape_.warm_start,
+            .draws_tensors = true};
+  }
   [[nodiscard]] bool applies(const Layer& layer) const final { return shape_.applies(layer); }
   void check(const Layout& layout) const final { shape_.check(layout); }
   [[nodiscard]] double symbols(const Layer& layer) const final;

@@ -14,15 +14,6 @@ class AlternatingLowRank final : public LowRankCompressor {
   explicit AlternatingLowRank(const CompressorOptions& options)
       : LowRankCompressor(options, FactorsPerRound::one) {}
 
-  [[nodiscard]] Traits traits() const override {
-    return {.linear = true,
-            .splits = true,
-            .exact = false,
-            .factored = true,
-            .draws_rounds = !shape_.warm_start,
-            .draws_tensors = true};
-  }
-
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
                                            at::ScalarType type) const override {
     return {{"left", shape_.first_factor(layer, Side::kLeft, seed, index, type)},

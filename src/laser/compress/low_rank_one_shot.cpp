@@ -30,12 +30,9 @@ class OneShotLowRank final : public LowRankCompressor {
                                                 : Message::Split::kFactorPair) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = false,
-            .splits = true,
-            .exact = false,
-            .factored = true,
-            .draws_rounds = !shape_.warm_start,
-            .draws_tensors = true};
+    auto traits = LowRankCompressor::traits();
+    traits.linear = false;
+    return traits;
   }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,

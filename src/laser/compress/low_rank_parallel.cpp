@@ -44,12 +44,9 @@ class ParallelLowRank final : public LowRankCompressor {
       : LowRankCompressor(options, FactorsPerRound::both), step_(options.factor_step) {}
 
   [[nodiscard]] Traits traits() const override {
-    return {.linear = false,
-            .splits = true,
-            .exact = false,
-            .factored = true,
-            .draws_rounds = !shape_.warm_start,
-            .draws_tensors = true};
+    auto traits = LowRankCompressor::traits();
+    traits.linear = false;
+    return traits;
   }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,

@@ -14,14 +14,6 @@ class TwoPhaseLowRank final : public LowRankCompressor {
   explicit TwoPhaseLowRank(const CompressorOptions& options)
       : LowRankCompressor(options, FactorsPerRound::both), phase_share_(options.phase_share) {}
 
-  [[nodiscard]] Traits traits() const override {
-    return {.linear = true,
-            .splits = true,
-            .exact = false,
-            .factored = true,
-            .draws_rounds = !shape_.warm_start,
-            .draws_tensors = true};
-  }
   [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
 
   [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,

@@ -118,17 +118,9 @@ void message_is_left_alone(const Subject& subject, Findings& findings) {
     const auto& layer = layout.layers[l];
     if (!compressor.applies(layer)) continue;
     const auto index = static_cast<std::uint32_t>(l);
-    const auto shared = compressor.initial_state(layer, index, 1, at::kDouble);
-    const auto constants = compressor.constants(layer, index, 1, at::kDouble);
-    Exchange exchange;
-    exchange.layer = &layer;
-    exchange.index = index;
-    exchange.seed = 1;
-    exchange.shared = &shared;
-    exchange.constants = &constants;
-    exchange.message = random_gradients(2, layer.size, 0).view({2, layer.rows, layer.columns});
+    Alone alone(compressor, layer, index, 0, 1, random_gradients(2, layer.size, 0));
+    auto& exchange = alone.exchange;
     const auto before = exchange.message.clone();
-    form_products(compressor, exchange);
     const auto passes = static_cast<int>(compressor.pass_shares().size());
     for (int pass = 0; pass < passes; ++pass) {
       std::vector<Reception> received;
@@ -178,33 +170,14 @@ void what_is_told_is_sent(const Subject& subject, Findings& findings) {
       fmt::format("symbols() says {:g} a round where {:g} are sent, wrong by", told, sent));
 }
 
-/// [symbols] of the first pass about a tensor of random numbers, the same whatever is drawn.
-at::Tensor sent_symbols(const Compressor& compressor, std::int64_t round, std::uint32_t index,
-                        std::uint64_t seed) {
-  Layout layout;
-  layout.add("twin", {9, 14});
-  const auto& layer = layout.layers[0];
-  const auto shared = compressor.initial_state(layer, index, seed, at::kDouble);
-  const auto constants = compressor.constants(layer, index, seed, at::kDouble);
-  Exchange exchange;
-  exchange.layer = &layer;
-  exchange.index = index;
-  exchange.seed = seed;
-  exchange.round = round;
-  exchange.shared = &shared;
-  exchange.constants = &constants;
-  exchange.message = random_gradients(2, layer.size, 0).view({2, layer.rows, layer.columns});
-  form_products(compressor, exchange);
-  std::vector<at::Tensor> blocks;
-  for (const auto& block : compressor.encode(exchange, 0).blocks) blocks.push_back(block.reshape({-1}));
-  return at::cat(blocks);
-}
-
 void own_draws_are_fresh(const Subject& subject, Findings& findings) {
   const auto parts = parts_of(subject);
   const auto traits = parts.compressor->traits();
+  Layout layout;
+  layout.add("twin", {9, 14});
+  const auto messages = random_gradients(2, layout.size, 0);
   const auto symbols = [&](std::int64_t round, std::uint32_t index, std::uint64_t seed) {
-    return sent_symbols(*parts.compressor, round, index, seed);
+    return first_symbols(*parts.compressor, layout.layers[0], index, round, seed, messages);
   };
   const auto differ = [](const at::Tensor& a, const at::Tensor& b) {
     return a.sizes() != b.sizes() || !at::equal(a, b);

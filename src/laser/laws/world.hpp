@@ -75,6 +75,39 @@ inline Seen seen(Aggregator& aggregator, std::int64_t round, std::int64_t worker
   return {at::stack(rows), report.energy};
 }
 
+/// The conversation about one tensor before the first round, without an aggregator: of workers with these
+/// messages [K, d].
+struct Alone {
+  Alone(const Compressor& compressor, const Layer& layer, std::uint32_t index, std::int64_t round,
+        std::uint64_t seed, const at::Tensor& messages)
+      : shared(compressor.initial_state(layer, index, seed, at::kDouble)),
+        constants(compressor.constants(layer, index, seed, at::kDouble)) {
+    exchange.layer = &layer;
+    exchange.index = index;
+    exchange.seed = seed;
+    exchange.round = round;
+    exchange.shared = &shared;
+    exchange.constants = &constants;
+    exchange.message = messages.view({-1, layer.rows, layer.columns});
+    form_products(compressor, exchange);
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+  const NamedTensors shared, constants;
+  Exchange exchange;
+};
+
+/// The symbols of the first pass of such a conversation, [K, symbols].
+inline at::Tensor first_symbols(const Compressor& compressor, const Layer& layer, std::uint32_t index,
+                                std::int64_t round, std::uint64_t seed, const at::Tensor& messages) {
+  Alone alone(compressor, layer, index, round, seed, messages);
+  std::vector<at::Tensor> blocks;
+  for (const auto& block : compressor.encode(alone.exchange, 0).blocks)
+    blocks.push_back(block.reshape({messages.size(0), -1}));
+  return at::cat(blocks, 1);
+}
+
 inline Layout vectors(int count, std::int64_t size) {
   Layout layout;
   for (int l = 0; l < count; ++l) layout.add("v" + std::to_string(l), {size});

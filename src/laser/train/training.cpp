@@ -52,12 +52,6 @@ Ranges decayed(const Task& task, bool everywhere) {
   return ranges;
 }
 
-/// The parts, whose channel has gains for all rounds.
-Parts checked(Parts parts, const Experiment& e, std::int64_t rounds) {
-  make_parts(e.algorithm, parts).channel->check(e.workers, rounds);
-  return parts;
-}
-
 std::string weights_hash(const at::Tensor& parameters) {
   std::string hash;
   with_span(parameters, [&](auto span) { hash = sha256_hex(std::as_bytes(span)); });
@@ -75,7 +69,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
       budgets_(budgets(experiment, rounds_, rounds_per_epoch_)),
       alone_(experiment.workers),
       collective_(processes != nullptr ? *processes : alone_),
-      aggregator_(task.layout(), experiment.algorithm, checked(std::move(parts), experiment, rounds_),
+      aggregator_(task.layout(), experiment.algorithm, std::move(parts),
                   static_cast<std::uint64_t>(experiment.seed), collective_),
       optimizer_(make_optimizer(experiment.optimizer, decayed(task, experiment.decay_norms), task.layout())),
       downlink_(experiment.downlink, static_cast<std::uint64_t>(experiment.seed), experiment.workers),
@@ -87,6 +81,7 @@ Training::Training(const Experiment& experiment, Task& task, Collective* process
           zeros_in_large_pages({collective_.local_workers(), task.layout().size}, parameters_.scalar_type())),
       estimate_(zeros_in_large_pages(parameters_.sizes(), parameters_.scalar_type())),
       losses_(static_cast<std::size_t>(collective_.local_workers())) {
+  aggregator_.parts().channel->check(experiment.workers, rounds_);
   sums_.energy.resize(static_cast<std::size_t>(experiment.workers), 0.0);
   summary_.dense_symbols = static_cast<double>(task.layout().size);
   summary_.memory_lag = memory_lag(experiment.algorithm, task.layout());
