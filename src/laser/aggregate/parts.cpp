@@ -93,9 +93,9 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
 
 }  // namespace
 
-Parts make_parts(const Algorithm& algorithm, Parts given) {
+Parts make_parts(const Algorithm& algorithm, Parts parts) {
   check_options(algorithm);
-  auto parts = given;
+  const auto given = parts;
   if (!parts.compressor) parts.compressor = make_compressor(algorithm.compressor);
   if (!parts.feedback)
     parts.feedback = make_feedback(algorithm.feedback, {algorithm.prediction, algorithm.feedback_strength});
