@@ -181,25 +181,33 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
 
 def draw(plt: Any, summary: Mapping[str, Any], equal: str) -> Any:
     """Accuracies of all methods at one kind of equality: a row a method, a mark a contest. A method that diverges has the word at
-    the left edge."""
+    the left edge, once for each of a few contests, or with how many of many."""
     members = [c for c in summary["contests"] if c["equal"] == equal]
     if not members:
         return None
     methods = [row["method"] for row in next(group["rows"] for group in summary["overall"] if group["equal"] == equal)][::-1]
     colors, markers = ("#C1272D", "#0072B2", "#009E73", "#E69F00"), ("o", "s", "^", "D")
-    figure, axes = plt.subplots(figsize=(7.2, 1.6 + 0.3 * len(methods)), layout="constrained")
+    many = len(members) > 4
+    step = 0.8 / len(members) if many else 0.2  # within the method's own row
+    figure, axes = plt.subplots(figsize=(9.6 if many else 7.2, 1.6 + (0.6 if many else 0.3) * len(methods)), layout="constrained")
     shown = [row["mean"] for c in members for row in c["rows"] if row["mean"] is not None]
     for turn, c in enumerate(members):
         own = {row["method"]: row for row in c["rows"]}
         at = [(i, own[m]) for i, m in enumerate(methods) if m in own and own[m]["mean"] is not None]
-        dash = 0.2 * (turn - (len(members) - 1) / 2)
+        dash = step * (turn - (len(members) - 1) / 2)
         axes.errorbar([row["mean"] for _, row in at], [i + dash for i, _ in at], xerr=[row["std"] or 0.0 for _, row in at],
                       color=colors[turn % 4], marker=markers[(turn + turn // 4) % 4], linestyle="none", markersize=6, elinewidth=1.2,
                       label=f"{c['task']}, {c['data']}, {c['air']}")
         for i, method in enumerate(methods):
-            if method in own and own[method]["mean"] is None:
+            if not many and method in own and own[method]["mean"] is None:
                 axes.text(0.01 + 0.13 * turn, i, "diverges", transform=axes.get_yaxis_transform(), color=colors[turn % 4], va="center",
                           fontsize=8.5)
+    for i, method in enumerate(methods if many else []):
+        means = [row["mean"] for c in members for row in c["rows"] if row["method"] == method]
+        if None in means:
+            axes.text(0.3, i, f"diverges in {means.count(None)} of {len(means)}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
+        if i:
+            axes.axhline(i - 0.5, color="#C8CED4", linewidth=0.8)
     axes.set_yticks(range(len(methods)), methods)
     axes.set_ylim(-0.6, len(methods) - 0.4)
     axes.set_xlim(max(0.0, min(shown) - 5) if shown else 0.0, min(100.0, max(shown) + 1.5) if shown else 100.0)
