@@ -26,7 +26,7 @@ std::vector<Choice> choices_of(const TuningPlan& plan, const GainPlan& gain, std
     choices.push_back(std::move(choice));
   };
   for (const auto epoch : gain.horizons) add(epoch, true);
-  add(gain.horizons.back(), false);
+  if (!gain.paper_rates.empty()) add(gain.horizons.back(), false);
   return choices;
 }
 

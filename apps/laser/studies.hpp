@@ -18,8 +18,8 @@ struct GainPlan {
   std::string metric;                                         // of tuning_metrics()
   std::map<std::string, std::vector<std::string>> powers_of;  // by method
   std::vector<std::string> rates;                             // the grid of step sizes
-  std::vector<std::string> paper_rates;                       // the paper's own grid, part of `rates`
-  std::vector<std::int64_t> horizons;                         // epochs after which runs are judged, rising
+  std::vector<std::string> paper_rates;  // the paper's own grid, part of `rates`; empty: not reported
+  std::vector<std::int64_t> horizons;    // epochs after which runs are judged, rising
   std::vector<double> targets;
   /// A first look: fewer powers, one seed, one fixed step size a method.
   std::map<std::string, std::vector<std::string>> quick_powers_of;
