@@ -16,7 +16,6 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "python" / "laser"))
 
-import arena_report  # noqa: E402
 import channel_figures  # noqa: E402
 import gain_figures  # noqa: E402
 import tuned_figures  # noqa: E402
@@ -264,9 +263,6 @@ FIGURES = {
     ("beyond-mnist", "swept"): (beyond, draw_beyond),
     ("beyond-mlp", "prediction"): (prediction, draw_prediction),
     ("federated", "local_steps"): (federated, draw_federated),
-    **{("arena/report", f"arena_{equal}"): (lambda: read("arena/report/arena.json"),
-                                            lambda plt, summary, equal=equal: arena_report.draw(plt, summary, equal))
-       for equal in ("energy", "power")},
     **{(study, name): (lambda study=study: tuned(study), draw)
        for study, name, draw in (("beyond-mnist", "tuned_accuracy", tuned_figures.draw_accuracy),
                                  ("beyond-mnist", "tuned_pareto", tuned_figures.draw_pareto),
