@@ -40,12 +40,16 @@ DATA: dict[str, dict[str, Any]] = {"iid": {"sharding": "iid"}, "dirichlet": {"sh
 EQUAL = ("energy", "power", "airtime")
 # What a method meets in the air where it is not what all meet: REED needs phases that nobody knows, and A-DSGD's own format
 # workers that send at full power.
-AIRS: dict[str, dict[str, str]] = {"awgn": {"": "awgn", "adsgd_pilot": "saturating"}, "rayleigh": {"": "csit_trunc", "reed": "reed"}}
-ONLY_IN = {"reed": "rayleigh"}
+DIGITAL = ("ddsgd", "digital_qsgd", "digital_powersgd")  # bits at the capacity of the air without fading
+AIRS: dict[str, dict[str, str]] = {"awgn": {"": "awgn", "adsgd_pilot": "saturating", **dict.fromkeys(DIGITAL, "digital")},
+                                   "rayleigh": {"": "csit_trunc", "reed": "reed"}}
+ONLY_IN = {"reed": "rayleigh", **dict.fromkeys(DIGITAL, "awgn")}
 SLOW = ("adsgd_pilot",)  # minutes a training: not in a first look unless asked for
 METHODS = ("laser", "laser_matched", "laser_momentum", "laser:server_rule=polar", "laser:server_rule=polar,rule_acts_on=received",
            "otalc", "zsgd", "zsgd_matched", "zsgd_momentum", "zsgd_adaptive", "zsgd:server_rule=polar", "zsgd:server_rule=sign",
-           "signum", "signum_momentum", "efobda", "randomk", "sketch", "agetopk", "adsgd", "adsgd_pilot", "reed")
+           "signum", "signum_momentum", "efobda", "randomk", "sketch", "agetopk", "adsgd", "adsgd_pilot", "reed", "cotaf",
+           "cotaf:local_steps=3,local_learning_rate=0.05", *DIGITAL,
+           "laser:optimizer=adamw,second_moment=factored", "laser:power_policy=power_law,power_exponent=0.8")
 COMMON = {"workers": 16, "batch_size": 128, "rank": 2, "compression_factor": 0.1, "weight_decay": 1e-4}
 
 

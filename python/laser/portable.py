@@ -182,6 +182,13 @@ def _check_together(values: Mapping[str, str]) -> None:
     if values["equal_norms"] == "true" and (air["digital"] or air["as_energies"]):
         raise _error(f"equal_norms = true scales numbers that add up as they are, which channel = '{channel}' does not do. HINT: "
                      "equal_norms=false, or channel=awgn")
+    if values["precoding"] != "norms" and (air["digital"] or air["as_energies"]):
+        raise _error(f"precoding = '{values['precoding']}' scales numbers that add up as they are, which channel = '{channel}' does not "
+                     "do. HINT: precoding=norms, or channel=awgn")
+    for other in ("equal_norms", "fill_budget"):
+        if values["precoding"] != "norms" and values[other] == "true":
+            raise _error(f"precoding = '{values['precoding']}' scales without this round's norms, and {other} = true needs them. HINT: "
+                         f"{other}=false")
     if keeps["holds"] and air["digital"]:
         raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{channel}' carries bits. HINT: "
                      "feedback=none, or channel=awgn")

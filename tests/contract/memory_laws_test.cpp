@@ -32,6 +32,14 @@ std::vector<LawCase> cases(bool receiver) {
     add_laws(result, std::string("swept_") + compressor, subject,
              receiver ? receiver_laws() : feedback_laws());
   }
+  // With norms that are expected and not known.
+  for (const char* compressor : {"identity", "low_rank", "random_k"}) {
+    Subject subject{method("cotaf"), {}};
+    subject.algorithm.compressor = {.name = compressor, .rank = 2, .compression_factor = 0.4};
+    subject.algorithm.feedback = "local";
+    add_laws(result, std::string("cotaf_") + compressor, subject,
+             receiver ? receiver_laws() : feedback_laws());
+  }
   return result;
 }
 

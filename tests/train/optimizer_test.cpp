@@ -70,6 +70,38 @@ TEST(AdamW, IsPyTorchsWithDecayOnlyWhereAsked) {
   EXPECT_GT((mine - start).abs().max().item<double>(), 1e-2);
 }
 
+// theta <- keep theta - lr m^ / (sqrt(v^) + eps), v of a matrix R C^T / mean with R and C the running means of
+// the squares' rows and columns, of a vector as ever [Adafactor, arXiv 1804.04235].
+TEST(AdamW, FactorsTheSecondMomentOfMatrices) {
+  Layout layout;
+  layout.add("a", {3, 4});
+  layout.add("b", {5});
+  const auto optimizer = make_optimizer({.name = "adamw",
+                                         .beta1 = 0.8,
+                                         .beta2 = 0.9,
+                                         .epsilon = 1e-3,
+                                         .second_moment = "factored",
+                                         .weight_decay = 0.5},
+                                        {{0, 12}}, layout);
+  auto parameters = numbers(1).narrow(0, 0, 17).clone(), expected = parameters.to(at::kDouble);
+  auto mean = at::zeros({17}, at::kDouble), rows = at::zeros({3, 1}, at::kDouble),
+       columns = at::zeros({1, 4}, at::kDouble), vector = at::zeros({5}, at::kDouble);
+  for (int t = 1; t <= 4; ++t) {
+    auto estimate = numbers(static_cast<std::uint64_t>(10 + t)).narrow(0, 0, 17).clone();
+    const auto g = estimate.to(at::kDouble);
+    const auto square = g.narrow(0, 0, 12).view({3, 4}).square();
+    mean = 0.8 * mean + 0.2 * g;
+    rows = 0.9 * rows + 0.1 * square.mean(1, true);
+    columns = 0.9 * columns + 0.1 * square.mean(0, true);
+    vector = 0.9 * vector + 0.1 * g.narrow(0, 12, 5).square();
+    const auto v = at::cat({(rows * columns / rows.mean()).flatten(), vector}) / (1 - std::pow(0.9, t));
+    expected.narrow(0, 0, 12).mul_(1 - 0.01 * 0.5);
+    expected -= 0.01 * (mean / (1 - std::pow(0.8, t))) / (v.sqrt() + 1e-3);
+    optimizer->step(parameters, estimate, 0.01);
+  }
+  EXPECT_LT((parameters.to(at::kDouble) - expected).abs().max().item<double>(), 1e-6);
+}
+
 TEST(Sgd, IsPyTorchs) {
   use_threads(1);
   const auto start = numbers(1);

@@ -51,6 +51,7 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
       draws_per_tensor_(algorithm.fading_draw == "tensor" && parts_.channel->traits().fades),
       fill_budget_(algorithm.fill_budget),
       equal_norms_(algorithm.filter.equal_norms),
+      expected_norms_(algorithm.precoding == "expected" && parts_.channel->traits().noisy),
       participation_(algorithm.participation),
       loss_rate_(algorithm.loss_rate),
       exact_exchange_(algorithm.exchange == "exact"),
@@ -71,7 +72,8 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
     state.compressor = parts_.compressor->applies(layer) ? parts_.compressor.get() : uncompressed_.get();
     state.shared = state.compressor->initial_state(layer, index, seed_, type);
     state.constants = state.compressor->constants(layer, index, seed_, type);
-    lasting_ = lasting_ || remembers(state);
+    state.squares.resize(static_cast<std::size_t>(last_pass_) + 1);
+    lasting_ = lasting_ || remembers(state) || expected_norms_;
     tensors_.push_back(std::move(state));
     if (parts_.channel->traits().digital) air_symbols_ += air_symbols(layer, air_rank_);
   }

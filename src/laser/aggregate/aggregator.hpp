@@ -121,6 +121,9 @@ class Aggregator {
     // The estimate that server and workers share, in units of gradients; undefined where none is held, and
     // before the first round.
     at::Tensor held;  // [m, n]
+    // One a pass: [k, G] mean squares of the norms of its groups of symbols, in double; undefined before the
+    // first round, and where nobody asks for them.
+    std::vector<at::Tensor> squares;
   };
   struct Transmission {  // one tensor in one pass
     std::size_t tensor = 0;
@@ -129,6 +132,7 @@ class Aggregator {
     std::int64_t groups = 0;             // over all blocks
     std::int64_t symbols = 0;            // over all blocks
     WorkerTable norms;                   // [k, groups]
+    WorkerTable expected;                // [k, groups] the norms that are expected; empty: none are
     WorkerTable local_norms;             // [K, groups]
     std::vector<double> group_energies;  // [groups] p_b
     std::vector<Superposition> scales;   // [groups]
@@ -142,6 +146,8 @@ class Aggregator {
     std::vector<at::Tensor>
         held;               // one a block, [C, D]: symbols of the held estimate; empty where there is none
     double prediction = 0;  // rho: the blocks are without rho x held
+    /// What the scales follow.
+    [[nodiscard]] const WorkerTable& scaling() const { return expected.columns() == 0 ? norms : expected; }
   };
   struct Round;  // the state of a round under way
   struct Kept {  // what a round changes, as it was before
@@ -169,6 +175,7 @@ class Aggregator {
   std::vector<Transmission> encode(Round& round, int pass);
   void measure(Transmission& transmission) const;
   void equalise(const Round& round, Transmission& transmission) const;
+  void expect(Round& round, Transmission& transmission, int pass) const;
   void predict(Round& round, std::vector<Transmission>& transmissions, int pass) const;
   [[nodiscard]] at::Tensor held_after(const Round& round, const Transmission& transmission, int pass,
                                       std::span<const Reception> heard) const;
@@ -256,6 +263,7 @@ class Aggregator {
   bool draws_per_tensor_;
   bool fill_budget_;
   bool equal_norms_;
+  bool expected_norms_;
   double participation_;
   double loss_rate_;
   bool exact_exchange_;

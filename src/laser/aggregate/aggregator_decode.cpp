@@ -146,6 +146,10 @@ void Aggregator::conclude(Round& round) {
   for (std::size_t l = 0; l < tensors_.size(); ++l) {  // nothing can fail any more
     if (!round.shared[l].empty()) tensors_[l].shared = std::move(round.shared[l]);
     if (round.held[l].defined()) tensors_[l].held = std::move(round.held[l]);
+    for (std::size_t pass = 0; pass < round.squares[l].size(); ++pass) {
+      auto& squares = round.squares[l][pass];
+      if (squares.defined()) tensors_[l].squares[pass] = std::move(squares);
+    }
   }
 }
 

@@ -99,6 +99,8 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
   gather_norms(transmissions, round);
   if (equal_norms_)
     for_each_transmission(transmissions, [&](Transmission& transmission) { equalise(round, transmission); });
+  if (expected_norms_)
+    for (auto& transmission : transmissions) expect(round, transmission, pass);
   count_symbols(round, transmissions, pass);
   return transmissions;
 }

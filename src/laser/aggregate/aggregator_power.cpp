@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "laser/aggregate/expected_norms.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
 #include "laser/core/error.hpp"
@@ -63,6 +64,17 @@ void Aggregator::equalise(const Round& round, Transmission& transmission) const 
   transmission.message.content_norm.clear();
 }
 
+/// The norms that are expected of a tensor's groups of symbols, with which scales know nothing of this round,
+/// and what will be expected after it (spec 1.2).
+void Aggregator::expect(Round& round, Transmission& transmission, int pass) const {
+  const auto l = transmission.tensor;
+  const auto& squares = tensors_[l].squares[static_cast<std::size_t>(pass)];
+  transmission.expected = expected_norms(squares, transmission.norms);
+  round.squares[l].resize(tensors_[l].squares.size());
+  round.squares[l][static_cast<std::size_t>(pass)] =
+      mean_squares(squares, transmission.norms, round.transmitting(l).active);
+}
+
 /// Brings together the norms of all transmissions' groups in one call.
 void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
   std::size_t columns = 0;
@@ -100,14 +112,19 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
     const auto& transmission = transmissions[b];
     symbols[b] = transmission.symbols;
     held[b] = held_rounds(transmission.tensor);
-    raw.put(b, round.raw_norms.part(transmission.tensor, 1));
+    if (!expected_norms_) raw.put(b, round.raw_norms.part(transmission.tensor, 1));
+    for (std::size_t i = 0; i < workers && expected_norms_; ++i)
+      raw(i, b) = norm_of(transmission.expected.row(i));
   }
   const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
+  const auto first = static_cast<std::size_t>(collective_.first_worker());
   WorkerTable contents(locals, blocks);
   for (std::size_t i = 0; i < locals; ++i) {
     for (std::size_t b = 0; b < blocks; ++b) {
       const auto& content = transmissions[b].message.content_norm;
-      contents(i, b) = content.empty() ? norm_of(transmissions[b].local_norms.row(i)) : content[i];
+      contents(i, b) = expected_norms_   ? norm_of(transmissions[b].expected.row(first + i))
+                       : content.empty() ? norm_of(transmissions[b].local_norms.row(i))
+                                         : content[i];
     }
   }
   const auto sent = gather(contents);
@@ -119,7 +136,7 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
     const auto& layer = layout_.layers[transmission.tensor];
     const auto own = energies.column(b);  // [k] what each worker would give the tensor
     transmission.group_energies =
-        split_over_groups(transmission.message.split, layer, own, transmission.norms);
+        split_over_groups(transmission.message.split, layer, own, transmission.scaling());
   }
   superpose(round, transmissions);
   if (!fill_budget_) return;
@@ -139,7 +156,7 @@ void Aggregator::superpose(const Round& round, std::vector<Transmission>& transm
   for (auto& transmission : transmissions) {
     transmission.scales.clear();
     for (std::size_t g = 0; g < transmission.group_energies.size(); ++g) {
-      const auto norms = transmission.norms.column(g);
+      const auto norms = transmission.scaling().column(g);
       for (std::size_t i = 0; i < workers; ++i)
         energies[i] = power_shares_[i] * transmission.group_energies[g];
       transmission.scales.push_back(scales_of(round, transmission.tensor, norms, energies));

@@ -48,6 +48,10 @@ NamedTensors Aggregator::state() {
     const auto& name = layout_.layers[l].name;
     if (tensors_[l].memory.defined()) result["memory/" + name] = tensors_[l].memory;
     if (tensors_[l].held.defined()) result["held/" + name] = tensors_[l].held;
+    for (std::size_t pass = 0; pass < tensors_[l].squares.size(); ++pass) {
+      const auto& squares = tensors_[l].squares[pass];
+      if (squares.defined()) result[fmt::format("expected/{}/{}", name, pass)] = squares;
+    }
     if (tensors_[l].pending.defined()) {
       result["pending/" + name + "/left"] = tensors_[l].pending.left;
       result["pending/" + name + "/right"] = tensors_[l].pending.right;
@@ -127,6 +131,13 @@ void Aggregator::load_state(const NamedTensors& state) {
       tensor.pending = {part(left, layer.rows), part(right, layer.columns)};
       if (!tensor.memory.defined() || tensor.pending.left.size(-2) != tensor.pending.right.size(-2))
         fail(ExitCode::kData, "the saved state has factors 'pending/{}' of another shape", layer.name);
+    }
+    for (std::size_t pass = 0; pass < tensor.squares.size(); ++pass) {
+      const auto name = fmt::format("expected/{}/{}", layer.name, pass);
+      const auto found = state.find(name);
+      const bool known = expected_norms_ && found != state.end() && found->second.dim() == 2;
+      tensor.squares[pass] =
+          known ? restored(name, {collective_.workers(), found->second.size(1)}, at::kDouble) : at::Tensor();
     }
     for (auto& [key, value] : tensor.shared)
       value = restored("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());

@@ -62,6 +62,7 @@ void Aggregator::Round::begin(std::size_t count) {
   report.largest.assign(count, std::numeric_limits<double>::infinity());
   shared.resize(count);
   held.resize(count);
+  squares.resize(count);
 }
 
 at::Tensor Aggregator::Round::joint_gradients() const {

@@ -36,6 +36,7 @@ struct Algorithm {
   std::string memory = "float32";        // of the error memory: float32 | bfloat16 (rounded stochastically)
   std::string allocation = "comp_norm";  // spec 3.2
   bool fill_budget = false;  // spec 3.2: one common factor gives back what averaged shares leave unused
+  std::string precoding = "norms";    // norms | expected: what symbols are scaled by (spec 1.2)
   std::string receiver = "unbiased";  // unbiased | mmse | mmse_genie (spec 1.4) | matched (docs/beyond.md)
   double receiver_exponent = 1;       // a: the matched weight is w^a, w = 1/(1 + lambda)
   std::string channel = "awgn";       // a name of channel/

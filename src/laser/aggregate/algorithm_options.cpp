@@ -23,7 +23,7 @@ constexpr std::pair<const char*, const char*> kUnlessSaid[] = {
     {"channel", "awgn"},        {"receiver", "unbiased"},
     {"receiver_exponent", "1"}, {"transport", "alternating"},
     {"worker_momentum", "0"},   {"lead", "0"},
-    {"preconditioner", "none"}};
+    {"preconditioner", "none"}, {"precoding", "norms"}};
 
 }  // namespace
 
@@ -105,6 +105,11 @@ void describe_channel(OptionList& list, Algorithm& a) {
   list.group("channel", [&a, noisy] { return a.fill_budget && noisy(); });
   list.add_flag("fill_budget", a.fill_budget,
                 "one factor on all energies, so that the worker that sends most spends its whole budget");
+  list.group("channel", [&a, noisy] { return a.precoding != "norms" && noisy(); });
+  list.add_choice(
+      "precoding", a.precoding, {"norms", "expected"},
+      "what symbols are scaled by: this round's norms, or the roots of their mean squares over the "
+      "rounds before, with which the budget holds on average and not in every round");
 }
 
 void describe_links(OptionList& list, Algorithm& a) {

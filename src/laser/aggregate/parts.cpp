@@ -78,6 +78,19 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          "equal_norms=false, or channel=awgn",
          called("channel", algorithm.channel, given.channel != nullptr));
   }
+  if (algorithm.precoding != "norms" &&
+      (parts.channel->traits().digital || parts.channel->traits().as_energies)) {
+    fail(ExitCode::kConfiguration,
+         "precoding = '{}' scales numbers that add up as they are, which {} does not do. HINT: "
+         "precoding=norms, or channel=awgn",
+         algorithm.precoding, called("channel", algorithm.channel, given.channel != nullptr));
+  }
+  if (algorithm.precoding != "norms" && (algorithm.filter.equal_norms || algorithm.fill_budget)) {
+    fail(ExitCode::kConfiguration,
+         "precoding = '{}' scales without this round's norms, and {} = true needs them. HINT: {}=false",
+         algorithm.precoding, algorithm.filter.equal_norms ? "equal_norms" : "fill_budget",
+         algorithm.filter.equal_norms ? "equal_norms" : "fill_budget");
+  }
   if (feedback.holds && parts.channel->traits().digital) {
     fail(ExitCode::kConfiguration,
          "{} holds numbers that add up on the air, and {} carries bits. HINT: feedback=none, or channel=awgn",

@@ -32,7 +32,9 @@ struct Aggregator::Round {
   std::vector<NamedTensors>
       shared;                    // of each tensor: the shared state from here on; as it was where it has none
   std::vector<at::Tensor> held;  // of each tensor: [m, n] what is held from here on, in units of gradients
-  WorkerTable raw_norms;         // [k, tensors] of the messages M_i
+  // Of each tensor and pass: mean squares of norms from here on; undefined where they stay as they were.
+  std::vector<std::vector<at::Tensor>> squares;
+  WorkerTable raw_norms;             // [k, tensors] of the messages M_i
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
   at::Tensor clean;                  // [d] the estimate without noise, where diagnosed
   RoundReport report;

@@ -43,6 +43,11 @@ void describe_optimizer(OptionList& list, Experiment& e) {
   list.add_real("beta1", o.beta1, 0, 0.9999, false, "", "decay of the mean of the gradients");
   list.add_real("beta2", o.beta2, 0, 0.999999, false, "", "decay of the mean of their squares");
   list.add_real("epsilon", o.epsilon, 0, 1, true, "", "least divisor of a step");
+  list.group("training", [&o] { return o.name == "adamw" && o.second_moment != "full"; });
+  list.add_choice(
+      "second_moment", o.second_moment, {"full", "factored"},
+      "mean squares of all numbers, or of a matrix the product of its rows' and columns' means, which "
+      "averages noise");
   list.group("training");
   list.add_real("weight_decay", o.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
   list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e); });

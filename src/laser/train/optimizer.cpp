@@ -93,10 +93,25 @@ class Sgd final : public Optimizer {
   at::Tensor velocity_;  // [d]; undefined before the first step
 };
 
+/// The mean squares [d] with those of every matrix in the place of which the product of its rows' and
+/// columns' means stands, over their mean: few numbers that many entries have a part in, so that noise is
+/// averaged.
+at::Tensor factored(const at::Tensor& squares, const Layout& layout) {
+  auto result = squares.clone();
+  for (const auto& layer : layout.layers) {
+    if (layer.rows == 1 || layer.columns == 1) continue;
+    auto matrix = result.narrow(0, layer.offset, layer.size).view({layer.rows, layer.columns});
+    const auto rows = matrix.mean(1, true), columns = matrix.mean(0, true);
+    const double mean = (layer.rows < layer.columns ? rows : columns).mean().item<double>();
+    if (mean > 0) matrix.copy_((rows / mean) * columns);
+  }
+  return result;
+}
+
 class AdamW final : public Optimizer {
  public:
-  AdamW(const OptimizerOptions& options, Ranges decayed, RuleOnTensors rule)
-      : options_(options), decayed_(std::move(decayed)), rule_(std::move(rule)) {}
+  AdamW(const OptimizerOptions& options, Ranges decayed, RuleOnTensors rule, Layout layout)
+      : options_(options), decayed_(std::move(decayed)), rule_(std::move(rule)), layout_(std::move(layout)) {}
 
   void step(at::Tensor& parameters, at::Tensor& estimate, double learning_rate) override {
     clip(estimate, options_.gradient_clip);
@@ -106,6 +121,7 @@ class AdamW final : public Optimizer {
       square_ = at::zeros_like(parameters);
     }
     ++steps_;
+    if (options_.second_moment == "factored") return step_factored(parameters, estimate, learning_rate);
     std::int64_t end = 0;
     for (const auto& [first, size] : decayed_) {
       update(parameters, estimate, end, first, learning_rate, 0);
@@ -138,6 +154,17 @@ class AdamW final : public Optimizer {
   }
 
  private:
+  void step_factored(at::Tensor& parameters, const at::Tensor& estimate, double learning_rate) {
+    const auto t = static_cast<double>(steps_);
+    mean_.mul_(options_.beta1).add_(estimate, 1 - options_.beta1);
+    square_.mul_(options_.beta2).addcmul_(estimate, estimate, 1 - options_.beta2);
+    auto divisor = factored(square_, layout_).div_(1 - std::pow(options_.beta2, t)).sqrt_();
+    divisor.add_(options_.epsilon);
+    for (const auto& [first, size] : decayed_)
+      parameters.narrow(0, first, size).mul_(1 - learning_rate * options_.weight_decay);
+    parameters.addcdiv_(mean_, divisor, -learning_rate / (1 - std::pow(options_.beta1, t)));
+  }
+
   /// One pass over the numbers first .. end - 1: in the order of PyTorch's operations, one after the other.
   void update(at::Tensor& parameters, const at::Tensor& estimate, std::int64_t first, std::int64_t end,
               double learning_rate, double weight_decay) {
@@ -172,6 +199,7 @@ class AdamW final : public Optimizer {
   OptimizerOptions options_;
   Ranges decayed_;
   RuleOnTensors rule_;
+  Layout layout_;
   std::int64_t steps_ = 0;
   at::Tensor mean_;    // [d], of the estimates; undefined before the first step
   at::Tensor square_;  // [d], of their squares
@@ -183,7 +211,8 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Range
                                           const Layout& layout) {
   RuleOnTensors rule(options.rule, layout);
   if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(decayed), std::move(rule));
-  if (options.name == "adamw") return std::make_unique<AdamW>(options, std::move(decayed), std::move(rule));
+  if (options.name == "adamw")
+    return std::make_unique<AdamW>(options, std::move(decayed), std::move(rule), layout);
   fail(ExitCode::kConfiguration, "optimizer = '{}' is unknown", options.name);
 }
 

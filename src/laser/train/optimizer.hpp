@@ -19,11 +19,12 @@ namespace laser {
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 struct OptimizerOptions {
-  std::string name = "sgd";  // sgd | adamw
-  double momentum = 0.9;     // sgd
-  double beta1 = 0.9;        // adamw: decay of the mean
-  double beta2 = 0.999;      // adamw: decay of the mean square
-  double epsilon = 1e-8;     // adamw
+  std::string name = "sgd";            // sgd | adamw
+  double momentum = 0.9;               // sgd
+  double beta1 = 0.9;                  // adamw: decay of the mean
+  double beta2 = 0.999;                // adamw: decay of the mean square
+  double epsilon = 1e-8;               // adamw
+  std::string second_moment = "full";  // adamw: full | factored, the product of its rows' and columns' means
   double weight_decay = 0;
   double gradient_clip = 0;               // longest estimate; 0: as it is
   std::string rule = "plain";             // of the server: a name of receive/server_rule.hpp
@@ -45,10 +46,11 @@ class Optimizer {
 };
 
 /// SGD with momentum, v <- mu v + (g + wd theta), theta <- theta - lr v (spec 2.3, 5), or AdamW, weight
-/// decay apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. `decayed`:
-/// where weight decay acts. `layout` tells the server's rule the tensors; a rule but `plain` needs it.
-/// Where the rule acts on the momentum weight decay is added to what it makes. Throws Error (configuration)
-/// on an unknown name.
+/// decay apart from the gradient [Loshchilov and Hutter 2019]; both in PyTorch's conventions. With a factored
+/// second moment the mean squares v of a matrix are taken as (row means)(column means)^T / mean [Adafactor,
+/// arXiv 1804.04235]. `decayed`: where weight decay acts. `layout` tells the tensors; a rule but `plain` and
+/// a factored second moment need it. Where the rule acts on the momentum weight decay is added to what it
+/// makes. Throws Error (configuration) on an unknown name.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Ranges decayed,
                                           const Layout& layout = {});
 

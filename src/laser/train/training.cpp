@@ -181,7 +181,8 @@ void Training::add(const RoundReport& report, const std::vector<char>& awake) {
   sums_.sent_ratio.add(report.sent_ratio);
   sums_.waiting_rounds.add(report.waiting_rounds);
   ++sums_.rounds;
-  LASER_CHECK(sums_.budget_use <= 1 + 1e-6);  // no worker ever sends more than its budget
+  // No worker ever sends more than its budget, unless that holds on average.
+  LASER_CHECK(experiment_.algorithm.precoding != "norms" || sums_.budget_use <= 1 + 1e-6);
 }
 
 EpochRecord Training::end_epoch(double budget) {
