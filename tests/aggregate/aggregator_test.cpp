@@ -46,14 +46,14 @@ std::map<std::string, std::string> described(Algorithm algorithm) {
 TEST(Recipes, AreTheSevenMethodsOfTheSpecificationThenOurOwnThenTheDigitalOnesThenThoseOfOthers) {
   std::vector<std::string> names;
   for (const auto& recipe : recipes()) names.push_back(recipe.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"laser",         "zsgd",           "signum",
-                                             "randomk",       "sketch",         "adsgd",
-                                             "sgd",           "laser_matched",  "zsgd_matched",
-                                             "zsgd_momentum", "zsgd_adaptive",  "laser_momentum",
-                                             "swept",         "digital_qsgd",   "digital_powersgd",
-                                             "ddsgd",         "otalc",          "obda",
-                                             "efobda",        "agetopk",        "reed",
-                                             "adsgd_pilot",   "signum_momentum"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"laser",         "zsgd",          "signum",
+                                             "randomk",       "sketch",        "adsgd",
+                                             "sgd",           "laser_matched", "zsgd_matched",
+                                             "zsgd_momentum", "zsgd_adaptive", "laser_momentum",
+                                             "swept",         "digital_qsgd",  "digital_powersgd",
+                                             "ddsgd",         "otalc",         "obda",
+                                             "efobda",        "cotaf",         "agetopk",
+                                             "reed",          "adsgd_pilot",   "signum_momentum"}));
   EXPECT_THROW(find_recipe("lasre"), Error);
 }
 

@@ -1,4 +1,5 @@
-// Symbols that are scaled by expected norms against the formulas of spec 1.2, and what makes no sense with them.
+// Symbols that are scaled by expected norms against the formulas of spec 1.2, and what makes no sense with
+// them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -66,8 +67,8 @@ TEST(ExpectedNorms, KeepTheBudgetOnAverageAndNotInEveryRound) {
   double total = 0, largest = 0;
   for (std::int64_t t = 0; t < kRounds; ++t) {
     auto estimate = at::zeros({40}, at::kDouble);
-    const auto report = aggregator.round(
-        t, kPower, random_gradients(kWorkers, 40, static_cast<std::uint32_t>(t)), estimate);
+    const auto report =
+        aggregator.round(t, kPower, random_gradients(kWorkers, 40, static_cast<std::uint32_t>(t)), estimate);
     total += std::accumulate(report.energy.begin(), report.energy.end(), 0.0);
     largest = std::max(largest, report.budget_use);
   }

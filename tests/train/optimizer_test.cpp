@@ -70,8 +70,8 @@ TEST(AdamW, IsPyTorchsWithDecayOnlyWhereAsked) {
   EXPECT_GT((mine - start).abs().max().item<double>(), 1e-2);
 }
 
-// theta <- keep theta - lr m^ / (sqrt(v^) + eps), v of a matrix R C^T / mean with R and C the running means of
-// the squares' rows and columns, of a vector as ever [Adafactor, arXiv 1804.04235].
+// theta <- keep theta - lr m^ / (sqrt(v^) + eps), v of a matrix R C^T / mean with R and C the running means
+// of the squares' rows and columns, of a vector as ever [Adafactor, arXiv 1804.04235].
 TEST(AdamW, FactorsTheSecondMomentOfMatrices) {
   Layout layout;
   layout.add("a", {3, 4});
