@@ -165,8 +165,9 @@ def _check_together(values: Mapping[str, str]) -> None:
     compressor, feedback, receiver, channel = (values[role] for role in ("compressor", "feedback", "receiver", "channel"))
     sends, keeps, hears, air = compressor_traits(values), traits("feedback", values), traits("receiver", values), traits("channel", values)
     if hears["weighs"] and not sends["linear"]:
+        instead = "transport=alternating or two_phase" if compressor_reads(values, "transport") else "receiver=unbiased"
         raise _error(f"receiver = '{receiver}' weighs an estimate, which must be linear in what is received, and compressor = "
-                     f"'{compressor}' is not. HINT: transport=alternating or two_phase")
+                     f"'{compressor}' is not. HINT: {instead}")
     if (hears["weighs"] or hears["scales"]) and not sends["scales"]:
         raise _error(f"receiver = '{receiver}' scales what is received, and the estimate of compressor = '{compressor}' does not "
                      "follow its scale. HINT: receiver=unbiased")
@@ -193,7 +194,9 @@ def _check_together(values: Mapping[str, str]) -> None:
         raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{channel}' carries bits. HINT: "
                      "feedback=none, or channel=awgn")
     if values["memory"] != "float32" and not (keeps["residual"] and sends["factored"]):
-        raise _error(f"memory = '{values['memory']}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32")
+        raise _error(f"memory = '{values['memory']}' goes with a compressor of factors and a feedback that keeps what they leave, "
+                     f"and compressor = '{compressor}' with feedback = '{feedback}' is none. HINT: memory=float32, or "
+                     "compressor=low_rank and feedback=local")
     if air["noisy"] and float(values["power"]) <= 0:
         raise _error(f"power = {values['power']} must be above 0 on the channel '{channel}'. HINT: for exact communication "
                      "set channel=noiseless")

@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(Registry, EnergyLaws, testing::ValuesIn(variants()),
 TEST_P(EnergyLaws, EveryGroupHasTheEnergyOfTheFormulas) {
   auto options = GetParam().options;
   options.phase_share = 0.3;  // where there are two phases
-  const auto two = options.name == "low_rank" && options.transport == "two_phase";
+  const bool two = make_compressor(options)->pass_shares().size() > 1;
   const auto shares_of_passes = two ? std::vector<double>{0.3, 0.7} : std::vector<double>{1};
   for (const std::string allocation : kAllocationNames) {
     for (const bool filled : {false, true}) {
@@ -251,11 +251,15 @@ TEST_P(EnergyLaws, EveryGroupHasTheEnergyOfTheFormulas) {
   }
 }
 
-/// With `fill_budget` the worker that sends most spends all it may, on every channel with noise.
+/// With `fill_budget` the worker that sends most spends all it may, on every channel with noise. Without it
+/// something is left in every round wherever workers alike in gains and budgets differ in what they send, but
+/// where a channel has them at full power anyway.
 TEST(FillBudget, SpendsTheWholeBudgetOnEveryChannel) {
+  int leave_something = 0;
   for (const auto& entry : channels()) {
     const auto plain = make_channel(entry.name);  // a digital link spends what it sends its bits by
     if (!plain->traits().noisy || plain->traits().digital || !entry.needs.empty()) continue;
+    double most = 0;  // of the budget that a round uses where it is not filled
     for (const bool filled : {false, true}) {
       auto algorithm = algorithm_of({.rank = 2}, entry.name);
       algorithm.fill_budget = filled;
@@ -271,12 +275,13 @@ TEST(FillBudget, SpendsTheWholeBudgetOnEveryChannel) {
         if (!report.nobody_heard && filled) {
           EXPECT_NEAR(report.budget_use, 1, 1e-12) << entry.name << " in round " << t;
         }
-        if (entry.name == "awgn" && !filled) {
-          EXPECT_LT(report.budget_use, 0.99) << "there is something to give back";
-        }
+        if (!filled) most = std::max(most, report.budget_use);
       }
     }
+    const bool alike = !plain->traits().fades && !plain->traits().shares_power;
+    if (alike && most < 0.99) ++leave_something;
   }
+  EXPECT_GT(leave_something, 0) << "there is something to give back";
 }
 
 /// With fill_budget less noise, by the factor that the energies of the largest worker tell.

@@ -2,6 +2,8 @@
 // of every kind of own reconstruction (laser/laws/memory_laws.cpp).
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "law_cases.hpp"
 
 namespace laser::contract {
@@ -23,11 +25,13 @@ std::vector<LawCase> cases(bool receiver) {
     }
   }
   // With a prediction, and with everything that the filter can do.
-  for (const char* compressor : {"identity", "low_rank", "sweep", "random_k"}) {
+  const std::pair<const char*, bool> compressors_and_equal_norms[] = {
+      {"identity", true}, {"low_rank", false}, {"sweep", true}, {"random_k", true}};
+  for (const auto& [compressor, equal_norms] : compressors_and_equal_norms) {
     Subject subject{method("swept"), {}};
     subject.algorithm.compressor = {.name = compressor, .rank = 2, .compression_factor = 0.4};
     subject.algorithm.prediction = "matched";
-    subject.algorithm.filter.equal_norms = std::string(compressor) != "low_rank";  // with and without
+    subject.algorithm.filter.equal_norms = equal_norms;
     subject.algorithm.filter.preconditioner_refresh = 1;
     add_laws(result, std::string("swept_") + compressor, subject,
              receiver ? receiver_laws() : feedback_laws());

@@ -99,7 +99,7 @@ Algorithm algorithm(const Case& c) {
   result.feedback = c.feedback;
   result.memory = c.memory;
   result.worker_momentum = c.momentum;
-  result.receiver = c.feedback == "weighted" ? "matched" : "unbiased";
+  result.receiver = make_feedback(c.feedback)->traits().weighs ? "matched" : "unbiased";
   return result;
 }
 
@@ -155,10 +155,12 @@ TEST_P(RefusalLaws, WhatIsRefusedChangesNothing) {
   Aggregator straight(small_layout(), algorithm(GetParam()), 1, solo, GetParam().type);
   std::vector<at::Tensor> expected;
   for (std::int64_t t = 0; t < 4; ++t) expected.push_back(go(straight, arguments(t)));
+  // Arguments are looked at before any part is asked: some of the parts tell for all of them.
+  const bool tells_for_all = make_feedback(GetParam().feedback)->traits().residual ||
+                             make_compressor(GetParam().variant.options)->traits().exact;
   for (const auto& mistake : mistakes()) {
-    // Arguments are looked at before any part is asked: some of the parts tell for all of them.
     const bool argument = mistake.code == ExitCode::kConfiguration;
-    if (argument && GetParam().feedback != "local" && GetParam().variant.name != "identity") continue;
+    if (argument && !tells_for_all) continue;
     Aggregator aggregator(small_layout(), algorithm(GetParam()), 1, solo, GetParam().type);
     for (std::int64_t t = 0; t < 4; ++t) {
       if (t == 0 || t == 3) {  // before there is any memory, and with one

@@ -1,6 +1,7 @@
 laser_test(contract/compressor_laws_test TORCH LINK laser_laws)
 laser_test(contract/memory_laws_test TORCH LINK laser_laws)
 laser_test(contract/strangers_test TORCH LINK laser_laws)
+laser_test(contract/wrong_strangers_test TORCH LINK laser_laws)
 laser_test(contract/broken_laws_test TORCH LINK laser_laws)
 laser_test(contract/channel_laws_test TORCH LINK laser_laws)
 laser_test(contract/number_laws_test TORCH LINK laser_laws)

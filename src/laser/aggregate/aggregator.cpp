@@ -15,7 +15,45 @@
 namespace laser {
 namespace {
 
-/// Throws Error (configuration) for a model whose tensors cannot be told apart, or no model at all.
+/// Throws Error (configuration) where there are no workers, or those here are not among them.
+Collective& checked_workers(Collective& collective) {
+  const auto workers = collective.workers(), first = collective.first_worker(),
+             here = collective.local_workers();
+  if (workers < 1) fail(ExitCode::kConfiguration, "there are {} workers. HINT: 1 or more", workers);
+  if (here < 1 || first < 0 || first > workers - here) {
+    fail(
+        ExitCode::kConfiguration,
+        "this process holds {} workers from number {} on, of {} in all. HINT: 1 or more, consecutive ones of "
+        "all",
+        here, first, workers);
+  }
+  return collective;
+}
+
+/// Throws Error (configuration) where the tensors do not lie one behind the other, as their shapes say.
+void check_places(const Layout& layout) {
+  Layout right;
+  for (const auto& layer : layout.layers) {
+    right.add(layer.name, layer.shape);
+    const auto& as = right.layers.back();
+    if (layer.offset == as.offset && layer.size == as.size && layer.rows == as.rows &&
+        layer.columns == as.columns)
+      continue;
+    fail(ExitCode::kConfiguration,
+         "tensor '{}' has {} numbers from {} on, as a matrix [{}, {}], and its shape and those before it say "
+         "{} from {} on, [{}, {}]. HINT: Layout::add() fills in all of them",
+         layer.name, layer.size, layer.offset, layer.rows, layer.columns, as.size, as.offset, as.rows,
+         as.columns);
+  }
+  if (layout.size != right.size) {
+    fail(ExitCode::kConfiguration,
+         "the model has {} numbers, and its tensors have {}. HINT: Layout::add() counts them", layout.size,
+         right.size);
+  }
+}
+
+/// Throws Error (configuration) for a model whose tensors cannot be told apart or lie in a wrong place, or no
+/// model at all.
 void check_layout(const Layout& layout, at::ScalarType type) {
   if (type != at::kFloat && type != at::kDouble) {
     fail(ExitCode::kConfiguration, "a round works on float32 or float64, not on {}. HINT: at::kFloat",
@@ -31,6 +69,7 @@ void check_layout(const Layout& layout, at::ScalarType type) {
     if (!names.insert(layer.name).second)
       fail(ExitCode::kConfiguration, "two tensors of the model are called '{}'", layer.name);
   }
+  check_places(layout);
 }
 
 }  // namespace
@@ -39,8 +78,9 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
                        Collective& collective, at::ScalarType type, std::unique_ptr<NoiseSource> noise)
     : layout_(std::move(layout)),
       seed_(seed),
-      collective_(collective),
+      collective_(checked_workers(collective)),
       noise_(noise ? std::move(noise) : std::make_unique<AddressedNoise>()),
+      outsiders_(parts.compressor || parts.feedback || parts.receiver || parts.channel),
       parts_(make_parts(algorithm, std::move(parts))),
       uncompressed_(make_compressor({.name = "identity"})),
       last_pass_(static_cast<int>(parts_.compressor->pass_shares().size()) - 1),
@@ -124,7 +164,7 @@ RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
     return std::move(round.report);
   }
   const double largest = check_gradients(round) * scale;
-  const bool edge = near_the_edge(largest, budget) || !threads();
+  const bool edge = near_the_edge(largest, budget) || outsiders_;
   const auto kept = edge ? keep() : Kept{};
   try {
     run(round, budget, scale);

@@ -204,8 +204,7 @@ class Aggregator {
   void transmit(const Round& round, Transmission& transmission, int pass);
   void receive(const Round& round, Transmission& transmission, int pass);
   void gather_norms(std::vector<Transmission>& transmissions, const Round& round);
-  /// Whether parts may be asked by several threads at once; those from other languages may not, and may fail
-  /// at any time: what lasts is kept aside in their rounds.
+  /// Whether parts may be asked by several threads at once; those from other languages may not.
   [[nodiscard]] bool threads() const {
     return parts_.compressor->traits().threads && parts_.feedback->traits().threads &&
            parts_.receiver->traits().threads;
@@ -252,6 +251,7 @@ class Aggregator {
   std::uint64_t seed_;
   Collective& collective_;
   std::unique_ptr<NoiseSource> noise_;
+  bool outsiders_;  // some parts are the caller's own, and may fail at any time: what lasts is kept aside
   Parts parts_;
   std::unique_ptr<Compressor> uncompressed_;
   int last_pass_;

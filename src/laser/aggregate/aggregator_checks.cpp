@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
@@ -206,6 +207,13 @@ void Aggregator::check_message(const Message& message, std::size_t tensor) const
          "the compressor's message for tensor '{}' has {} blocks. HINT: from 1 to {} of [workers, groups, "
          "symbols]",
          layout_.layers[tensor].name, blocks.size(), kBlocksAPass);
+  }
+  const auto contents = message.content_norm.size();
+  if (contents != 0 && std::cmp_not_equal(contents, collective_.local_workers())) {
+    fail(ExitCode::kConfiguration,
+         "the compressor's message for tensor '{}' has {} norms of its content. HINT: {}, one a worker, or "
+         "none",
+         layout_.layers[tensor].name, contents, collective_.local_workers());
   }
   for (const auto& block : blocks) {
     if (block.defined() && block.dim() == 3 && block.size(0) == collective_.local_workers()) continue;

@@ -1,6 +1,7 @@
 // What the server makes of what it heard, and what a round leaves behind: the estimate, memories, what is
 // shared or held from here on (spec 1.4, 2.4, 2.5).
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <utility>
@@ -17,6 +18,45 @@ double largest_in_product(const Factors& factors) {
   constexpr double kRounding = 1 + 1e-3;
   return kRounding * static_cast<double>(factors.left.size(-2)) *
          largest_magnitude(factors.left.contiguous()) * largest_magnitude(factors.right.contiguous());
+}
+
+/// Throws Error (configuration) where a receiver has put another tensor in the place of what was received.
+void check_scaled(const Reception& heard, at::IntArrayRef sizes, at::ScalarType type,
+                  const std::string& name) {
+  if (heard.values.defined() && heard.values.sizes() == sizes && heard.values.scalar_type() == type &&
+      std::cmp_equal(heard.noise_std.size(), sizes[0]))
+    return;
+  fail(ExitCode::kConfiguration,
+       "the receiver left {} and {} deviations of the noise of what was received of tensor '{}'. HINT: it "
+       "changes the numbers [{}] in place",
+       heard.values.defined() ? fmt::format("[{}] of {}", fmt::join(heard.values.sizes(), ", "),
+                                            at::toString(heard.values.scalar_type()))
+                              : "nothing",
+       heard.noise_std.size(), name, fmt::join(sizes, ", "));
+}
+
+/// Throws Error (configuration) where a compressor hands on another state than it began with.
+void check_shared(const NamedTensors& next, const NamedTensors& before, const std::string& name) {
+  if (next.empty()) return;
+  for (const auto& [key, tensor] : next) {
+    const auto known = before.find(key);
+    if (known != before.end() && tensor.defined() && tensor.sizes() == known->second.sizes() &&
+        tensor.scalar_type() == known->second.scalar_type())
+      continue;
+    fail(ExitCode::kConfiguration,
+         "the compressor's state of tensor '{}' has '{}' {}, {}. HINT: the names, shapes and type of "
+         "initial_state()",
+         name, key, tensor.defined() ? fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")) : "of nothing",
+         known == before.end() ? "which it did not begin with"
+                               : fmt::format("which began as [{}]", fmt::join(known->second.sizes(), ", ")));
+  }
+  for (const auto& [key, tensor] : before) {
+    if (next.contains(key)) continue;
+    fail(ExitCode::kConfiguration,
+         "the compressor's state of tensor '{}' has lost '{}'. HINT: the names of initial_state(), or no "
+         "state where nothing changes",
+         name, key);
+  }
 }
 
 }  // namespace
@@ -48,7 +88,11 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
     for (auto& heard : transmission.noisy) heard.values = heard.values.clone();
   }
   for (std::size_t b = 0; b < transmission.noisy.size(); ++b) {
-    parts_.receiver->scale(transmission.noisy[b], traits.exact ? transmission.exact[b] : at::Tensor());
+    auto& heard = transmission.noisy[b];
+    const auto sizes = heard.values.sizes().vec();
+    const auto type = heard.values.scalar_type();
+    parts_.receiver->scale(heard, traits.exact ? transmission.exact[b] : at::Tensor());
+    check_scaled(heard, sizes, type, layout_.layers[l].name);
   }
   return shared;
 }
@@ -61,17 +105,18 @@ Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pas
   if (is_last(pass)) shared = scale_received(round, transmission);
   auto decoded = tensor.compressor->decode(round.exchanges[l], pass, transmission.noisy);
   if (!shared.empty()) decoded.shared = std::move(shared);
-  if (holds(tensor)) {
-    decoded.estimate = held_after(round, transmission, pass, transmission.noisy);
-    decoded.factors = {};
-    round.held[l] = decoded.estimate.div(round.scale);
-  }
   check_decoded(decoded, l);
+  if (is_last(pass)) check_shared(decoded.shared, tensor.shared, layout_.layers[l].name);
   if (is_last(pass) && !decoded.complete()) {
     fail(ExitCode::kConfiguration,
          "the compressor made no estimate of tensor '{}'. HINT: decode() returns an estimate or both factors "
          "in the last pass",
          layout_.layers[l].name);
+  }
+  if (holds(tensor)) {
+    decoded.estimate = held_after(round, transmission, pass, transmission.noisy);
+    decoded.factors = {};
+    round.held[l] = decoded.estimate.div(round.scale);
   }
   if (decoded.estimate.defined()) decoded.write(round.estimate[l]);
   return decoded;
@@ -85,8 +130,9 @@ void Aggregator::decode_clean(Round& round, const Transmission& transmission, in
   if (holds(tensors_[l])) {
     slice(round.clean, l).copy_(held_after(round, transmission, pass, transmission.clean));
   } else {
-    const auto& compressor = *tensors_[l].compressor;
-    compressor.decode(round.exchanges[l], pass, transmission.clean).write(slice(round.clean, l));
+    const auto decoded = tensors_[l].compressor->decode(round.exchanges[l], pass, transmission.clean);
+    check_decoded(decoded, l);
+    decoded.write(slice(round.clean, l));
   }
 }
 

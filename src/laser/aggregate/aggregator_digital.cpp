@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "laser/aggregate/round.hpp"
 #include "laser/channel/quantise.hpp"
@@ -27,6 +28,12 @@ std::vector<double> Aggregator::bits_of(const Round& round, std::size_t tensor, 
   std::vector<double> energies;
   for (const double share : power_shares_) energies.push_back(share * energy);
   auto bits = parts_.channel->bits(round.transmitting(tensor), symbols, energies);
+  const bool fit = std::ranges::none_of(bits, [](double one) { return std::isnan(one); });
+  if (!fit || bits.size() != energies.size()) {
+    fail(ExitCode::kConfiguration,
+         "the channel's bits() are not a number or not one a worker. HINT: {} numbers, 0 or above",
+         energies.size());
+  }
   for (double& one : bits) one = std::max(0.0, one - scale_bits_);
   return bits;
 }
@@ -54,6 +61,13 @@ void Aggregator::quantise_message(const Round& round, Transmission& transmission
     if (round.diagnosed || parts_.receiver->traits().exact) transmission.numbers = message.blocks;
     for (std::size_t b = 0; b < message.blocks.size(); ++b) {
       auto& block = message.blocks[b];
+      if (block.size(1) > kQuantisedGroups) {
+        fail(
+            ExitCode::kConfiguration,
+            "the compressor's message for tensor '{}' has a block of {} groups, and a digital link quantises "
+            "at most {}. HINT: fewer and longer groups, or bits of its own",
+            layout_.layers[transmission.tensor].name, block.size(1), kQuantisedGroups);
+      }
       for (std::size_t i = 0; i < all.size(); ++i) {
         const auto groups = static_cast<double>(block.size(1));
         const auto rate = quantiser_rate(block.size(2), share_of(block, all[i]) / groups);

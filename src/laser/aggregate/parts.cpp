@@ -15,6 +15,11 @@ std::string called(const char* role, const std::string& name, bool given) {
 
 /// Throws Error (configuration) for settings that channels of the table read, beside one of one's own.
 void check_link_of_own(LinkOptions link) {
+  if (link.trace) {
+    fail(
+        ExitCode::kConfiguration,
+        "a trace of gains is read by channel=trace, and this channel is one of your own. HINT: leave it out");
+  }
   const std::string none;
   LinkOptions plain;
   OptionList given, defaults;
@@ -43,7 +48,8 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          called("compressor", algorithm.compressor.name, given.compressor != nullptr),
          given.compressor
              ? "linear = true in its traits where that holds, or a receiver that scales what is received"
-             : "transport=alternating or two_phase");
+         : uses_setting(algorithm.compressor, "transport") ? "transport=alternating or two_phase"
+                                                           : "receiver=unbiased");
   }
   if ((receiver.weighs || receiver.scales) && !compressor.scales) {
     fail(ExitCode::kConfiguration,
@@ -99,8 +105,10 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
   }
   if (algorithm.memory != "float32" && !(feedback.residual && compressor.factored)) {
     fail(ExitCode::kConfiguration,
-         "memory = '{}' goes with compressor=low_rank and feedback=local only. HINT: memory=float32",
-         algorithm.memory);
+         "memory = '{}' goes with a compressor of factors and a feedback that keeps what they leave, and {} "
+         "with {} is none. HINT: memory=float32, or compressor=low_rank and feedback=local",
+         algorithm.memory, called("compressor", algorithm.compressor.name, given.compressor != nullptr),
+         called("feedback", algorithm.feedback, given.feedback != nullptr));
   }
 }
 

@@ -39,7 +39,9 @@ Superposition Channel::superpose(const Link& link, std::span<const double> norms
   } else if (something) {  // else the decoded block is the mean, 0
     scale(link, norms, energies, result);
     const auto bad = [](double number) { return std::isnan(number); };
-    if (result.amplitude.size() != norms.size() || bad(result.receive_scale) ||
+    const bool fits = result.amplitude.size() == norms.size() && result.gain.size() == norms.size() &&
+                      (result.spent.empty() || result.spent.size() == norms.size());
+    if (!fits || bad(result.receive_scale) ||
         std::any_of(result.amplitude.begin(), result.amplitude.end(), bad)) {
       fail(
           ExitCode::kConfiguration,

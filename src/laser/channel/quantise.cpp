@@ -57,11 +57,9 @@ QuantiserRate quantiser_rate(std::int64_t size, double bits) {
 
 Quantised quantise(const at::Tensor& given, std::span<const double> bits, const StreamKey& key,
                    std::uint32_t unit, std::int64_t first) {
-  constexpr std::uint32_t kGroups = 64;  // a block has no more
   const auto symbols = given.contiguous();
   const auto workers = symbols.size(0), groups = symbols.size(1), length = symbols.size(2);
-  LASER_CHECK(groups <= static_cast<std::int64_t>(kGroups) &&
-              bits.size() == static_cast<std::size_t>(workers));
+  LASER_CHECK(groups <= kQuantisedGroups && bits.size() == static_cast<std::size_t>(workers));
   Quantised result{at::zeros_like(symbols), std::vector<double>(bits.size(), 0.0)};
   with_span(symbols, [&](auto from) {
     using T = std::remove_const_t<element_of<decltype(from)>>;
@@ -74,7 +72,8 @@ Quantised quantise(const at::Tensor& given, std::span<const double> bits, const 
       for (std::int64_t c = 0; c < groups; ++c) {
         StreamKey own = key;
         const auto worker = static_cast<std::uint32_t>(first + i);
-        own.unit = 2 * ((unit * 65536 + worker) * kGroups + static_cast<std::uint32_t>(c));
+        own.unit = 2 * ((unit * 65536 + worker) * static_cast<std::uint32_t>(kQuantisedGroups) +
+                        static_cast<std::uint32_t>(c));
         const auto at = static_cast<std::size_t>((i * groups + c) * length);
         quantise_group<T>(std::span<const T>(from).subspan(at, static_cast<std::size_t>(length)), rate, own,
                           to.subspan(at, static_cast<std::size_t>(length)));

@@ -19,6 +19,9 @@
 
 namespace laser {
 
+/// Groups that a block has at most: each has random words of its own.
+inline constexpr std::int64_t kQuantisedGroups = 64;
+
 /// How `size` numbers are written in a number of bits.
 struct QuantiserRate {
   std::int64_t numbers = 0;  // that are sent, of all
@@ -35,8 +38,9 @@ struct Quantised {
   std::vector<double> bits;  // [K] that each worker's take, without those of its C scales
 };
 
-/// Symbols [K, C, D], float or double on the CPU, in at most `bits` [K] bits a worker, which the C groups
-/// share alike. `unit` tells blocks of one tensor apart; worker i is number `first` + i of all.
+/// Symbols [K, C, D], float or double on the CPU, in at most `bits` [K] bits a worker, which the C groups, at
+/// most kQuantisedGroups, share alike. `unit` tells blocks of one tensor apart; worker i is number `first` +
+/// i of all.
 [[nodiscard]] Quantised quantise(const at::Tensor& symbols, std::span<const double> bits,
                                  const StreamKey& key, std::uint32_t unit, std::int64_t first);
 

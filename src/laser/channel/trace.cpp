@@ -15,11 +15,33 @@
 namespace laser {
 namespace {
 
+/// Throws Error (data) where there are not as many gains as the trace says, or one of them is not finite.
+void check_gains(const GainTrace& trace) {
+  std::int64_t count = 1;
+  bool fits = trace.rounds >= 0 && trace.workers > 0 && trace.antennas >= 0;
+  for (const auto size : {trace.rounds, trace.workers, std::max<std::int64_t>(trace.antennas, 1)})
+    fits = fits && !__builtin_mul_overflow(count, size, &count);
+  if (!fits || std::ssize(trace.gains) != count) {
+    fail(ExitCode::kData,
+         "{} has {} gains, and says that it is one of {} rounds, {} workers and {} antennas. HINT: gains "
+         "[rounds, workers, antennas]; 0 antennas: [rounds, workers]",
+         trace.name, trace.gains.size(), trace.rounds, trace.workers, trace.antennas);
+  }
+  const auto bad = std::ranges::find_if(trace.gains, [](const std::complex<double>& gain) {
+    return !std::isfinite(gain.real()) || !std::isfinite(gain.imag());
+  });
+  if (bad == trace.gains.end()) return;
+  fail(ExitCode::kData, "gain {} of {} is not finite. HINT: 0 is a link that is down",
+       bad - trace.gains.begin(), trace.name);
+}
+
 /// x_i = a s_i, decoded as y/(a sum g): g_i = |h_i|, or Re sum_a conj(s_a) h_ia in noise of variance
 /// sum_a |s_a|^2 (spec 1.3, `csir` and `blind_mimo`).
 class Trace final : public Channel {
  public:
-  explicit Trace(std::shared_ptr<const GainTrace> trace) : trace_(std::move(trace)) {}
+  explicit Trace(std::shared_ptr<const GainTrace> trace) : trace_(std::move(trace)) {
+    if (trace_) check_gains(*trace_);
+  }
 
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     check(static_cast<std::int64_t>(present.size()), static_cast<std::int64_t>(key.round) + 1);
