@@ -6,8 +6,8 @@ include(CMakePackageConfigHelpers)
 # What a program of somebody else's may include, component by component; a header among them includes no other than these. All else is
 # the library's own business. laser/laser.hpp is all of them.
 set(LASER_HEADERS_round
-    core/error core/factors core/layout core/options core/part core/random core/worker_table compress/compressor compress/compressor_options feedback/feedback receive/receiver
-    channel/channel channel/link_options channel/superposition power/allocation collective/collective aggregate/algorithm aggregate/parts
+    core/error core/factors core/layout core/part core/random compress/compressor compress/compressor_options feedback/feedback receive/receiver
+    channel/channel channel/link_options channel/noise collective/collective aggregate/algorithm aggregate/parts
     aggregate/aggregator laws/laws)
 set(LASER_HEADERS_theory theory/influence theory/convergence theory/condition theory/volume)
 set(LASER_HEADERS_link link/units link/path_loss link/budget)

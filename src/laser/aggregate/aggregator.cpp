@@ -74,7 +74,7 @@ void check_layout(const Layout& layout, at::ScalarType type) {
 
 }  // namespace
 
-Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
+Aggregator::Impl::Impl(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
                        Collective& collective, at::ScalarType type, std::unique_ptr<NoiseSource> noise)
     : layout_(std::move(layout)),
       seed_(seed),
@@ -123,8 +123,8 @@ Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, s
   lasting_ = lasting_ || filter_->active();
 }
 
-RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tensor& gradients,
-                              at::Tensor& estimate, bool diagnosed, double scale) {
+RoundReport Aggregator::Impl::round(std::int64_t index, double budget, const at::Tensor& gradients,
+                                    at::Tensor& estimate, bool diagnosed, double scale) {
   check_arguments(index, budget, scale);
   check_whole(gradients, estimate);
   Round round;
@@ -136,9 +136,9 @@ RoundReport Aggregator::round(std::int64_t index, double budget, const at::Tenso
   return run_checked(round, budget, scale);
 }
 
-RoundReport Aggregator::round(std::int64_t index, double budget, std::span<const at::Tensor> gradients,
-                              std::span<const at::Tensor> estimate, bool diagnosed, double scale,
-                              std::span<const Looked> looked) {
+RoundReport Aggregator::Impl::round(std::int64_t index, double budget, std::span<const at::Tensor> gradients,
+                                    std::span<const at::Tensor> estimate, bool diagnosed, double scale,
+                                    std::span<const Looked> looked) {
   check_arguments(index, budget, scale);
   Round round;
   round.index = index;
@@ -156,7 +156,7 @@ RoundReport Aggregator::round(std::int64_t index, double budget, std::span<const
   return run_checked(round, budget, scale);
 }
 
-RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
+RoundReport Aggregator::Impl::run_checked(Round& round, double budget, double scale) {
   round.report.energy.assign(static_cast<std::size_t>(collective_.local_workers()), 0.0);
   draw_links(round);  // who takes part, and over which gains
   if (!lasting_) {
@@ -183,7 +183,7 @@ RoundReport Aggregator::run_checked(Round& round, double budget, double scale) {
 }
 
 /// One round, Algorithm 1 for any parts (spec 2.5): a line a step.
-void Aggregator::run(Round& round, double budget, double scale) {
+void Aggregator::Impl::run(Round& round, double budget, double scale) {
   round.budget = budget;
   round.scale = scale;
   form_inputs(round);    // g_i, or the average that a worker sends in its place (docs/swept.md)
@@ -200,5 +200,33 @@ void Aggregator::run(Round& round, double budget, double scale) {
   update_memories(round);  // e_i = M_i - what the worker got across (spec 2.5)
   conclude(round);         // the report, the estimate over s, and what lasts from here on
 }
+
+Aggregator::Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
+                       Collective& collective, at::ScalarType type, std::unique_ptr<NoiseSource> noise)
+    : impl_(std::make_unique<Impl>(std::move(layout), algorithm, std::move(parts), seed, collective, type,
+                                   std::move(noise))) {}
+Aggregator::Aggregator(Aggregator&&) noexcept = default;
+Aggregator& Aggregator::operator=(Aggregator&&) noexcept = default;
+Aggregator::~Aggregator() = default;
+
+RoundReport Aggregator::round(std::int64_t round, double budget, const at::Tensor& gradients,
+                              at::Tensor& estimate, bool diagnose, double scale) {
+  return impl_->round(round, budget, gradients, estimate, diagnose, scale);
+}
+RoundReport Aggregator::round(std::int64_t round, double budget, std::span<const at::Tensor> gradients,
+                              std::span<const at::Tensor> estimate, bool diagnose, double scale,
+                              std::span<const Looked> looked) {
+  return impl_->round(round, budget, gradients, estimate, diagnose, scale, looked);
+}
+std::vector<char> Aggregator::awake(std::int64_t round) const { return impl_->awake(round); }
+std::vector<Looked> Aggregator::look(std::span<const at::Tensor> gradients) const {
+  return impl_->look(gradients);
+}
+NamedTensors Aggregator::state() { return impl_->state(); }
+void Aggregator::forget_asleep(std::span<const char> awake) { impl_->forget_asleep(awake); }
+void Aggregator::load_state(const NamedTensors& state) { impl_->load_state(state); }
+at::Tensor Aggregator::memory(std::size_t layer) { return impl_->memory(layer); }
+const Layout& Aggregator::layout() const { return impl_->layout(); }
+const Parts& Aggregator::parts() const { return impl_->parts(); }
 
 }  // namespace laser

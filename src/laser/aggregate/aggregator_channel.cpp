@@ -16,7 +16,7 @@ constexpr std::uint32_t kFirstPhases = 1U << 22;
 }  // namespace
 
 /// What the workers transmit, added up by the air, with the noise: what the server hears of every tensor.
-void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass) {
+void Aggregator::Impl::cross_channel(Round& round, std::vector<Transmission>& transmissions, int pass) {
   gather_symbols(transmissions);
   for_each_transmission(transmissions,
                         [&](Transmission& transmission) { transmit(round, transmission, pass); });
@@ -27,7 +27,7 @@ void Aggregator::cross_channel(Round& round, std::vector<Transmission>& transmis
 }
 
 /// The sums of all processes, and what every worker spent.
-void Aggregator::add_up(Round& round, std::vector<Transmission>& transmissions) {
+void Aggregator::Impl::add_up(Round& round, std::vector<Transmission>& transmissions) {
   std::vector<at::Tensor> sums;  // in a fixed order in every process
   for (auto& transmission : transmissions) {
     if (transmission.air.empty()) {
@@ -46,7 +46,7 @@ void Aggregator::add_up(Round& round, std::vector<Transmission>& transmissions) 
 }
 
 /// What the local workers put on the air together; nothing where the channel lets nothing through.
-void Aggregator::transmit(const Round& round, Transmission& transmission, int pass) {
+void Aggregator::Impl::transmit(const Round& round, Transmission& transmission, int pass) {
   const bool unheard = std::any_of(transmission.scales.begin(), transmission.scales.end(),
                                    [](const auto& s) { return !s.received; });
   const bool powered = std::any_of(transmission.group_energies.begin(), transmission.group_energies.end(),
@@ -78,7 +78,7 @@ void Aggregator::transmit(const Round& round, Transmission& transmission, int pa
 }
 
 /// What the server hears of it, with the noise.
-void Aggregator::receive(const Round& round, Transmission& transmission, int pass) {
+void Aggregator::Impl::receive(const Round& round, Transmission& transmission, int pass) {
   std::size_t first = 0;
   for (std::size_t b = 0; b < transmission.air.size(); ++b) {
     auto& sum = transmission.air[b].sum;

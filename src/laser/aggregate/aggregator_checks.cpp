@@ -42,7 +42,7 @@ void check_numbers(const char* what, const at::Tensor& tensor, at::ScalarType ty
 
 }  // namespace
 
-void Aggregator::check_arguments(std::int64_t index, double budget, double scale) const {
+void Aggregator::Impl::check_arguments(std::int64_t index, double budget, double scale) const {
   if (broken_ >= 0) {
     fail(ExitCode::kConfiguration,
          "round {} ended in the middle, and the memories are neither those before it nor those after. HINT: "
@@ -66,7 +66,7 @@ void Aggregator::check_arguments(std::int64_t index, double budget, double scale
   }
 }
 
-void Aggregator::check_whole(const at::Tensor& gradients, const at::Tensor& estimate) const {
+void Aggregator::Impl::check_whole(const at::Tensor& gradients, const at::Tensor& estimate) const {
   check_numbers("gradients", gradients, type_);
   check_numbers("numbers of the estimate", estimate, type_);
   const at::IntArrayRef sizes = gradients.sizes();
@@ -84,7 +84,7 @@ void Aggregator::check_whole(const at::Tensor& gradients, const at::Tensor& esti
 }
 
 /// [K, m, n] of each tensor. Throws Error (configuration) where the parts do not fit the layout.
-std::vector<at::Tensor> Aggregator::parts_of_gradients(std::span<const at::Tensor> gradients) const {
+std::vector<at::Tensor> Aggregator::Impl::parts_of_gradients(std::span<const at::Tensor> gradients) const {
   if (gradients.size() != layout_.layers.size()) {
     fail(ExitCode::kConfiguration, "there are gradients of {} tensors, and this aggregator is made for {}",
          gradients.size(), layout_.layers.size());
@@ -108,7 +108,7 @@ std::vector<at::Tensor> Aggregator::parts_of_gradients(std::span<const at::Tenso
 }
 
 /// [m, n] of each tensor. Throws Error (configuration) where the parts do not fit the layout.
-std::vector<at::Tensor> Aggregator::parts_of_estimate(std::span<const at::Tensor> estimate) const {
+std::vector<at::Tensor> Aggregator::Impl::parts_of_estimate(std::span<const at::Tensor> estimate) const {
   if (estimate.size() != layout_.layers.size()) {
     fail(ExitCode::kConfiguration, "there are places for {} estimates, and this aggregator fills {}",
          estimate.size(), layout_.layers.size());
@@ -129,14 +129,14 @@ std::vector<at::Tensor> Aggregator::parts_of_estimate(std::span<const at::Tensor
   return parts;
 }
 
-std::vector<Looked> Aggregator::look(std::span<const at::Tensor> gradients) const {
+std::vector<Looked> Aggregator::Impl::look(std::span<const at::Tensor> gradients) const {
   return look_through(parts_of_gradients(gradients),
                       std::vector<char>(static_cast<std::size_t>(collective_.local_workers()), 1));
 }
 
 /// Of the local workers; those that are not awake have nothing.
-std::vector<Looked> Aggregator::look_through(std::span<const at::Tensor> gradients,
-                                             const std::vector<char>& awake) const {
+std::vector<Looked> Aggregator::Impl::look_through(std::span<const at::Tensor> gradients,
+                                                   const std::vector<char>& awake) const {
   const auto count = tensors_.size();
   std::vector<std::size_t> sizes;
   for (std::size_t j = 0; j < awake.size() * count; ++j)
@@ -158,7 +158,7 @@ std::vector<Looked> Aggregator::look_through(std::span<const at::Tensor> gradien
 
 /// The largest magnitude in the gradients of the workers that take part, the same in every process. Throws
 /// Error (non-finite) where one of them is not finite, at every process alike.
-double Aggregator::check_gradients(const Round& round) const {
+double Aggregator::Impl::check_gradients(const Round& round) const {
   const auto awake = round.awake.begin() + collective_.first_worker();
   const std::vector<char> local(awake, awake + collective_.local_workers());
   std::vector<Looked> found(round.looked.begin(), round.looked.end());
@@ -186,8 +186,8 @@ double Aggregator::check_gradients(const Round& round) const {
   return largest;
 }
 
-void Aggregator::check_finite(const WorkerTable& norms, std::size_t tensor, std::int64_t round,
-                              const char* what) const {
+void Aggregator::Impl::check_finite(const WorkerTable& norms, std::size_t tensor, std::int64_t round,
+                                    const char* what) const {
   for (std::size_t i = 0; i < norms.workers(); ++i) {
     for (const double norm : norms.row(i)) {
       if (std::isfinite(norm)) continue;
@@ -200,7 +200,7 @@ void Aggregator::check_finite(const WorkerTable& norms, std::size_t tensor, std:
 }
 
 /// Throws Error (configuration) where a compressor's message is not as compress/compressor.hpp asks for it.
-void Aggregator::check_message(const Message& message, std::size_t tensor) const {
+void Aggregator::Impl::check_message(const Message& message, std::size_t tensor) const {
   const auto& blocks = message.blocks;
   if (blocks.empty() || blocks.size() > kBlocksAPass) {
     fail(ExitCode::kConfiguration,
@@ -226,7 +226,7 @@ void Aggregator::check_message(const Message& message, std::size_t tensor) const
 }
 
 /// Likewise where its estimate has not the tensor's shape: it is written into its place as it is.
-void Aggregator::check_decoded(const Decoded& decoded, std::size_t tensor) const {
+void Aggregator::Impl::check_decoded(const Decoded& decoded, std::size_t tensor) const {
   const auto& layer = layout_.layers[tensor];
   const auto check = [&](const at::Tensor& part, const char* what, std::int64_t rows, std::int64_t columns) {
     if (part.dim() == 2 && part.size(0) == rows && part.size(1) == columns) return;
@@ -242,14 +242,14 @@ void Aggregator::check_decoded(const Decoded& decoded, std::size_t tensor) const
 
 /// Whether numbers of the round, with gradients of at most `largest`, may leave the range of their type.
 /// ||M|| <= ||e|| + s ||g||, and a memory is not longer than the message it comes from.
-bool Aggregator::near_the_edge(double largest, double budget) {
+bool Aggregator::Impl::near_the_edge(double largest, double budget) {
   reach_ += largest * std::sqrt(static_cast<double>(layout_.size));
   const double limit = comfortable(type_),
                gain = parts_.channel->traits().noisy && budget > 0 ? std::sqrt(budget) : 1.0;
   return !(reach_ < limit * std::min(1.0, gain));
 }
 
-Aggregator::Kept Aggregator::keep() const {
+Aggregator::Impl::Kept Aggregator::Impl::keep() const {
   Kept kept{std::make_shared<MessageFilter>(filter_->clone()), tensors_, reach_};
   for (auto& tensor : kept.tensors) {
     if (tensor.memory.defined()) tensor.memory = tensor.memory.clone();
@@ -258,7 +258,7 @@ Aggregator::Kept Aggregator::keep() const {
 }
 
 /// Throws Error (non-finite) where what the round leaves behind is not finite.
-void Aggregator::check_outcome(const Round& round) {
+void Aggregator::Impl::check_outcome(const Round& round) {
   const auto check = [&](const at::Tensor& tensor, std::size_t l, const char* what) {
     if (tensor.defined() && !std::isfinite(largest_magnitude(tensor.contiguous()))) {
       fail(ExitCode::kNonFinite,

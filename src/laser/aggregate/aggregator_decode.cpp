@@ -64,7 +64,7 @@ void check_shared(const NamedTensors& next, const NamedTensors& before, const st
 /// The receiver's part in the estimate, from the last pass alone: the passes before it bring a space, of
 /// which a weight of 0 would leave nothing (spec 1.4). For the same reason what lasts is made of what was
 /// heard, before it is scaled: returned where scaling makes a difference to it.
-NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission) const {
+NamedTensors Aggregator::Impl::scale_received(Round& round, Transmission& transmission) const {
   const auto l = transmission.tensor;
   const auto traits = parts_.receiver->traits();
   if (traits.weighs) {
@@ -98,7 +98,7 @@ NamedTensors Aggregator::scale_received(Round& round, Transmission& transmission
 }
 
 /// The server's view of a tensor after a pass; without an estimate where another pass follows.
-Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pass) const {
+Decoded Aggregator::Impl::decode_one(Round& round, Transmission& transmission, int pass) const {
   const auto l = transmission.tensor;
   const auto& tensor = tensors_[l];
   NamedTensors shared;
@@ -123,7 +123,7 @@ Decoded Aggregator::decode_one(Round& round, Transmission& transmission, int pas
 }
 
 /// What decode_one() would have said without noise, where the round is diagnosed.
-void Aggregator::decode_clean(Round& round, const Transmission& transmission, int pass) const {
+void Aggregator::Impl::decode_clean(Round& round, const Transmission& transmission, int pass) const {
   const auto l = transmission.tensor;
   if (!round.clean.defined()) round.clean = at::zeros({layout_.size}, round.estimate[l].options());
   round.exchanges[l].out = at::Tensor();
@@ -136,7 +136,7 @@ void Aggregator::decode_clean(Round& round, const Transmission& transmission, in
   }
 }
 
-void Aggregator::decode(Round& round, std::vector<Transmission>& transmissions, int pass) const {
+void Aggregator::Impl::decode(Round& round, std::vector<Transmission>& transmissions, int pass) const {
   std::vector<Decoded> decoded(tensors_.size());
   for_each_transmission(transmissions, [&](Transmission& transmission) {
     const auto l = transmission.tensor;
@@ -157,7 +157,7 @@ void Aggregator::decode(Round& round, std::vector<Transmission>& transmissions, 
   write_products(products);
 }
 
-void Aggregator::weigh(Round& round) const {
+void Aggregator::Impl::weigh(Round& round) const {
   for_each_tensor([&](std::size_t l) {
     if (round.silent[l] != 0) {
       round.estimate[l].zero_();
@@ -171,7 +171,7 @@ void Aggregator::weigh(Round& round) const {
 }
 
 /// What the feedback keeps of every message; a silent tensor keeps its whole message.
-void Aggregator::update_memories(Round& round) {
+void Aggregator::Impl::update_memories(Round& round) {
   for_each_tensor([&](std::size_t l) {
     if (round.silent[l] != 0) return;
     if (round.diagnosed && is_compressed(tensors_[l]) && !parts_.feedback->traits().residual)
@@ -180,7 +180,7 @@ void Aggregator::update_memories(Round& round) {
   });
 }
 
-void Aggregator::conclude(Round& round) {
+void Aggregator::Impl::conclude(Round& round) {
   if (round.diagnosed) diagnose(round, round.scale);
   if (round.scale != 1.0) {
     for (std::size_t l = 0; l < tensors_.size(); ++l) {

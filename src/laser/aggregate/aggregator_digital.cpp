@@ -16,14 +16,14 @@
 namespace laser {
 
 /// Symbols of the air for a tensor in a pass; those that are not compressed are sent whole in the last one.
-double Aggregator::air_symbols_of(std::size_t tensor, int pass) const {
+double Aggregator::Impl::air_symbols_of(std::size_t tensor, int pass) const {
   const double whole = air_symbols(layout_.layers[tensor], air_rank_);
   if (!is_compressed(tensors_[tensor])) return is_last(pass) ? whole : 0;
   return whole * parts_.compressor->pass_shares()[static_cast<std::size_t>(pass)];
 }
 
 /// [k] bits of every worker for the tensor, less those of one scale.
-std::vector<double> Aggregator::bits_of(const Round& round, std::size_t tensor, int pass) const {
+std::vector<double> Aggregator::Impl::bits_of(const Round& round, std::size_t tensor, int pass) const {
   const double symbols = air_symbols_of(tensor, pass), energy = round.budget * symbols / air_symbols_;
   std::vector<double> energies;
   for (const double share : power_shares_) energies.push_back(share * energy);
@@ -39,14 +39,14 @@ std::vector<double> Aggregator::bits_of(const Round& round, std::size_t tensor, 
 }
 
 /// [K] Likewise, of the local workers.
-std::vector<double> Aggregator::local_bits(const Round& round, std::size_t tensor, int pass) const {
+std::vector<double> Aggregator::Impl::local_bits(const Round& round, std::size_t tensor, int pass) const {
   const auto bits = bits_of(round, tensor, pass);
   const auto first = bits.begin() + collective_.first_worker();
   return {first, first + collective_.local_workers()};
 }
 
 /// Quantises a message to its bits; a message of few values is left alone.
-void Aggregator::quantise_message(const Round& round, Transmission& transmission, int pass) const {
+void Aggregator::Impl::quantise_message(const Round& round, Transmission& transmission, int pass) const {
   auto& message = transmission.message;
   const auto& exchange = round.exchanges[transmission.tensor];
   const auto more_scales = scale_bits_ * static_cast<double>(transmission.groups - 1);
@@ -93,7 +93,8 @@ void Aggregator::quantise_message(const Round& round, Transmission& transmission
 }
 
 /// Gives each group the energy for which its bits were computed.
-void Aggregator::share_energy(const Round& round, std::vector<Transmission>& transmissions, int pass) const {
+void Aggregator::Impl::share_energy(const Round& round, std::vector<Transmission>& transmissions,
+                                    int pass) const {
   for (auto& transmission : transmissions) {
     const double energy = round.budget * air_symbols_of(transmission.tensor, pass) / air_symbols_;
     transmission.group_energies.clear();

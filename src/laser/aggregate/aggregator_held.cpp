@@ -8,7 +8,7 @@ namespace laser {
 
 /// Where an estimate is held: its own symbols h, formed as a worker's are; and of the workers' symbols c_i,
 /// where the feedback predicts, c_i - rho h.
-void Aggregator::predict(Round& round, std::vector<Transmission>& transmissions, int pass) const {
+void Aggregator::Impl::predict(Round& round, std::vector<Transmission>& transmissions, int pass) const {
   if (!parts_.feedback->traits().holds) return;
   for_each_transmission(transmissions, [&](Transmission& transmission) {
     const auto& tensor = tensors_[transmission.tensor];
@@ -56,8 +56,8 @@ void Aggregator::predict(Round& round, std::vector<Transmission>& transmissions,
 
 /// What is held of the tensor once the symbols have been heard, [m, n] in units of the messages: where they
 /// tell something it is replaced, H + D(heard - h), and elsewhere it is what it was.
-at::Tensor Aggregator::held_after(const Round& round, const Transmission& transmission, int pass,
-                                  std::span<const Reception> heard) const {
+at::Tensor Aggregator::Impl::held_after(const Round& round, const Transmission& transmission, int pass,
+                                        std::span<const Reception> heard) const {
   const auto l = transmission.tensor;
   const auto& tensor = tensors_[l];
   std::vector<Reception> changes(heard.begin(), heard.end());

@@ -13,7 +13,7 @@
 namespace laser {
 
 /// Forms what the workers have to say: their gradients, or what the filter makes of them.
-void Aggregator::form_inputs(Round& round) {
+void Aggregator::Impl::form_inputs(Round& round) {
   round.inputs = round.gradients;
   const bool all_awake = std::all_of(round.awake.begin(), round.awake.end(), [](char a) { return a != 0; });
   if (!filter_->active() && all_awake) return;
@@ -27,7 +27,7 @@ void Aggregator::form_inputs(Round& round) {
 }
 
 /// What a tensor's compressor is told of the round, and what the pass over its memory is to do.
-PassTensor Aggregator::prepare(Round& round, std::size_t l) {
+PassTensor Aggregator::Impl::prepare(Round& round, std::size_t l) {
   auto& tensor = tensors_[l];
   const auto& gradient = round.inputs[l];
   auto& exchange = round.exchanges[l];
@@ -57,7 +57,7 @@ PassTensor Aggregator::prepare(Round& round, std::size_t l) {
 }
 
 /// M_i = e_i + s g_i of all tensors, with the products and norms that are asked of them on the way.
-void Aggregator::form_messages(Round& round) {
+void Aggregator::Impl::form_messages(Round& round) {
   const auto count = tensors_.size();
   round.begin(count);
   std::vector<PassTensor> passes(count);
@@ -76,7 +76,7 @@ void Aggregator::form_messages(Round& round) {
 
 /// The symbols of all tensors that are sent in this pass, without what all know and in the form that the
 /// channel carries.
-std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass) {
+std::vector<Aggregator::Impl::Transmission> Aggregator::Impl::encode(Round& round, int pass) {
   std::vector<Transmission> transmissions;
   for (std::size_t l = 0; l < tensors_.size(); ++l) {
     const bool waits = !is_compressed(tensors_[l]) && !is_last(pass);
@@ -107,7 +107,8 @@ std::vector<Aggregator::Transmission> Aggregator::encode(Round& round, int pass)
 
 /// Channel uses of the pass; a digital link's time passes whoever uses it, half a symbol in one of two
 /// rounds.
-void Aggregator::count_symbols(Round& round, const std::vector<Transmission>& transmissions, int pass) const {
+void Aggregator::Impl::count_symbols(Round& round, const std::vector<Transmission>& transmissions,
+                                     int pass) const {
   const auto channel = parts_.channel->traits();
   if (channel.digital) {
     const double whole = round.index % 2 == 0 ? std::ceil(air_symbols_) : std::floor(air_symbols_);

@@ -11,7 +11,7 @@
 namespace laser {
 
 /// The norms of the local workers' groups.
-void Aggregator::measure(Transmission& transmission) const {
+void Aggregator::Impl::measure(Transmission& transmission) const {
   const auto& blocks = transmission.message.blocks;
   if (!transmission.message.norms.empty() && !parts_.channel->traits().as_energies) {
     if (transmission.groups != 1 || std::ssize(transmission.message.norms) != blocks[0].size(0)) {
@@ -36,7 +36,7 @@ void Aggregator::measure(Transmission& transmission) const {
 
 /// Scales every group of a worker's symbols to the mean norm of those who send, so that the loudest no longer
 /// sets the scale of all. Workers count by direction then, not by length.
-void Aggregator::equalise(const Round& round, Transmission& transmission) const {
+void Aggregator::Impl::equalise(const Round& round, Transmission& transmission) const {
   const auto& active = round.transmitting(transmission.tensor).active;
   const auto first_worker = static_cast<std::size_t>(collective_.first_worker());
   std::size_t group = 0;
@@ -66,7 +66,7 @@ void Aggregator::equalise(const Round& round, Transmission& transmission) const 
 
 /// The norms that are expected of a tensor's groups of symbols, with which scales know nothing of this round,
 /// and what will be expected after it (spec 1.2).
-void Aggregator::expect(Round& round, Transmission& transmission, int pass) const {
+void Aggregator::Impl::expect(Round& round, Transmission& transmission, int pass) const {
   const auto l = transmission.tensor;
   const auto& squares = tensors_[l].squares[static_cast<std::size_t>(pass)];
   transmission.expected = expected_norms(squares, transmission.norms);
@@ -76,7 +76,7 @@ void Aggregator::expect(Round& round, Transmission& transmission, int pass) cons
 }
 
 /// Brings together the norms of all transmissions' groups in one call.
-void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
+void Aggregator::Impl::gather_norms(std::vector<Transmission>& transmissions, const Round& round) {
   std::size_t columns = 0;
   for (const auto& transmission : transmissions) columns += transmission.local_norms.columns();
   if (columns == 0) return;
@@ -95,7 +95,8 @@ void Aggregator::gather_norms(std::vector<Transmission>& transmissions, const Ro
   }
 }
 
-void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass) {
+void Aggregator::Impl::allocate(Round& round, std::vector<Transmission>& transmissions, double budget,
+                                int pass) {
   const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
   if (!parts_.channel->traits().noisy) {
     for (auto& transmission : transmissions)
@@ -148,7 +149,7 @@ void Aggregator::allocate(Round& round, std::vector<Transmission>& transmissions
 }
 
 /// The scales of all groups, from the energies that they may cost. Every process comes to the same.
-void Aggregator::superpose(const Round& round, std::vector<Transmission>& transmissions) const {
+void Aggregator::Impl::superpose(const Round& round, std::vector<Transmission>& transmissions) const {
   const auto workers = static_cast<std::size_t>(collective_.workers());
   const double most = type_ == at::kDouble ? std::numeric_limits<double>::max()
                                            : static_cast<double>(std::numeric_limits<float>::max());
@@ -173,8 +174,9 @@ void Aggregator::superpose(const Round& round, std::vector<Transmission>& transm
 
 /// The scales of one group. Nobody knows beforehand whose message will be lost: all choose their amplitudes
 /// together, and a lost message meets the gain 0. The server scales by those that it heard.
-Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,
-                                    std::span<const double> energies) const {
+Superposition Aggregator::Impl::scales_of(const Round& round, std::size_t tensor,
+                                          std::span<const double> norms,
+                                          std::span<const double> energies) const {
   const auto& link = round.link(tensor);
   auto heard = parts_.channel->superpose(link, norms, energies);
   if (round.sent.empty()) return heard;
@@ -193,7 +195,7 @@ Superposition Aggregator::scales_of(const Round& round, std::size_t tensor, std:
 }
 
 /// The energy of messages of which none arrives: all are lost.
-void Aggregator::count_unheard(Round& round, const Transmission& transmission) const {
+void Aggregator::Impl::count_unheard(Round& round, const Transmission& transmission) const {
   const auto first = static_cast<std::size_t>(collective_.first_worker());
   for (std::size_t g = 0; g < transmission.scales.size(); ++g) {
     for (std::size_t i = 0; i < round.report.energy.size(); ++i) {
@@ -204,8 +206,8 @@ void Aggregator::count_unheard(Round& round, const Transmission& transmission) c
 
 /// By how much all energies of a pass can grow before the first worker, or all together where they share one
 /// budget, spend what they may (spec 3.2). 1 where nobody sends anything.
-double Aggregator::unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
-                                 double budget) const {
+double Aggregator::Impl::unused_factor(const Round& round, const std::vector<Transmission>& transmissions,
+                                       double budget) const {
   std::vector<double> spent(power_shares_.size(), 0.0);
   for (const auto& transmission : transmissions) {
     for (std::size_t g = 0; g < transmission.scales.size(); ++g) {

@@ -13,7 +13,7 @@
 
 namespace laser {
 
-void Aggregator::apply_pending() {
+void Aggregator::Impl::apply_pending() {
   if (memory_type_ == at::kBFloat16) return;  // rounding once more would change the rounds that follow
   std::vector<PassTensor> passes;
   for (auto& tensor : tensors_) {
@@ -26,7 +26,7 @@ void Aggregator::apply_pending() {
   fused_pass(passes);
 }
 
-at::Tensor Aggregator::memory(std::size_t layer) {
+at::Tensor Aggregator::Impl::memory(std::size_t layer) {
   if (layer >= tensors_.size())
     fail(ExitCode::kConfiguration, "there is no tensor {} of {}", layer, tensors_.size());
   apply_pending();
@@ -37,7 +37,7 @@ at::Tensor Aggregator::memory(std::size_t layer) {
   return memory;
 }
 
-NamedTensors Aggregator::state() {
+NamedTensors Aggregator::Impl::state() {
   if (broken_ >= 0) {
     fail(ExitCode::kConfiguration,
          "round {} ended in the middle: there is no state to save. HINT: the one saved before it", broken_);
@@ -62,7 +62,7 @@ NamedTensors Aggregator::state() {
   return result;
 }
 
-void Aggregator::forget_asleep(std::span<const char> awake) {
+void Aggregator::Impl::forget_asleep(std::span<const char> awake) {
   if (std::ssize(awake) != collective_.local_workers()) {
     fail(ExitCode::kConfiguration, "{} workers are said to be awake or not, and {} are here", awake.size(),
          collective_.local_workers());
@@ -86,7 +86,7 @@ bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
          (name.starts_with("pending/") && tensor.dim() == 3);
 }
 
-void Aggregator::load_state(const NamedTensors& state) {
+void Aggregator::Impl::load_state(const NamedTensors& state) {
   const auto workers = collective_.local_workers();
   double largest = 0;
   const auto restored = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
@@ -165,13 +165,13 @@ double energy_of(const at::Tensor& t) {
 }  // namespace
 
 /// sum_i ||M_i - C(M_i)||^2 of the local workers, formed aside; the messages are still there.
-double Aggregator::own_residual(const Round& round, std::size_t l) const {
+double Aggregator::Impl::own_residual(const Round& round, std::size_t l) const {
   auto rest = round.exchanges[l].message.clone(at::MemoryFormat::Contiguous);
   tensors_[l].compressor->subtract_own(round.exchanges[l], rest);
   return energy_of(rest);
 }
 
-void Aggregator::diagnose(Round& round, double scale) {
+void Aggregator::Impl::diagnose(Round& round, double scale) {
   const auto here = static_cast<std::size_t>(collective_.local_workers());
   const auto first = static_cast<std::size_t>(collective_.first_worker());
   const auto taking_part =

@@ -66,12 +66,12 @@ void check_memory(const at::Tensor& memory, const Factors& pending, at::IntArray
 
 }  // namespace
 
-std::vector<char> Aggregator::awake(std::int64_t round) const {
+std::vector<char> Aggregator::Impl::awake(std::int64_t round) const {
   return awake_workers(awake_key(seed_, round), collective_.workers(), participation_);
 }
 
 /// Draws who takes part and over which links.
-void Aggregator::draw_links(Round& round) const {
+void Aggregator::Impl::draw_links(Round& round) const {
   const auto index = static_cast<std::uint32_t>(round.index);
   const auto draws = draws_per_tensor_ ? tensors_.size() : 1;
   round.awake = awake(round.index);
@@ -87,7 +87,7 @@ void Aggregator::draw_links(Round& round) const {
 }
 
 /// Leaves in a tensor's memory what the feedback keeps.
-void Aggregator::update_memory(Round& round, std::size_t l) {
+void Aggregator::Impl::update_memory(Round& round, std::size_t l) {
   auto& tensor = tensors_[l];
   const auto first = round.link(l).active.begin() + collective_.first_worker();
   const auto sizes = tensor.memory.sizes().vec();
@@ -98,7 +98,7 @@ void Aggregator::update_memory(Round& round, std::size_t l) {
   check_memory(tensor.memory, tensor.pending, sizes, memory_type_, layout_.layers[l].name);
 }
 
-void Aggregator::count_energy(Round& round, double budget) {
+void Aggregator::Impl::count_energy(Round& round, double budget) {
   auto& report = round.report;
   report.energy = collective_.gather_rows(std::move(report.energy), 1);
   if (!std::isfinite(budget) || budget <= 0) return;
@@ -114,7 +114,7 @@ void Aggregator::count_energy(Round& round, double budget) {
 /// With exchange=exact every process gets the symbols of all workers and adds them up as one process does, to
 /// the last bit, for k times the traffic. Otherwise symbols stay where they are, and the processes' sums are
 /// added in rank order.
-void Aggregator::gather_symbols(std::vector<Transmission>& transmissions) {
+void Aggregator::Impl::gather_symbols(std::vector<Transmission>& transmissions) {
   if (!exact_exchange_ || collective_.local_workers() == collective_.workers()) return;
   std::vector<at::Tensor> gathered;  // in a fixed order in every process
   for (auto& transmission : transmissions) {

@@ -9,6 +9,7 @@
 #include "laser/core/error.hpp"
 #include "laser/core/named_choice.hpp"
 #include "laser/core/number_or_word.hpp"
+#include "laser/core/options.hpp"
 #include "laser/feedback/feedback.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/receive/receiver.hpp"

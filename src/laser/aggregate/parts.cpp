@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "laser/core/error.hpp"
+#include "laser/core/options.hpp"
 
 namespace laser {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "laser/core/options.hpp"
-
 namespace laser {
+
+class OptionList;
 
 /// Gains that were measured or computed elsewhere, for the channel `trace`.
 struct GainTrace {

@@ -9,6 +9,7 @@
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/options.hpp"
 
 namespace laser {
 namespace {

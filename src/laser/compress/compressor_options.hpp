@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "laser/core/options.hpp"
-
 namespace laser {
+
+class OptionList;
 
 /// Options of all compressors; each uses some. describe() says what they may be.
 struct CompressorOptions {
