@@ -70,8 +70,8 @@ class Aggregator(NotCopied):
                  double_precision: bool = False, snr_db: float | None = None, **settings: Any):
         power = budget.plain_power(power)
         reading.check_read(settings, "the round")
-        if settings.get("channel") == "none":
-            settings["channel"] = "noiseless"
+        if "channel" in settings:
+            settings["channel"] = reading.channel_named(settings["channel"])
         self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))

@@ -133,8 +133,7 @@ class LaserState:
                         "worker. HINT: leave it out")
         self._protection.bind(self._gradients)
         given = {key: value for key, value in {"rank": rank, "warm_start": warm_start, "transport": transport,
-                                               "channel": "noiseless" if channel == "none" else channel,
-                                               **settings}.items() if value is not None}
+                                               "channel": reading.channel_named(channel), **settings}.items() if value is not None}
         self._settings = {"method": method, "workers": self.processes.workers, "compress": "always", **given}
         plain = core.settings(pairs(self._settings))
         self._noisy = parts.noisy(self._parts, plain["channel"])

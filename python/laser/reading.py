@@ -60,6 +60,11 @@ def tell_without_effect(given: Mapping[str, Any], settings: Mapping[str, Any], r
                       stacklevel=stacklevel + 1)
 
 
+def channel_named(channel: Any) -> Any:
+    """The channel, which may be called "none" where it is "noiseless"."""
+    return "noiseless" if isinstance(channel, str) and channel == "none" else channel
+
+
 def check_seed(seed: object) -> int:
     number = whole_number(seed)
     if number is None or not 0 <= number <= MOST_SEED:

@@ -197,8 +197,8 @@ class Simulator(NotCopied):
     def _set_round(self, method: str, power: Any, snr_db: float | None, settings: dict[str, Any]) -> None:
         """The aggregator, the power of a round and the lag of the memory."""
         given = {"method": method, **settings}
-        if given.get("channel") == "none":
-            given["channel"] = "noiseless"
+        if "channel" in given:
+            given["channel"] = reading.channel_named(given["channel"])
         plain, objects = parts.split(given)
         whole = core.settings(pairs({**{name: value for name, value in plain.items() if name in reading.groups()},
                                      "workers": self.workers}))
