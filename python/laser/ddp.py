@@ -58,8 +58,8 @@ class LaserState:
     on_nonfinite: what happens on every rank when a gradient of any rank is NaN or infinite; memory and factors stay as they
         were. "pass": all gradients are NaN, as a GradScaler expects; "skip": all are zero; "stop": Error naming rank, tensor
         and iteration. ``protect`` makes an optimizer leave out such a step.
-    method: a method of the paper: laser, zsgd, signum, randomk, sketch, adsgd, sgd.
-    transport: alternating, two_phase or one_shot; None: two_phase (PowerSGD's order) where the channel is "none",
+    method: a row of the command's table of methods, which ``laser.methods()`` lists, such as laser, zsgd or swept.
+    transport: alternating, two_phase, one_shot or parallel; None: two_phase (PowerSGD's order) where the channel is "none",
         alternating elsewhere.
     timeout: seconds that an exchange waits for the slowest rank; None: torch.distributed's own.
     name: of the state, where several save into one folder.
