@@ -110,8 +110,8 @@ def plan_of(quick: bool = False, seeds: int | None = None, tasks: Sequence[str] 
         contests = tuple(one for one in contests if one.task == "mnist" and (one.data == "iid") == (one.air == "awgn"))
         return Plan(contests, {"mnist": power_scale}, {"mnist": epochs or 5}, {"mnist": 2}, {"mnist": 10}, _grid(1e-4, 1.0, 5), keep=2,
                     seeds=seeds or 2)
-    return Plan(contests, {"mnist": power_scale, "mnist_mlp": 10 * power_scale}, {"mnist": epochs or 20, "mnist_mlp": epochs or 5}, {"mnist": 4, "mnist_mlp": 1},
-                {"mnist": 40, "mnist_mlp": 10}, _grid(1e-4, 1.0, 9), seeds=seeds or 3)
+    return Plan(contests, {"mnist": power_scale, "mnist_mlp": 10 * power_scale}, {"mnist": epochs or 20, "mnist_mlp": epochs or 5},
+                {"mnist": 4, "mnist_mlp": 1}, {"mnist": 40, "mnist_mlp": 10}, _grid(1e-4, 1.0, 9), seeds=seeds or 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -489,8 +489,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from laser.native import Error
 
     try:
-        summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs, only=a.only, jobs=a.jobs,
-                      resume=a.resume, dry_run=a.dry_run)
+        summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs,
+                      only=a.only, jobs=a.jobs, resume=a.resume, dry_run=a.dry_run)
     except Error as problem:
         complain(str(problem), "laser arena")
         return int(problem.exit_code)
