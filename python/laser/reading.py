@@ -154,7 +154,7 @@ class SharedBudget:
         state has the part of it that its parameters are of all of theirs.
 
     >>> budget = laser.SharedBudget(1e4)
-    >>> one, other = laser.LaserState(encoder, power=budget), laser.LaserState(decoder, power=budget)
+    >>> encoder, decoder = laser.LaserState(power=budget), laser.LaserState(power=budget)  # each for a DDP module, attach(ddp)
     """
 
     def __init__(self, power: float | str | Callable[[int], float] = 1e4):
