@@ -7,8 +7,9 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-MODULES = ("aggregation", "arena", "channels", "ddp", "export", "listing", "parts", "plotting", "power", "runs", "simulator", "stateful",
-           "testing", "theory", "integrations/lightning", "integrations/accelerate")
+MODULES = ("aggregation", "arena", "channels", "ddp", "ddp_saving", "export", "listing", "parts", "plotting", "power", "runs", "simulator",
+           "simulator_evaluation", "simulator_records", "simulator_saving", "stateful", "testing", "theory", "integrations/lightning",
+           "integrations/accelerate")
 
 
 def raises(function):
