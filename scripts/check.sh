@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The quick checks: include rules, sizes of files, formatting, mistakes in Python and shell, types and, where nvcc is, that the GPU's
-# kernels compile. A tool that is missing is told, and with LASER_ALL_CHECKS=ON (CI) it is a failure; there clang-tidy, where it is,
-# reads the sources that were changed last as well (scripts/tidy.py reads all of them).
+# The quick checks: include rules, sizes of files and functions, formatting, mistakes in Python and shell, types and, where nvcc is, that
+# the GPU's kernels compile. A tool that is missing is told, and with LASER_ALL_CHECKS=ON (CI) it is a failure; there clang-tidy reads the
+# sources that were changed last as well (scripts/tidy.py reads all of them).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 failed=0
@@ -10,6 +10,7 @@ missing() {
   [ "${LASER_ALL_CHECKS:-OFF}" = OFF ] || failed=1
 }
 python3 scripts/check_structure.py || failed=1
+python3 scripts/check_sizes.py || failed=1
 python3 scripts/check_includes.py || failed=1
 if command -v clang-format >/dev/null; then
   git ls-files -z '*.cpp' '*.hpp' '*.cu' | xargs -0 clang-format --dry-run -Werror 2>build/format.log ||
@@ -40,7 +41,7 @@ if [ "${LASER_ALL_CHECKS:-OFF}" != OFF ]; then
   if command -v clang-tidy >/dev/null && command -v clang++ >/dev/null; then
     scripts/tidy.py --newest 12 || failed=1
   else
-    echo "check: clang-tidy is not installed; the sources that changed last were not read by it. HINT: apt-get install clang clang-tidy libomp-dev"
+    missing "clang-tidy is not installed; the sources that changed last were not read by it. HINT: apt-get install clang clang-tidy libomp-dev"
   fi
 fi
 [ $failed -eq 0 ] && echo "check: ok"

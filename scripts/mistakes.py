@@ -38,7 +38,8 @@ MISTAKES = [
     ("power/schedule.cpp", "return reversed(linear_up(periods, average));", "return linear_up(periods, average);",
      "linear_down goes up"),
     # The round: streams, budgets, receivers and memories.
-    ("aggregate/split.cpp", "split_factor_pair(layer, energies[i], norms.row(i), allocation);", "split_factor_pair(layer, energies[i], norms.row(0), allocation);",
+    ("aggregate/split.cpp", "split_factor_pair(layer, energies[i], norms.row(i), allocation);",
+     "split_factor_pair(layer, energies[i], norms.row(0), allocation);",
      "the first worker's norms divide everyone's energy"),
     ("aggregate/aggregator_channel.cpp", "Purpose::kNoise, unit_of(pass, b)", "Purpose::kNoise, unit_of(0, b)", "both phases have one noise"),
     ("aggregate/aggregator_channel.cpp", "Purpose::kNoise, unit_of(pass, b)", "Purpose::kNoise, unit_of(pass, 0)", "P and Q have one noise"),

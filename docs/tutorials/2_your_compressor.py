@@ -64,7 +64,8 @@ def run(label, power=10, **settings):
                                     test=test, evaluate_every=25, progress=False, **settings)
     records = simulator.run()
     symbols = sum(record.symbols for record in records) / len(records)
-    print(f"{label:22} {records[-1].accuracy:5.1f} %  {symbols:8.0f} symbols a round  lambda {records[-1]['lambda']:.3g}  delta {records[-1].delta:.2f}")
+    print(f"{label:22} {records[-1].accuracy:5.1f} %  {symbols:8.0f} symbols a round  "
+          f"lambda {records[-1]['lambda']:.3g}  delta {records[-1].delta:.2f}")
     return records
 
 

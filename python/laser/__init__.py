@@ -38,7 +38,8 @@ _HOMES = {
     "records": "laser.runs",
     "Run": "laser.runs",
 }
-_MODULES = ("aggregation", "arena", "channels", "ddp", "export", "figures", "integrations", "parts", "power", "runs", "simulator", "testing", "theory")
+_MODULES = ("aggregation", "arena", "channels", "ddp", "export", "figures", "integrations", "parts", "power", "runs", "simulator",
+            "testing", "theory")
 
 __all__ = [*_HOMES, *_MODULES]
 

@@ -58,20 +58,31 @@ class Outcome(Generic[Estimate]):
 class Aggregator(NotCopied):
     """The round with what lasts between rounds: error memories and factors.
 
-    ``shapes`` maps the names of the parameter tensors to their shapes; tensors with two dimensions or more are
-    matrices (the first dimension by the others). ``power`` is the energy of each worker and round, 1 where it is not
-    given, "10dB" is 10; ``snr_db`` in its place is the ratio P / symbols in decibels. ``double_precision`` computes in float64, which float64 gradients need. Gradients that share a device other than the
-    CPU are computed there, by laser.device_round, but for the settings that it leaves to the compiled round. A ``compressor``, ``feedback``,
-    ``receiver`` or ``channel`` may be one of your own (``laser.Compressor`` and its sisters). Raises Error (usage, configuration) for
-    names, shapes and settings that do not fit.
+    shapes: of the parameter tensors, by name; those with two dimensions or more are matrices (the first dimension by the others).
+    workers: k, rows of every gradient.
+    power: energy of each worker and round in units of the noise variance, "10dB" is 10; None: 1. snr_db: in its place the ratio P /
+        symbols in decibels. double_precision: whether rounds compute in float64, which float64 gradients need.
+    settings: any other setting that a round reads (``laser.settings()``), such as method, rank, channel or seed; channel may also be
+        "none", which is "noiseless". compressor, feedback, receiver and channel may be objects of your own (``laser.Compressor`` and
+        its sisters).
+
+    Gradients that share a device other than the CPU are computed there, by laser.device_round, but for the settings that it leaves to the
+    compiled round. Raises Error (usage, configuration) for names, shapes and settings that do not fit.
+
+    >>> aggregator = laser.Aggregator({"weight": (64, 32), "bias": (64,)}, workers=4, power="40dB", rank=2)
+    >>> gradients = {"weight": torch.randn(4, 64, 32), "bias": torch.randn(4, 64)}
+    >>> aggregator.round(gradients).estimate["weight"].shape
+    torch.Size([64, 32])
+    >>> aggregator
+    Aggregator(2 tensors of 2112 numbers, workers = 4, compressor = low_rank, feedback = local, channel = awgn, rounds = 1)
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], workers: int, power: float | str | None = None,
                  double_precision: bool = False, snr_db: float | None = None, **settings: Any):
         power = budget.plain_power(power)
         reading.check_read(settings, "the round")
-        if settings.get("channel") == "none":
-            settings["channel"] = "noiseless"
+        if "channel" in settings:
+            settings["channel"] = reading.channel_named(settings["channel"])
         self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))
@@ -234,8 +245,7 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     if tensor.dim() == 0:
         raise error(EXIT_CONFIGURATION, f"'{first}' is a single number. HINT: [k, ...], a row for each of k workers")
     if settings.pop("workers", tensor.shape[0]) != tensor.shape[0]:
-        raise error(EXIT_CONFIGURATION, f"workers is not the number of rows of '{first}', {tensor.shape[0]}. HINT: leave it "
-                    "out")
+        raise error(EXIT_CONFIGURATION, f"workers is not the number of rows of '{first}', {tensor.shape[0]}. HINT: leave it out")
     settings.setdefault("double_precision", any(one.dtype == torch.float64 for one in tensors.values()))
     aggregator = Aggregator({name: tuple(one.shape[1:]) for name, one in tensors.items()}, tensor.shape[0], power, **settings)
     outcome: Outcome[Any] = aggregator.round(named, diagnose=diagnose)

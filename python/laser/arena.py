@@ -505,8 +505,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from laser.native import Error
 
     try:
-        summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs, only=a.only, jobs=a.jobs,
-                      resume=a.resume, dry_run=a.dry_run)
+        summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs,
+                      only=a.only, jobs=a.jobs, resume=a.resume, dry_run=a.dry_run)
     except Error as problem:
         complain(str(problem), "laser arena")
         return int(problem.exit_code)

@@ -8,7 +8,11 @@ from laser.native import core
 
 
 def names() -> dict[str, str]:
-    """Every channel with a sentence."""
+    """Every channel with a sentence.
+
+    >>> laser.channels.names()["awgn"]
+    "noisy multiple-access channel y = sum x_i + Z (the paper's)"
+    """
     return {name: sentence for role, name, sentence, _ in core.part_rows() if role == "channel"}
 
 
@@ -16,5 +20,10 @@ def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, ro
     """Scales of one block: what every worker multiplies its symbols with (``amplitude``), the gains of the air
     (``gain``), what the server multiplies with (``receive_scale``), the noise of a decoded symbol (``noise_std``), and
     whether anything was ``received``; amplitude and gain are [k] (spec 1.2, 1.3). ``norms`` [k] are the workers' norms of the
-    block, ``energy`` the most that any of them spends on it. Raises Error (configuration) for another channel."""
+    block, ``energy`` the most that any of them spends on it. Raises Error (configuration) for another channel.
+
+    >>> scales = laser.channels.superpose("awgn", norms=[1.0, 2.0], energy=16.0)
+    >>> scales["amplitude"], scales["receive_scale"], scales["noise_std"]
+    ([2.0, 2.0], 0.25, 0.25)
+    """
     return core.superpose(channel, list(map(float, norms)), energy, seed, round)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from laser.device_compressor import Compressor, Context, Identity, Layer, kept
+from laser.device_compressor import Compressor, Context, Identity, Layer
 from laser.device_elementwise import AgeTopK, CountSketch, RandomK, Sign, TopKMean, TopKPilot, TopKProjection
 from laser.device_low_rank import Alternating, OneShot, Parallel, TwoPhase
-from laser.device_sweep import Cut, Sweep
+from laser.device_sweep import Sweep
 from laser.native import EXIT_CONFIGURATION, error
 
 TRANSPORTS: dict[str, type[Compressor]] = {"alternating": Alternating, "two_phase": TwoPhase, "one_shot": OneShot, "parallel": Parallel}
@@ -16,33 +16,26 @@ COMPRESSORS: dict[str, type[Compressor]] = {"identity": Identity, "random_k": Ra
                                             "top_k_pilot": TopKPilot, "age_top_k": AgeTopK}
 
 
-def applies(settings: Mapping[str, str], layer: Layer) -> bool:
-    """Whether the tensor is compressed; one that is not is sent as it is (spec 2.1)."""
+def kind_of(settings: Mapping[str, str]) -> type[Compressor]:
+    """The class of the compressor, or of its transport."""
     name = settings["compressor"]
-    if name == "sweep":
-        return len(layer.shape) >= 2 and Cut(layer, int(settings["rank"])).cycle > 1
-    if name == "top_k_pilot":
-        return kept(layer.size, float(settings["compression_factor"])) > 1
-    if name != "low_rank":
-        return True
-    if len(layer.shape) < 2:
-        return False
-    rank = min(int(settings["rank"]), layer.rows, layer.columns)
-    return settings["compress"] == "always" or layer.size > rank * (layer.rows + layer.columns)
+    return TRANSPORTS[settings["transport"]] if name == "low_rank" else COMPRESSORS[name]
+
+
+def kind_for(settings: Mapping[str, str], layer: Layer) -> type[Compressor]:
+    """The class of a tensor's compressor: what is not compressed is sent as it is (spec 2.1)."""
+    kind = kind_of(settings)
+    return kind if kind.applies(layer, settings) else Identity
 
 
 def make(settings: Mapping[str, str], layer: Layer, context: Context) -> Compressor:
     """The compressor of a tensor."""
-    if not applies(settings, layer):
-        return Identity(layer, context, settings)
-    name = settings["compressor"]
-    kind = TRANSPORTS[settings["transport"]] if name == "low_rank" else COMPRESSORS[name]
-    return kind(layer, context, settings)
+    return kind_for(settings, layer)(layer, context, settings)
 
 
 def check_low_rank(settings: Mapping[str, str], layers: Sequence[Layer]) -> None:
     """Raises Error where no matrix of the model would be factored, as the compiled core does."""
-    if settings["compressor"] != "low_rank" or any(applies(settings, layer) for layer in layers):
+    if settings["compressor"] != "low_rank" or any(kind_of(settings).applies(layer, settings) for layer in layers):
         return
     useful = max((min((one.size - 1) // (one.rows + one.columns), one.rows, one.columns)
                   for one in layers if len(one.shape) >= 2), default=0)

@@ -127,6 +127,21 @@ class Compressor:
         self.shared: Mapping[str, torch.Tensor] = {}
         self.bits: Sequence[float] | None = None  # [K] that each worker here may send in a pass; None: no limit
 
+    @classmethod
+    def applies(cls, layer: Layer, settings: Mapping[str, str]) -> bool:
+        """Whether the tensor is compressed; one that is not is sent as it is (spec 2.1)."""
+        return True
+
+    @classmethod
+    def symbols(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        """Symbols that a worker sends about a tensor that is compressed, a round on average."""
+        return float(layer.size)
+
+    @classmethod
+    def lag(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        """Rounds that a message without structure waits until all of it has been sent, where what a round leaves over is kept."""
+        return 1.0
+
     @property
     def cycle(self) -> int:
         """Rounds until every number of the tensor has been sent once."""

@@ -16,7 +16,19 @@ _SKETCH_PART = 2**15
 _AMP_ITERATIONS, _AMP_THRESHOLD, _AMP_GROWTH = 30, 2.0, 3.0
 
 
-class RandomK(Compressor):
+class Fraction(Compressor):
+    """A compressor of which a tensor gets compression_factor symbols a number."""
+
+    @classmethod
+    def symbols(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        return float(kept(layer.size, float(settings["compression_factor"])))
+
+    @classmethod
+    def lag(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        return 1 / float(settings["compression_factor"])
+
+
+class RandomK(Fraction):
     """b random coordinates, the same at every worker: those of the smallest words, ties going to the lower index."""
 
     reads_all = False
@@ -41,7 +53,7 @@ class RandomK(Compressor):
         return own.view(message.shape)
 
 
-class CountSketch(Compressor):
+class CountSketch(Fraction):
     """Sums of random buckets with random signs, hashed from the stream; large sketches are cut into parts
     (kernels/sketching.hpp)."""
 
@@ -96,7 +108,7 @@ class Sign(Compressor):
         return self._signs
 
 
-class TopKProjection(Compressor):
+class TopKProjection(Fraction):
     """A-DSGD: a fixed Gaussian projection of the largest entries, of which the lower index goes first (spec 4, 4.1)."""
 
     reads_all = False
@@ -179,8 +191,12 @@ class TopKPilot(TopKProjection):
 
     pilot = True
 
+    @classmethod
+    def applies(cls, layer: Layer, settings: Mapping[str, str]) -> bool:
+        return cls.symbols(layer, settings) > 1  # else there is no room for a projection beside the pilot
 
-class AgeTopK(Compressor):
+
+class AgeTopK(Fraction):
     """The largest coordinates of the last ones heard, then those that waited longest (AgeTop-k, docs/arena.md). What lasts is
     ``coordinates`` [2, d]: the numbers as they were heard last, and how many rounds each has waited."""
 

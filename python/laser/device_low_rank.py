@@ -12,17 +12,39 @@ from laser.device_compressor import Compressor, Context, Decoded, Layer, canonic
 _RIDGE = 0.1  # mu of Parallel, over the mean diagonal
 
 
+def rank_of(layer: Layer, settings: Mapping[str, str]) -> int:
+    """r_l of a tensor."""
+    return min(int(settings["rank"]), layer.rows, layer.columns)
+
+
 class LowRank(Compressor):
     """What the orders of sending P [m, r] and Q [n, r] have in common; both are kept transposed."""
 
     sides: tuple[str, ...] = ("right",)  # factors that last
 
+    factors_a_round = 2  # of P and Q
+
     def __init__(self, layer: Layer, context: Context, settings: Mapping[str, str]):
         super().__init__(layer, context, settings)
-        self.rank = min(int(settings["rank"]), layer.rows, layer.columns)
+        self.rank = rank_of(layer, settings)
         self._warm = settings["warm_start"] == "true"
         self._separate = settings["column_mode"] == "sqrt_kappa"
         self._factors: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    @classmethod
+    def applies(cls, layer: Layer, settings: Mapping[str, str]) -> bool:
+        saves = layer.size > rank_of(layer, settings) * (layer.rows + layer.columns)
+        return len(layer.shape) >= 2 and (settings["compress"] == "always" or saves)
+
+    @classmethod
+    def symbols(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        return rank_of(layer, settings) * (layer.rows + layer.columns) * cls.factors_a_round / 2
+
+    @classmethod
+    def lag(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        """What the factors leave of a message, round after round (spec 5.3)."""
+        of_rows, of_columns = rank_of(layer, settings) / layer.rows, rank_of(layer, settings) / layer.columns
+        return 2 / (of_rows + of_columns) if cls.factors_a_round == 1 else 1 / (of_rows + of_columns - of_rows * of_columns)
 
     def _random(self, round_number: int, side: str) -> torch.Tensor:
         size = self.layer.rows if side == "left" else self.layer.columns
@@ -64,6 +86,7 @@ class Alternating(LowRank):
     """Even rounds fix the left basis and send Q, odd rounds fix the right basis and send P (spec 2.4 C)."""
 
     sides = ("left", "right")
+    factors_a_round = 1
 
     def start(self, shared: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
         return self._start("right" if self.round % 2 else "left", shared)

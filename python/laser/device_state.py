@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser.device_compress import applies, check_low_rank, make
+from laser.device_compress import check_low_rank, kind_of, make
 from laser.device_compressor import Compressor, Context, Layer
 from laser.device_filter import MessageFilter
 from laser.native import EXIT_DATA, error
@@ -43,7 +43,7 @@ class Lasting:
             layer = Layer(name, tuple(shape), index, at)
             at += layer.size
             compressor = make(settings, layer, context)
-            self._tensors.append(TensorState(layer, compressor, applies(settings, layer), compressor.initial_state()))
+            self._tensors.append(TensorState(layer, compressor, kind_of(settings).applies(layer, settings), compressor.initial_state()))
         self.size = at
         check_low_rank(settings, [tensor.layer for tensor in self._tensors])
         self._feedback = settings["feedback"]

@@ -63,6 +63,18 @@ class Sweep(Compressor):
         self._wide = layer.columns >= layer.rows  # whether the rows of the matrix are its short side
         self._rotation: tuple[int, torch.Tensor, dict[int, torch.Tensor]] | None = None
 
+    @classmethod
+    def applies(cls, layer: Layer, settings: Mapping[str, str]) -> bool:
+        return len(layer.shape) >= 2 and cls.lag(layer, settings) > 1
+
+    @classmethod
+    def symbols(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        return layer.size / cls.lag(layer, settings)
+
+    @classmethod
+    def lag(cls, layer: Layer, settings: Mapping[str, str]) -> float:
+        return float(Cut(layer, int(settings["rank"])).cycle)
+
     @property
     def cycle(self) -> int:
         return self._cut.cycle

@@ -24,8 +24,8 @@ _live: weakref.WeakSet[Identity] = weakref.WeakSet()  # of this process
 class Identity:
     """stream: "" for the first state of a job, whose numbers are those of the command; else the number among those that live
     at once, and the first rank of its group. No two states have the same: where two groups share a rank it numbers them, and
-    where they share none their first ranks differ; unless one is asked for. runs: this run, and before it those that it went on from, each with the number of
-    the save at which it was left (-1: none that is known)."""
+    where they share none their first ranks differ; unless one is asked for. runs: this run, and before it those that it went on
+    from, each with the number of the save at which it was left (-1: none that is known)."""
 
     def __init__(self, state: Any, seed: int, stream: int | None = None):
         self.name: str = state.name

@@ -36,13 +36,21 @@ class Table(dict[str, dict[str, str]]):
 
 
 def methods() -> Table:
-    """Every method by name, with its source and a sentence: what ``method=`` may be."""
+    """Every method by name, with its source and a sentence: what ``method=`` may be.
+
+    >>> laser.methods()["zsgd"]
+    {'source': 'LASER, section 4', 'sentence': 'raw gradients over the air'}
+    """
     return rows("method")
 
 
 def rows(role: str) -> Table:
     """Likewise the parts of a role: method, compressor, feedback, receiver, channel, allocation. Raises Error (configuration) for
-    another role."""
+    another role.
+
+    >>> list(laser.listing.rows("receiver"))
+    ['unbiased', 'mmse', 'mmse_genie', 'matched']
+    """
     found = Table({name: {"source": source, "sentence": sentence} for owner, name, sentence, source in core.part_rows() if owner == role})
     if not found:
         known = ", ".join(dict.fromkeys(owner for owner, *_ in core.part_rows()))
@@ -53,7 +61,11 @@ def rows(role: str) -> Table:
 def settings(group: str | None = None, reader: str = "round") -> Table:
     """Every setting that a round reads, by name, with its group, default, range and a sentence: what ``Aggregator``, ``Simulator``
     and ``LaserState`` take by keyword. ``group`` chooses one; reader="run" also lists what only the command and ``Training`` read.
-    Raises Error (configuration) for another group or reader."""
+    Raises Error (configuration) for another group or reader.
+
+    >>> laser.settings("links")["participation"]["range"]
+    'above 0, at most 1'
+    """
     from laser import reading
 
     if reader not in ("round", "run"):

@@ -1,7 +1,8 @@
 """What the package needs of its core, without compiled code: served where none fits the running torch.
 
 Names, ranges, defaults and sentences are the core's own lists (lists.json). Settings, their errors and the files of states are those
-of the C++ core (tests/python/test_portable.py holds one against the other); rounds are laser.device_round's. The simulator, the formulas and parts of one's own are not there, and say so.
+of the C++ core (tests/python/test_portable.py holds one against the other); rounds are laser.device_round's. The simulator, the formulas and
+parts of one's own are not there, and say so.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from laser.facts import LISTS, compressor_reads, compressor_traits, traits, used
+from laser.facts import LISTS, compressor_traits, traits, used
+
+if TYPE_CHECKING:
+    from laser.device_compressor import Layer
 
 version = "without compiled core"
 
@@ -222,38 +226,34 @@ def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bo
 
 
 def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float:
-    """Channel uses of a round, the mean of even and odd ones. Raises Error (exit code 2) where bits or cycles are sent."""
+    """Channel uses of a round, the mean over a cycle."""
+    from laser.device_air import air_symbols
+    from laser.device_compress import kind_for
+
     values = settings(given)
-    compressor, rank, factor = values["compressor"], int(values["rank"]), float(values["compression_factor"])
-    if traits("channel", values)["digital"] or compressor == "sweep":
-        __getattr__("symbols_a_round")
-    total = 0.0
-    for _, shape in shapes:
-        size = math.prod(shape)
-        sent: float = size
-        if compressor == "low_rank":
-            if len(shape) >= 2 and (values["compress"] == "always" or compression_saves(shape, rank, 1.0)):
-                both = min(rank, shape[0], size // shape[0]) * (shape[0] + size // shape[0])
-                sent = both / 2 if values["transport"] == "alternating" else both
-        elif compressor_reads(values, "compression_factor"):
-            kept = max(1, math.floor(factor * size + 1e-9))
-            sent = size if compressor == "top_k_pilot" and kept == 1 else kept
-        total += sent
-    return float(total * traits("channel", values)["uses"])
+    air = traits("channel", values)
+    total = sum(air_symbols(layer, int(values["air_rank"])) if air["digital"] else kind_for(values, layer).symbols(layer, values)
+                for layer in _layers(shapes))
+    return float(total * air["uses"])
 
 
 def memory_lag(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float | None:
-    """Rounds that the error memory of the largest tensor that is sent in factors lags (spec 5.3); None where there is none."""
+    """Rounds that the error memory of a method of factors lags in the largest tensor that is compressed (spec 5.3); None where there
+    is no such memory."""
+    from laser.device_compress import kind_of
+
     values = settings(given)
-    rank = int(values["rank"])
-    saved = [shape for _, shape in shapes if compression_saves(shape, rank, 1.0)]
-    if values["compressor"] != "low_rank" or values["feedback"] == "none" or not saved:
+    kind = kind_of(values)
+    compressed = [layer for layer in _layers(shapes) if kind.applies(layer, values)]
+    if not compressed or not compressor_traits(values)["factored"] or not traits("feedback", values)["remembers"]:
         return None
-    largest = max(saved, key=math.prod)
-    m = largest[0]
-    n = math.prod(largest) // m
-    r = min(rank, m, n)
-    return 2 / (r / m + r / n) if values["transport"] == "alternating" else 1 / (r / m + r / n - r / m * r / n)
+    return kind.lag(max(compressed, key=lambda layer: layer.size), values)
+
+
+def _layers(shapes: Sequence[tuple[str, Sequence[int]]]) -> list[Layer]:
+    from laser.device_compressor import Layer
+
+    return [Layer(name, tuple(shape), index, 0) for index, (name, shape) in enumerate(shapes)]  # where each begins plays no part
 
 
 # -- the round --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,11 @@ from laser.native import EXIT_CONFIGURATION, core, error
 def schedule(policy: str, periods: int, average: float, custom: list[float] | None = None, exponent: float = 0.8) -> list[float]:
     """Budgets [periods] with mean ``average`` (spec 3.1; [LASER, Section 4.2]): constant, linear_up, linear_down, step_up, step_down,
     power_law (in proportion to (t + 1)^exponent) or custom, with relative sizes [periods]. Raises Error (configuration) for another
-    policy and for sizes that do not fit."""
+    policy and for sizes that do not fit.
+
+    >>> laser.power.schedule("custom", 4, 100.0, custom=[1, 1, 2, 4])
+    [50.0, 50.0, 100.0, 200.0]
+    """
     return core.power_schedule(policy, periods, average, custom or [], exponent)
 
 
@@ -18,7 +22,11 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
            symbols: list[int]) -> list[list[float]]:
     """How each worker divides its budget over the blocks, [k][blocks], each row adding up to 1 (spec 3.2); the norms of messages and of
     what is sent of them are [k][blocks] too, ``symbols`` [blocks]. Raises Error (configuration) for another allocation or shapes that
-    do not fit."""
+    do not fit.
+
+    >>> laser.power.shares("comp_norm", raw_norms=[[4.0, 1.0]], sent_norms=[[3.0, 1.0]], symbols=[100, 10])
+    [[0.75, 0.25]]
+    """
     told = [len(raw_norms), *map(len, raw_norms), *map(len, sent_norms)]
     if told != [len(sent_norms), *[len(symbols)] * (2 * len(raw_norms))]:
         raise error(EXIT_CONFIGURATION, f"the norms are not those of as many workers, each with {len(symbols)} blocks. HINT: [k][blocks], and "
@@ -31,12 +39,23 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
 
 def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
     """The best split of the energy of a rank-one term [m, n] between its two columns (Lemma 7; spec 3.4): ``left_energy`` and
-    ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises Error (configuration) unless sizes are at least 1 and the
-    energy is above 0."""
+    ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises
+    Error (configuration) unless sizes are at least 1 and the energy is above 0.
+
+    >>> split = laser.power.split_between_factors(64, 64, energy=100.0)
+    >>> split["left_energy"], split["right_energy"], round(split["influence"], 4)
+    (50.0, 50.0, 4.1984)
+    """
     return core.split_between_factors(m, n, energy)
 
 
 def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict[str, Any]:
     """Over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their columns: the lists
-    ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as ``split_between_factors``."""
+    ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as
+    ``split_between_factors``.
+
+    >>> split = laser.power.split_over_ranks(64, 64, energy=100.0, kappa=[9.0, 1.0])
+    >>> split["energies"]
+    [75.0, 25.0]
+    """
     return core.split_over_ranks(m, n, energy, list(map(float, kappa)), optimal)

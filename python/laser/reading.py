@@ -60,6 +60,11 @@ def tell_without_effect(given: Mapping[str, Any], settings: Mapping[str, Any], r
                       stacklevel=stacklevel + 1)
 
 
+def channel_named(channel: Any) -> Any:
+    """The channel, which may be called "none" where it is "noiseless"."""
+    return "noiseless" if isinstance(channel, str) and channel == "none" else channel
+
+
 def check_seed(seed: object) -> int:
     number = whole_number(seed)
     if number is None or not 0 <= number <= MOST_SEED:
@@ -149,7 +154,7 @@ class SharedBudget:
         state has the part of it that its parameters are of all of theirs.
 
     >>> budget = laser.SharedBudget(1e4)
-    >>> one, other = laser.LaserState(encoder, power=budget), laser.LaserState(decoder, power=budget)
+    >>> encoder, decoder = laser.LaserState(power=budget), laser.LaserState(power=budget)  # each for a DDP module, attach(ddp)
     """
 
     def __init__(self, power: float | str | Callable[[int], float] = 1e4):

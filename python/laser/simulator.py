@@ -9,68 +9,34 @@ command's too. What is not the command's: the model, the loss, the data, the opt
 
 from __future__ import annotations
 
-import atexit
-import hashlib
 import json
 import math
-import os
-import signal
-import threading
 import time
 import warnings
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.func import functional_call
 
 from laser import budget, parts, run_folder
 from laser import reading
 from laser.aggregation import Aggregator, Outcome
 from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
-from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, NotCopied, core, error, pairs
+from laser.native import EXIT_CONFIGURATION, EXIT_NON_FINITE, EXIT_USAGE, Error, NotCopied, core, error, pairs
 from laser.progress import ProgressLine
+from laser.simulator_evaluation import Evaluating
+from laser.simulator_records import Record
+from laser.simulator_saving import Saving
+from laser.waiting import Waiting
 
 SETTLED = 10  # lags: with fewer a run shows the start of a method, as the command says too
-AT_ONCE = 4096  # examples of an evaluation that are computed together
 MOST_RANK = 64
-MEANS = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")
 DEFAULT = "the command's SGD: lr=0.01, momentum=0.9, weight_decay=1e-4"
 
 
-class Record(dict[str, Any]):
-    """What a round gave, a dict whose entries are attributes too (``record.loss``, ``record["lambda"]``):
-
-    round (from 1), loss (mean over the workers of their batches), power (P), energy ([k] of this round), budget_use (most that a
-    worker sent of what it may), symbols (channel uses), snr_db (10 log10(P / symbols)), heard, awake (workers that took part),
-    memory_ratio (mean of ||e_i|| / ||g_i||), lambda (noise over signal), delta (compression quality), noise_energy, sent_ratio,
-    waiting_rounds, lag (rounds that the error memory lags), learning_rate; and where the model was evaluated test_loss, accuracy,
-    ema_accuracy, and with per_client what ``spread`` says of accuracy, loss and energy of the clients.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the record has no '{name}'. HINT: it has {', '.join(self)}") from None
-
-    def __repr__(self) -> str:
-        shown = [f"{name} {self[name]:.4g}" for name in ("loss", "snr_db", "lambda", "accuracy") if self.get(name) is not None]
-        return f"Record(round {self['round']}: {', '.join(shown)})"
-
-
-def spread(values: Sequence[float], largest_is_worst: bool) -> dict[str, float]:
-    """The worst of the clients' values, the mean over the worst tenth of them (one at least), and over all [Li et al., Fair
-    resource allocation in federated learning, ICLR 2020]."""
-    ordered = sorted(values, reverse=largest_is_worst)
-    tenth = ordered[: max(1, len(ordered) // 10)]
-    return {"worst": ordered[0], "tenth": sum(tenth) / len(tenth), "mean": sum(ordered) / len(ordered)}
-
-
-class Simulator(NotCopied):
+class Simulator(Evaluating, Saving, NotCopied):
     """Training over the air, k workers in one process. Iterating gives one ``Record`` a round; what was left is gone on with.
 
     model: any torch.nn.Module; it is trained in place, where its parameters are. loss(outputs, targets): the mean over a batch.
@@ -197,8 +163,8 @@ class Simulator(NotCopied):
     def _set_round(self, method: str, power: Any, snr_db: float | None, settings: dict[str, Any]) -> None:
         """The aggregator, the power of a round and the lag of the memory."""
         given = {"method": method, **settings}
-        if given.get("channel") == "none":
-            given["channel"] = "noiseless"
+        if "channel" in given:
+            given["channel"] = reading.channel_named(given["channel"])
         plain, objects = parts.split(given)
         whole = core.settings(pairs({**{name: value for name, value in plain.items() if name in reading.groups()},
                                      "workers": self.workers}))
@@ -308,7 +274,7 @@ class Simulator(NotCopied):
         if self.rounds_done >= self.rounds or self._failed:
             why = f"has failed ({self._failed})" if self._failed else f"has done its {self.rounds} rounds"
             raise error(EXIT_USAGE, f"the run {why}. HINT: a Simulator with more rounds; with folder and resume=True it goes on there")
-        with _Waiting() as waiting:
+        with Waiting() as waiting:
             start = time.monotonic()
             try:
                 record = self._round()
@@ -394,188 +360,6 @@ class Simulator(NotCopied):
         """The exponential moving average of weights and statistics, by name, without the bias of its start."""
         return {name: value / (1 - self._remaining) for name, value in self._average.items()}
 
-    # ---- evaluation
-
-    def evaluate(self, data: Any = None, weights: Mapping[str, torch.Tensor] | None = None) -> dict[str, float]:
-        """Mean loss and, of a classifier, accuracy in percent, on ``data`` or on ``test``; of other ``weights`` where they are
-        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data."""
-        if data is None and not self._tests:
-            raise error(EXIT_USAGE, "there is nothing to evaluate with. HINT: Simulator(..., test=(inputs, targets)), or "
-                        "evaluate((inputs, targets))")
-        sets = self._tests if data is None else [Examples(data, "data to evaluate with")]
-        counts = [len(one) for one in sets]
-        found = [self._score(one, torch.arange(len(one)), weights) for one in sets]
-        return {name: sum(n * one[name] for n, one in zip(counts, found)) / sum(counts) for name in ("accuracy", "loss")}
-
-    def _score(self, examples: Examples, numbers: torch.Tensor, weights: Mapping[str, torch.Tensor] | None = None
-               ) -> dict[str, float]:
-        was_training = self.model.training
-        self.model.eval()
-        loss, right = 0.0, 0
-        known = True
-        try:
-            with torch.no_grad():
-                for some in numbers.split(AT_ONCE):
-                    inputs, targets = examples.batch(some, self._work.device)
-                    outputs = functional_call(self.model, dict(weights), (inputs,)) if weights else self.model(inputs)
-                    loss += float(self.loss(outputs, targets)) * len(some)
-                    known = known and _are_classes(outputs, targets)
-                    if known:
-                        right += int((outputs.argmax(1) == targets).sum())
-        finally:
-            self.model.train(was_training)
-        count = len(numbers)
-        per_example = math.prod(targets.shape[1:]) if known else 1
-        return {"accuracy": 100.0 * right / (count * per_example) if known else math.nan, "loss": loss / count}
-
-    def _end_epoch(self, record: Record) -> None:
-        """Evaluates, and writes a line as the command does after an epoch."""
-        k, n = self.workers, len(self._since)
-        line: dict[str, Any] = {"epoch": len(self._evaluations) + 1, "round": self.rounds_done, "learning_rate": record["learning_rate"],
-                                "train_loss": sum(one["loss"] for one in self._since) / n, "test_loss": math.nan,
-                                "test_accuracy": math.nan, "ema_accuracy": math.nan, "power": record["power"] or 0.0,
-                                "budget_use": max(one["budget_use"] for one in self._since),
-                                "energy": [sum(one["energy"][i] for one in self._since) / n for i in range(k)],
-                                "symbols": sum(one["symbols"] for one in self._since) / n}
-        for name in MEANS:
-            known = [one[name] for one in self._since if one[name] is not None]
-            if known:
-                line[name] = sum(known) / len(known)
-        if self._tests:
-            raw = self.evaluate()
-            record["accuracy"], record["test_loss"] = raw["accuracy"], raw["loss"]
-            if self._average:
-                record["ema_accuracy"] = self.evaluate(weights=self.average())["accuracy"]
-            line |= {"test_loss": raw["loss"], "test_accuracy": raw["accuracy"], "ema_accuracy": record.get("ema_accuracy", math.nan)}
-        if self.per_client:
-            each = ([self._score(one, torch.arange(len(one))) for one in self._tests] if len(self._tests) > 1 else
-                    [self._score(self._shards.examples, self._shards.shard(i)) for i in range(k)])
-            for name, values in (("accuracy", [one["accuracy"] for one in each]), ("loss", [one["loss"] for one in each]),
-                                 ("energy", list(self._spent))):
-                record[f"client_{name}"] = values
-                for what, value in spread(values, name != "accuracy").items():
-                    record[f"client_{name}_{what}"] = value
-            line |= {name: value for name, value in record.items() if name.startswith("client_")}
-        self._since = []
-        self._evaluations.append(line)
-        if self._folder is not None:
-            self._folder.append(run_folder.METRICS, line)
-        if self._tests and not math.isfinite(line["test_loss"]):
-            raise error(EXIT_NON_FINITE, f"training diverged: the test loss is not finite after round {self.rounds_done}. HINT: lower "
-                        "the learning rate or raise power")
-
-    # ---- what lasts
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the rounds to come depend on: tensors by name, and under "rest" a text."""
-        tensors: dict[str, torch.Tensor] = {}
-        rest = {"model": run_folder.flat_state("model", self.model.state_dict(), tensors),
-                "optimizer": run_folder.flat_state("optimizer", self.optimizer.state_dict(), tensors),
-                "scheduler": None if self.scheduler is None else
-                run_folder.flat_state("scheduler", self.scheduler.state_dict(), tensors),
-                "rounds_done": self.rounds_done, "remaining": self._remaining, "spent": self._spent, "since": len(self._since),
-                "evaluations": self._evaluations, "setup": self._setup, "seconds": self._seconds}
-        for prefix, part in (("aggregator", self._aggregator.state_dict()), ("average", self._average),
-                             ("statistics", self._work.statistics)):
-            tensors |= {f"{prefix}/{name}": tensor for name, tensor in part.items()}
-        return {**{name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}, "rest": json.dumps(rest)}
-
-    def load_state_dict(self, state: Mapping[str, Any], records: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Restores what ``state_dict`` returned: all that follows is bit for bit what would have followed. ``records``: those
-        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version."""
-        try:
-            rest = json.loads(state["rest"])
-        except (KeyError, TypeError, ValueError):
-            raise error(EXIT_DATA, "this is no state of a Simulator of this version. HINT: what state_dict() returned") from None
-        if rest["setup"] != self._setup:
-            raise error(EXIT_DATA, f"the saved state is of other settings: {reading.difference(rest['setup'], self._setup)}. HINT: the "
-                        "settings that it was made with")
-        tensors = {name: tensor for name, tensor in state.items() if name != "rest"}
-
-        def below(prefix: str) -> dict[str, torch.Tensor]:
-            return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(prefix + "/")}
-
-        self._aggregator.load_state_dict(below("aggregator"))
-        self.model.load_state_dict(run_folder.whole_state(rest["model"], tensors))
-        self.optimizer.load_state_dict(run_folder.whole_state(rest["optimizer"], tensors))
-        if self.scheduler is not None and rest["scheduler"] is not None:
-            self.scheduler.load_state_dict(run_folder.whole_state(rest["scheduler"], tensors))
-        self._average = {name: tensor.to(self._work.device).clone() for name, tensor in below("average").items()}
-        for name, rows in below("statistics").items():
-            self._work.statistics[name].copy_(rows)
-        self.rounds_done, self._remaining, self._spent = rest["rounds_done"], rest["remaining"], rest["spent"]
-        self._evaluations, self._seconds = rest["evaluations"], rest["seconds"]
-        if records is not None:
-            self.records = [Record(one) for one in records]
-        self.records = self.records[: self.rounds_done]
-        self._since = self.records[len(self.records) - rest["since"] :] if rest["since"] else []
-
-    def _open(self, folder: str | Path | None, resume: bool) -> run_folder.RunFolder | None:
-        if folder is None:
-            if resume:
-                raise error(EXIT_USAGE, "resume=True without a folder. HINT: folder='runs/mine'")
-            return None
-        opened = run_folder.RunFolder(folder, self._configuration(), self.seed, resume)
-        try:
-            if opened.resumes:
-                found = opened.restore()
-                if found is not None:
-                    tensors, texts, rounds = found
-                    self.load_state_dict({**tensors, "rest": texts["rest"]}, rounds)
-                    if self.rounds_done < self.rounds:
-                        opened.cut(texts=texts)
-                    self._saved = self.rounds_done
-                opened.configure(self._configuration())
-        except BaseException:
-            opened.close()
-            raise
-        atexit.register(_save_last, weakref.ref(self))
-        return opened
-
-    def save(self) -> None:
-        """Checkpoint and summary into the folder, where there is one and anything was done since. It is called where iterating
-        ends, however it does."""
-        if self._folder is None or (self._saved == self.rounds_done and not self._failed):
-            return
-        if not self._failed:
-            state = self.state_dict()
-            self._folder.save({name: value for name, value in state.items() if name != "rest"}, {"rest": state["rest"]})
-        self._folder.finish(self.summary())
-        self._saved, self._checkpoint_at = self.rounds_done, time.monotonic()
-        if self._failed or self.rounds_done >= self.rounds:  # nothing more is written
-            self._folder.close()
-            self._folder = None
-
-    def summary(self) -> dict[str, Any]:
-        """What a report is made of, as in summary.json."""
-        status = "failed" if self._failed else "completed" if self.rounds_done >= self.rounds else "interrupted"
-        lines = self._evaluations
-        best = [line["ema_accuracy"] for line in lines if math.isfinite(line["ema_accuracy"] or math.nan)]
-        hashed = hashlib.sha256()
-        for name, p in self.model.named_parameters():
-            if name in self.shapes:
-                hashed.update(p.detach().to("cpu").contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        done = max(1, self.rounds_done)
-        return {"status": status, "reason": self._failed, "method": self.parts.get("compressor", self.method), "task": self._task,
-                "power": self._power.of(max(0, self.rounds_done - 1)) if self._power else None, "seed": self.seed,
-                "epochs": len(lines), "rounds": self.rounds_done,
-                "final_accuracy": lines[-1]["test_accuracy"] if lines else math.nan,
-                "best_ema_accuracy": max(best) if best else math.nan, "final_loss": lines[-1]["test_loss"] if lines else math.nan,
-                "budget_use": max((one["budget_use"] for one in self.records), default=0.0),
-                "symbols_per_round": sum(one["symbols"] for one in self.records) / done,
-                "dense_symbols": float(sum(math.prod(shape) for shape in self.shapes.values())), "memory_lag": self.lag,
-                "seconds": self._seconds, "weights_hash": hashed.hexdigest()[:16],
-                "configuration": {name: str(value) for name, value in self._configuration().items()}}
-
-    @property
-    def _task(self) -> str:
-        return f"{type(self.model).__name__} in Python"
-
-    def _configuration(self) -> dict[str, Any]:
-        """Settings as config.toml and the report have them."""
-        setup = {name: value for name, value in self._setup.items() if name != "tensors"}
-        return {**setup, "task": self._task, "rounds": self.rounds, "learning_rate": float(self.optimizer.param_groups[0]["lr"])}
-
 
 def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
     if rate is None:
@@ -588,45 +372,3 @@ def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
     if not (math.isfinite(reading.real_number(proximal)) and proximal >= 0):
         raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above")
     return reading.check_positive("local_learning_rate", rate)
-
-
-def _are_classes(outputs: Any, targets: Any) -> bool:
-    return (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor) and not targets.is_floating_point()
-            and outputs.dim() == targets.dim() + 1 and outputs.shape[0] == targets.shape[0])
-
-
-def _save_last(simulator: weakref.ref[Simulator]) -> None:
-    """Where the program ends in the middle of a loop over the rounds."""
-    one = simulator()
-    if one is not None:
-        one.save()
-
-
-class _Waiting:
-    """While it holds, signals that end the program are kept; they act at its end. Elsewhere than in the main thread nothing is
-    changed, for signals are not its matter."""
-
-    def __init__(self) -> None:
-        self.came: int = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Waiting:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number: int, frame: Any) -> None:
-        if self.came:  # a second one does not wait
-            signal.signal(number, self._before[number])
-            os.kill(os.getpid(), number)
-        self.came = number
-
-    def __exit__(self, *problem: Any) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        if self.came and problem[0] is None:
-            if self.came == signal.SIGTERM:
-                raise SystemExit(128 + signal.SIGTERM)
-            raise KeyboardInterrupt

@@ -14,7 +14,14 @@ from laser.parts import part
 
 
 def problems(role: str, value: Any) -> list[tuple[str, str, str]]:
-    """What the laws find: (law, the sentence that it says, what was found)."""
+    """What the laws find: (law, the sentence that it says, what was found).
+
+    >>> class Half(laser.Receiver):  # without noise a receiver changes nothing, and this one does
+    ...     def weight(self, noise, energies):
+    ...         return 0.5
+    >>> sorted({law for law, sentence, what in laser.testing.problems("receiver", Half)})
+    ['WithoutNoiseNothingChanges']
+    """
     return core.check_part(role, part(role, value))
 
 
@@ -32,20 +39,48 @@ def _check(role: str, value: Any) -> None:
 
 def check_compressor(compressor: Any) -> None:
     """Raises AssertionError where a law of compressors does not hold: budgets, finiteness, units, linearity where it is
-    claimed, messages left alone, several processes, saving and loading."""
+    claimed, messages left alone, several processes, saving and loading.
+
+    >>> class Whole(laser.Compressor):
+    ...     linear = exact = True
+    ...     def encode(self, messages, exchange):
+    ...         return messages.flatten(1)
+    ...     def decode(self, received, exchange):
+    ...         return received.view(exchange.rows, exchange.columns)
+    >>> laser.testing.check_compressor(Whole)
+    """
     _check("compressor", compressor)
 
 
 def check_channel(channel: Any) -> None:
-    """Likewise for a channel: budgets of unlike workers, weights that add up to 1, fresh draws, lost messages."""
+    """Likewise for a channel: budgets of unlike workers, weights that add up to 1, fresh draws, lost messages.
+
+    >>> class Uneven(laser.Channel):
+    ...     def gains(self, workers, exchange):
+    ...         return torch.rand(workers, generator=exchange.random()).add(0.5).tolist()
+    >>> laser.testing.check_channel(Uneven)
+    """
     _check("channel", channel)
 
 
 def check_feedback(feedback: Any) -> None:
-    """Likewise for a feedback: what was not heard is kept, what arrived is not sent twice."""
+    """Likewise for a feedback: what was not heard is kept, what arrived is not sent twice.
+
+    >>> class Local(laser.Feedback):
+    ...     def update(self, messages, arrived):
+    ...         return messages - arrived.own
+    >>> laser.testing.check_feedback(Local)
+    """
     _check("feedback", feedback)
 
 
 def check_receiver(receiver: Any) -> None:
-    """Likewise for a receiver: without noise it changes nothing, with little power all stays finite."""
+    """Likewise for a receiver: without noise it changes nothing, with little power all stays finite.
+
+    >>> class Matched(laser.Receiver):
+    ...     def weight(self, noise, energies):
+    ...         signal = sum(energies) / len(energies) ** 2
+    ...         return signal / (signal + noise) if signal else 1.0
+    >>> laser.testing.check_receiver(Matched)
+    """
     _check("receiver", receiver)

@@ -5,7 +5,7 @@ Each argument may be a number, a list, an array of numpy or a tensor; arrays are
 array of their common shape (a number where all are numbers):
 
 >>> laser.theory.influence_uncompressed(64, 32, power=[100, 1e3, 1e4])
-array([20.48 ,  2.048,  0.2048])
+array([20.48  ,  2.048 ,  0.2048])
 
 lambda, the channel influence factor, is noise energy over the energy of the noiseless message [LASER, arXiv 2310.13033, equation
 5]; "spec" is this project's specification. Raises ``laser.Error`` for a power that is not above 0, dimensions and numbers of

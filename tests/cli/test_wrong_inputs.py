@@ -9,7 +9,8 @@ import unittest
 
 from harness import COMMAND, SHORT, InFolder, laser, terminal
 
-# On terminals of 80 and of 60 columns in turn: what is typed after "laser", the exit code, and what the message must have, in one line whatever the width.
+# On terminals of 80 and of 60 columns in turn: what is typed after "laser", the exit code, and what the message must have, in one line
+# whatever the width.
 WRONG = [
     ("", 2, r"HINT: 'laser --help'"),
     ("tran", 2, r"did you mean 'train'\? HINT: laser train$"),

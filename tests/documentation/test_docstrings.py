@@ -1,5 +1,5 @@
 """Everything public is described: of Python every public function, class and method has a docstring, which says what is raised where
-its own code raises it; of the installed C++ headers every type and function has a comment."""
+its own code raises it; of the installed C++ headers every type and function, and every public one of their classes, has a comment."""
 
 import ast
 import pathlib
@@ -7,8 +7,9 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-MODULES = ("aggregation", "arena", "channels", "ddp", "export", "listing", "parts", "plotting", "power", "runs", "simulator", "stateful",
-           "testing", "theory", "integrations/lightning", "integrations/accelerate")
+MODULES = ("aggregation", "arena", "channels", "ddp", "ddp_saving", "export", "listing", "parts", "plotting", "power", "runs", "simulator",
+           "simulator_evaluation", "simulator_records", "simulator_saving", "stateful", "testing", "theory", "integrations/lightning",
+           "integrations/accelerate")
 
 
 def raises(function):
@@ -74,6 +75,34 @@ def header_gaps(name, text):
     return gaps
 
 
+MEMBER = re.compile(r"  (?:enum class|struct|class|using) (\w+)\b|  (?:(?:virtual|static|inline|constexpr|\[\[nodiscard\]\]) )*"
+                    r"(?=\w)[\w:<>,&* ]+[ &*](\w+|operator\S{1,2})\(")
+
+
+def member_gaps(name, text):
+    """Public types and functions of a header's classes without a comment above them or above those that they follow at once. What
+    overrides is described where it comes from, and constructors by their class."""
+    gaps, lines, owner, public = [], text.split("\n"), None, False
+    for i, line in enumerate(lines):
+        opened = re.match(r"(class|struct) (\w+)(?: final)?(?: : .*)? \{$", line)
+        if opened:
+            owner, public = opened[2], opened[1] == "struct"
+        elif line.startswith("}"):
+            owner = None
+        elif re.match(r" (public|protected|private):", line):
+            public = line.startswith(" public")
+        found = MEMBER.match(line) if owner and public else None
+        if not found or re.search(r"\b(override|final)\b", line) or line.endswith(("= default;", "= delete;")):
+            continue
+        above = i - 1
+        while re.match(r"  [\w\[].*;$", lines[above]) and MEMBER.match(lines[above]):
+            above -= 1
+        member = found[1] or found[2]
+        if member != owner and not lines[above].startswith("  ///"):
+            gaps.append(f"{name}:{i + 1}: {owner}::{member} has no comment")
+    return gaps
+
+
 def public_headers():
     text = (ROOT / "cmake" / "install.cmake").read_text()
     return [name for names in re.findall(r"set\(LASER_HEADERS_\w+\s+([^)]*)\)", text) for name in names.split()]
@@ -87,7 +116,8 @@ class Docstrings(unittest.TestCase):
     def test_public_headers_are_described(self):
         headers = public_headers()
         self.assertGreater(len(headers), 20)
-        gaps = [gap for name in headers for gap in header_gaps(name, (ROOT / "src" / "laser" / f"{name}.hpp").read_text())]
+        texts = {name: (ROOT / "src" / "laser" / f"{name}.hpp").read_text() for name in headers}
+        gaps = [gap for name, text in texts.items() for gap in header_gaps(name, text) + member_gaps(name, text)]
         self.assertEqual(gaps, [])
 
     def test_gaps_are_noticed(self):
@@ -98,6 +128,10 @@ class Docstrings(unittest.TestCase):
         self.assertEqual(header_gaps("h", "struct A {\n"), ["h:1: A has no comment"])
         self.assertEqual(header_gaps("h", "/// One.\nstruct A {\n};\n\ndouble f(int x);\n"), ["h:5: f has no comment"])
         self.assertEqual(header_gaps("h", "/// Both.\ndouble f(int x);\ndouble g(int x);\n"), [])
+        self.assertEqual(member_gaps("h", "struct A {\n  int f() const;\n};\n"), ["h:2: A::f has no comment"])
+        self.assertEqual(member_gaps("h", "class A : B {\n public:\n  A(int x);\n  int f() const override;\n private:\n  int g();\n};\n"), [])
+        self.assertEqual(member_gaps("h", "class A {\n public:\n  /// Both.\n  int f();\n  int g();\n\n  enum class C { a };\n};\n"),
+                         ["h:7: A::C has no comment"])
 
 
 if __name__ == "__main__":

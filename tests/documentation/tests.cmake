@@ -1,9 +1,12 @@
 # Every command of the documentation, the pages that the command writes about itself (test_documentation.py says how), and
 # what code and pages cite (test_citations.py), which needs no command.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-add_test(NAME documentation.Docstrings COMMAND ${Python3_EXECUTABLE} -m unittest test_docstrings.Docstrings
-         WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
-set_tests_properties(documentation.Docstrings PROPERTIES LABELS python)
+foreach(group docstrings.Docstrings sizes.Sizes)
+  string(REGEX REPLACE ".*[.]" "" name ${group})
+  add_test(NAME documentation.${name} COMMAND ${Python3_EXECUTABLE} -m unittest test_${group}
+           WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})
+  set_tests_properties(documentation.${name} PROPERTIES LABELS python)
+endforeach()
 foreach(group Citations Files)
   add_test(NAME documentation.${group} COMMAND ${Python3_EXECUTABLE} -m unittest test_citations.${group}
            WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})

@@ -90,15 +90,19 @@ class Decibels(unittest.TestCase):
         compared = 0
         for method in portable.METHODS:
             for extra in ({}, {"transport": "two_phase"}, {"transport": "one_shot"}, {"transport": "parallel"}, {"compress": "always"},
-                          {"channel": "noiseless"}, {"channel": "reed"}, {"compression_factor": 0.01}):
-                settings = pairs({"method": method, **extra})
-                theirs = told(lambda: (core.symbols_a_round(SHAPES, settings), core.memory_lag(SHAPES, settings)))
-                ours = told(lambda: (portable.symbols_a_round(SHAPES, settings), portable.memory_lag(SHAPES, settings)))
-                if isinstance(theirs, str) or str(ours).startswith("2 'symbols_a_round' is a part of the compiled core"):
-                    continue
-                self.assertEqual(ours, theirs, settings)
-                compared += 1
-        self.assertGreater(compared, 100)
+                          {"channel": "noiseless"}, {"channel": "reed"}, {"compression_factor": 0.01}, {"feedback": "none"},
+                          {"feedback": "hold"}, {"feedback": "hold", "rank": 2}, {"feedback": "weighted", "receiver": "matched"},
+                          {"compressor": "sweep"}, {"compressor": "sweep", "feedback": "hold"}, {"compressor": "sweep", "rank": 64},
+                          {"compress": "always", "rank": 32}, {"compress": "always", "rank": 64, "transport": "two_phase"},
+                          {"compressor": "top_k_pilot", "compression_factor": 0.03}, {"channel": "digital", "feedback": "none"},
+                          {"channel": "digital", "feedback": "none", "air_rank": 2}):
+                for shapes in SHAPES, [("a", [64, 32])], [("a", [16, 16]), ("b", [300])]:
+                    settings = pairs({"method": method, **extra})
+                    theirs = told(lambda: (core.symbols_a_round(shapes, settings), core.memory_lag(shapes, settings)))
+                    ours = told(lambda: (portable.symbols_a_round(shapes, settings), portable.memory_lag(shapes, settings)))
+                    self.assertEqual(ours, theirs, settings)
+                    compared += not isinstance(theirs, str)
+        self.assertGreater(compared, 900)
 
 
 class TheHook(unittest.TestCase):

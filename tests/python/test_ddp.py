@@ -263,7 +263,7 @@ class Resume(unittest.TestCase):
 
 
 def forget_memory(path):
-    from laser.ddp import POSITION
+    from laser.ddp_saving import POSITION
     from laser.native import core
 
     tensors, texts = core.read_tensors(str(path))

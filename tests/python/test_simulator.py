@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 import laser
-from laser.simulator import spread
+from laser.simulator_records import spread
 from test_examples import torchrun
 
 ROOT = Path(__file__).resolve().parents[2]

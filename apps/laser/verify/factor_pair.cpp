@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "laser/channel/channel.hpp"
+#include "laser/channel/superposition.hpp"
 
 namespace laser::verify {
 namespace {

@@ -84,6 +84,7 @@ class Channel {
   /// as energies; `energies` [k] are p_{b,i}, the most that worker i may spend on it.
   [[nodiscard]] Superposition superpose(const Link& link, std::span<const double> norms,
                                         std::span<const double> energies) const;
+  /// What holds for it.
   [[nodiscard]] virtual ChannelTraits traits() const { return {}; }
   /// [k] Bits that each worker gets across, asked of digital channels before anything is encoded: in
   /// `symbols` uses of the channel that all workers have together, each with its energy of `energies` [k]. 0

@@ -102,6 +102,7 @@ struct Traits {
 class Compressor {
  public:
   virtual ~Compressor() = default;
+  /// What holds for it.
   [[nodiscard]] virtual Traits traits() const = 0;
   /// Whether the tensor is compressed; if not it is sent as it is, in the last pass, without error memory.
   [[nodiscard]] virtual bool applies(const Layer&) const { return true; }

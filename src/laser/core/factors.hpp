@@ -16,6 +16,7 @@ using NamedTensors = std::map<std::string, at::Tensor>;
 struct Factors {
   at::Tensor left;
   at::Tensor right;
+  /// Whether both are there.
   [[nodiscard]] bool defined() const { return left.defined() && right.defined(); }
 };
 
@@ -24,6 +25,7 @@ struct Projection {
   at::Tensor left_basis;   // B [r, m]: the right factor B M, [K, r, n]
   at::Tensor right_basis;  // B [r, n]: the left factor B M^T, [K, r, m]
   bool compose = false;    // with a right basis: the right factor is (left factor) M
+  /// Whether it asks for any product.
   [[nodiscard]] bool wanted() const { return left_basis.defined() || right_basis.defined(); }
 };
 

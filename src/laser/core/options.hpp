@@ -14,6 +14,7 @@ namespace laser {
 /// One option bound to a variable. Values travel as text, so that files, command lines and
 /// records share one path.
 struct Option {
+  /// What its values are.
   enum class Kind { kInteger, kReal, kFlag, kText, kRealList };
   std::string name;
   std::string group;
@@ -37,15 +38,20 @@ class OptionList {
   void group(
       const std::string& name, std::function<bool()> used = [] { return true; });
 
+  /// A whole number, `low` to `high`.
   void add_integer(const std::string& name, std::int64_t& variable, std::int64_t low, std::int64_t high,
                    const std::string& unit, const std::string& sentence);
-  /// `low` and `high` bound the value; `open_low` excludes `low` itself.
+  /// A number; `low` and `high` bound it, `open_low` excludes `low` itself.
   void add_real(const std::string& name, double& variable, double low, double high, bool open_low,
                 const std::string& unit, const std::string& sentence);
+  /// true or false.
   void add_flag(const std::string& name, bool& variable, const std::string& sentence);
+  /// One of `choices`.
   void add_choice(const std::string& name, std::string& variable, const std::vector<std::string>& choices,
                   const std::string& sentence);
+  /// Any text.
   void add_text(const std::string& name, std::string& variable, const std::string& sentence);
+  /// Numbers, [a, b, ...].
   void add_real_list(const std::string& name, std::vector<double>& variable, const std::string& unit,
                      const std::string& sentence);
 
@@ -62,7 +68,10 @@ class OptionList {
 
   /// The option of that name. Throws Error (configuration) with the nearest known name if there is none.
   [[nodiscard]] const Option& find(std::string_view name) const;
+  /// Gives the option of that name a value. Throws Error (configuration) where it does not take it, and as
+  /// find().
   void set(std::string_view name, const std::string& text) const { find(name).set(text); }
+  /// All options, in the order in which they are explained.
   [[nodiscard]] const std::vector<Option>& all() const { return options_; }
   /// Throws Error (configuration) where a variable holds what its option would not take, with the text that
   /// setting it gives: for values that came in as numbers and not as text.

@@ -19,11 +19,15 @@ class WorkerTable {
   WorkerTable(std::vector<double> numbers, std::size_t columns)
       : columns_(columns), numbers_(std::move(numbers)) {}
 
+  /// Rows.
   [[nodiscard]] std::size_t workers() const { return columns_ == 0 ? 0 : numbers_.size() / columns_; }
+  /// Numbers of each worker.
   [[nodiscard]] std::size_t columns() const { return columns_; }
+  /// A number of a worker, to write.
   [[nodiscard]] double& operator()(std::size_t worker, std::size_t column) {
     return numbers_[worker * columns_ + column];
   }
+  /// A number of a worker.
   [[nodiscard]] double operator()(std::size_t worker, std::size_t column) const {
     return numbers_[worker * columns_ + column];
   }

@@ -88,6 +88,7 @@ struct HeldSymbols {
 class Feedback {
  public:
   virtual ~Feedback() = default;
+  /// What holds for it.
   [[nodiscard]] virtual FeedbackTraits traits() const { return {}; }
   /// Makes e_i of M_i; not asked where nothing arrived, nor where workers remember nothing.
   virtual void update(MemoryUpdate& memory) const = 0;

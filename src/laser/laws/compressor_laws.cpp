@@ -4,6 +4,7 @@
 
 #include "laser/core/error.hpp"
 #include "laser/laws/rounds.hpp"
+#include "laser/power/allocation.hpp"
 
 namespace laser::laws {
 namespace {

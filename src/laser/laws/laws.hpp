@@ -22,11 +22,13 @@ struct Subject {
 /// What a law found wrong.
 class Findings {
  public:
+  /// Where it does not hold, `what` is what is wrong.
   void expect(bool holds, const std::string& what) {
     if (!holds) found_.push_back(what);
   }
   /// value <= limit; a NaN does not hold.
   void expect_at_most(double value, double limit, const std::string& what);
+  /// All that was found, nothing where the law holds.
   [[nodiscard]] const std::vector<std::string>& all() const { return found_; }
 
  private:
@@ -39,6 +41,7 @@ struct Law {
   std::string sentence;
   void (*check)(const Subject& subject, Findings& findings);
   bool (*speaks_of)(const Subject& subject) = nullptr;  // by traits and options; null: of all
+  /// Whether it says something of the subject.
   [[nodiscard]] bool applies(const Subject& subject) const {
     return speaks_of == nullptr || speaks_of(subject);
   }

@@ -12,6 +12,7 @@ namespace laser::link {
 
 /// A model of path loss by name; `exponent` is read by Model::exponent alone.
 struct PathLoss {
+  /// Free space, those of 3GPP with and without line of sight, or a power of the distance.
   enum class Model { free, umi, uma, umi_nlos, uma_nlos, exponent };
   Model model = Model::free;
   double exponent = 2;

@@ -28,6 +28,7 @@ struct ReceiverTraits {
 class Receiver {
  public:
   virtual ~Receiver() = default;
+  /// What holds for it.
   [[nodiscard]] virtual ReceiverTraits traits() const { return {}; }
   /// Changes the numbers of a received block, [C, D], in place. `exact` [C, D] is the mean of the workers'
   /// symbols, undefined where the traits do not ask for it.
