@@ -386,7 +386,7 @@ class PythonChannel final : public Channel {
   bool noisy_, fades_, shares_power_;
 };
 
-using Problems = std::vector<std::tuple<std::string, std::string, std::string>>;
+using Problems = std::vector<std::tuple<std::string, std::string, std::string, std::string>>;
 
 Problems problems_of(const std::string& role, const py::object& object) {
   const auto parts = parts_of({{role, object}});
@@ -398,7 +398,7 @@ Problems problems_of(const std::string& role, const py::object& object) {
   if (role == "receiver") violations = laws::check_receiver(parts.receiver);
   if (role == "channel") violations = laws::check_channel(parts.channel);
   Problems problems;
-  for (const auto& v : violations) problems.emplace_back(v.law, v.sentence, v.what);
+  for (const auto& v : violations) problems.emplace_back(v.law, v.sentence, v.what, v.surroundings);
   return problems;
 }
 

@@ -13,13 +13,13 @@ from laser.native import core
 from laser.parts import part
 
 
-def problems(role: str, value: Any) -> list[tuple[str, str, str]]:
-    """What the laws find: (law, the sentence that it says, what was found).
+def problems(role: str, value: Any) -> list[tuple[str, str, str, str]]:
+    """What the laws find: (law, the sentence that it says, what was found, the round that it was found in).
 
     >>> class Half(laser.Receiver):  # without noise a receiver changes nothing, and this one does
     ...     def weight(self, noise, energies):
     ...         return 0.5
-    >>> sorted({law for law, sentence, what in laser.testing.problems("receiver", Half)})
+    >>> sorted({law for law, *_ in laser.testing.problems("receiver", Half)})
     ['WithoutNoiseNothingChanges']
     """
     return core.check_part(role, part(role, value))
@@ -28,10 +28,10 @@ def problems(role: str, value: Any) -> list[tuple[str, str, str]]:
 def _check(role: str, value: Any) -> None:
     found = problems(role, value)
     if found:
-        laws: dict[str, list[tuple[str, str]]] = {}  # one thing may be found under many laws
-        for law, sentence, what in found:
-            laws.setdefault(what.split("\n\nAt:")[0], []).append((law, sentence))
-        lines = [f"{under[0][0]} ({under[0][1]}): {what}" + (f" (likewise under {len(under) - 1} more)" if under[1:] else "")
+        laws: dict[str, list[tuple[str, str, str]]] = {}  # one thing may be found under many laws
+        for law, sentence, what, where in found:
+            laws.setdefault(what.split("\n\nAt:")[0], []).append((law, sentence, where))
+        lines = [f"{under[0][0]} ({under[0][1]}), in {under[0][2]}: {what}" + (f" (likewise under {len(under) - 1} more)" if under[1:] else "")
                  for what, under in laws.items()]
         name = value.__name__ if isinstance(value, type) else type(value).__name__
         raise AssertionError(f"the {role} {name}, {len(lines)} finding{'s' if lines[1:] else ''}:\n  " + "\n  ".join(lines))

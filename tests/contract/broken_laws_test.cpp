@@ -218,19 +218,31 @@ class Short : public Plain {  // it has a gain too few
 using Check = std::function<std::vector<Violation>()>;
 template <class Part>
 Check compressor() {
-  return [] { return check_compressor(std::make_shared<Part>()); };
+  return [] {
+    static const auto found = check_compressor(std::make_shared<Part>());
+    return found;
+  };
 }
 template <class Part>
 Check feedback() {
-  return [] { return check_feedback(std::make_shared<Part>()); };
+  return [] {
+    static const auto found = check_feedback(std::make_shared<Part>());
+    return found;
+  };
 }
 template <class Part>
 Check receiver() {
-  return [] { return check_receiver(std::make_shared<Part>()); };
+  return [] {
+    static const auto found = check_receiver(std::make_shared<Part>());
+    return found;
+  };
 }
 template <class Part>
 Check channel() {
-  return [] { return check_channel(std::make_shared<Part>()); };
+  return [] {
+    static const auto found = check_channel(std::make_shared<Part>());
+    return found;
+  };
 }
 
 /// Holds that each law of a role is found broken by its part, or stands among those that the round itself

@@ -42,7 +42,7 @@ class Clipping : public Receiver {
 
 std::string text_of(const std::vector<Violation>& violations) {
   std::string text;
-  for (const auto& v : violations) text += v.law + ": " + v.what + "\n";
+  for (const auto& v : violations) text += v.law + ", " + v.surroundings + ": " + v.what + "\n";
   return text;
 }
 
@@ -51,6 +51,40 @@ TEST(Strangers, RightPartsObeyTheLaws) {
   EXPECT_EQ(text_of(check_feedback(std::make_shared<Decaying>())), "");
   EXPECT_EQ(text_of(check_receiver(std::make_shared<Clipping>())), "");
   EXPECT_EQ(text_of(check_channel(std::make_shared<Plain>())), "");
+}
+
+/// The parts of the tables, brought from outside, obey them in every round that their traits allow.
+TEST(Strangers, PartsOfTheTablesObeyTheLawsFromOutside) {
+  for (const auto& row : compressors())
+    EXPECT_EQ(
+        text_of(check_compressor(make_compressor({.name = row.name, .rank = 2, .compression_factor = 0.4}))),
+        "")
+        << row.name;
+  for (const auto& row : feedbacks())
+    EXPECT_EQ(text_of(check_feedback(make_feedback(row.name))), "") << row.name;
+  for (const auto& row : receivers())
+    EXPECT_EQ(text_of(check_receiver(make_receiver(row.name))), "") << row.name;
+  for (const auto& row : channels()) {
+    if (!row.needs.empty()) continue;
+    EXPECT_EQ(text_of(check_channel(make_channel(row.name))), "") << row.name;
+  }
+}
+
+/// What is wrong only where few bits are left is found there, and told so.
+TEST(Strangers, WhatIsWrongElsewhereIsFoundThere) {
+  class Wasteful : public EverySecond {
+    Message encode(Exchange& exchange, int pass) const override {
+      auto message = EverySecond::encode(exchange, pass);
+      if (!exchange.bits.empty()) message.bits.assign(exchange.bits.size(), 1e9);
+      return message;
+    }
+  };
+  const auto found = check_compressor(std::make_shared<Wasteful>());
+  ASSERT_FALSE(found.empty());
+  for (const auto& violation : found) {
+    EXPECT_EQ(violation.surroundings, "channel=digital");
+    EXPECT_NE(violation.what.find("takes more bits than the link has"), std::string::npos) << violation.what;
+  }
 }
 
 /// A part of one's own that does what one of the tables does gives its bits.

@@ -97,7 +97,7 @@ class Laws(unittest.TestCase):
             with self.subTest(law):
                 with self.assertRaises(AssertionError) as caught:
                     getattr(laser.testing, f"check_{role}")(wrong)
-                self.assertIn(law, str(caught.exception))
+                self.assertRegex(str(caught.exception), rf"{law} \(.*\), in (a round of LASER|\w+=\w+): ")
 
 
 class Rounds(unittest.TestCase):

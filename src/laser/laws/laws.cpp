@@ -2,9 +2,12 @@
 
 #include <cmath>
 #include <exception>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "laser/core/error.hpp"
+#include "laser/laws/rounds.hpp"
 
 namespace laser::laws {
 
@@ -21,37 +24,122 @@ std::vector<Violation> check(const std::vector<Law>& laws, const Subject& subjec
     } catch (const std::exception& problem) {
       findings.expect(false, problem.what());
     }
-    for (const auto& what : findings.all()) violations.push_back({law.name, law.sentence, what});
+    for (const auto& what : findings.all()) violations.push_back({law.name, law.sentence, what, ""});
   }
   return violations;
 }
 
-std::vector<Violation> check_compressor(std::shared_ptr<const Compressor> part) {
+namespace {
+
+/// A round that a part is tried in, and the laws that speak of it there.
+struct Surroundings {
+  std::string name;
   Subject subject;
-  subject.parts.compressor = std::move(part);
-  return check(compressor_laws(), subject);
+  const std::vector<Law>& laws;
+};
+
+/// Whether the traits of the parts allow it.
+bool go_together(const Subject& subject) {
+  try {
+    (void)make_parts(subject.algorithm, subject.parts);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// What is wrong in the first surroundings, and in those of the others that the part's traits allow. What has
+/// been found is not told again.
+std::vector<Violation> check_in(const std::vector<Surroundings>& all) {
+  std::vector<Violation> violations;
+  std::set<std::pair<std::string, std::string>> known;
+  for (const auto& one : all) {
+    if (&one != all.data() && !go_together(one.subject)) continue;
+    for (auto& violation : check(one.laws, one.subject)) {
+      if (!known.emplace(violation.law, violation.what).second) continue;
+      violation.surroundings = one.name;
+      violations.push_back(std::move(violation));
+    }
+  }
+  return violations;
+}
+
+/// A round of LASER over AWGN, of few ranks and numbers, but for the part and what `change` says.
+Subject round_with(const Parts& parts, const std::function<void(Algorithm&)>& change = {}) {
+  Subject subject;
+  subject.parts = parts;
+  subject.algorithm.compressor.rank = 2;
+  subject.algorithm.compressor.compression_factor = 0.4;
+  subject.algorithm.scale_bits = 0;                     // so that bits are left for every small tensor
+  subject.algorithm.filter.preconditioner_refresh = 1;  // within the few rounds of a law
+  if (change) change(subject.algorithm);
+  return subject;
+}
+
+void over_bits(Algorithm& algorithm) { algorithm.channel = "digital"; }
+void with_coordinates(Algorithm& algorithm) { algorithm.compressor.name = "random_k"; }
+void held(Algorithm& algorithm) {
+  algorithm.feedback = "hold";
+  algorithm.prediction = "matched";
+}
+void weighted(Algorithm& algorithm) {
+  algorithm.feedback = "weighted";
+  algorithm.receiver = "matched";
+}
+
+/// Those that hold whatever else is in a round.
+const std::vector<Law>& laws_of_every_role() {
+  static const auto laws = with_those_of_every_role({});
+  return laws;
+}
+
+}  // namespace
+
+std::vector<Violation> check_compressor(std::shared_ptr<const Compressor> part) {
+  Parts parts;
+  parts.compressor = std::move(part);
+  const auto& common = laws_of_every_role();
+  return check_in({{"a round of LASER", round_with(parts), compressor_laws()},
+                   {"channel=digital", round_with(parts, over_bits), common},
+                   {"feedback=hold", round_with(parts, held), common},
+                   {"feedback=weighted, receiver=matched", round_with(parts, weighted), common}});
 }
 
 std::vector<Violation> check_channel(std::shared_ptr<const Channel> part) {
-  Subject subject;
-  subject.algorithm.compressor.rank = 2;
-  subject.parts.channel = std::move(part);
-  return check(channel_laws(), subject);
+  Parts parts;
+  parts.channel = std::move(part);
+  std::vector<Surroundings> all;
+  for (const char* method : {"laser", "zsgd", "swept", "ddsgd"}) {
+    const auto subject = round_with(parts, [&](Algorithm& a) { apply(find_recipe(method), a); });
+    all.push_back({fmt::format("method={}", method), subject, channel_laws()});
+  }
+  return check_in(all);
 }
 
 std::vector<Violation> check_feedback(std::shared_ptr<const Feedback> part) {
-  Subject subject;
-  subject.algorithm.compressor.rank = 2;
-  subject.parts.feedback = std::move(part);
-  if (subject.parts.feedback->traits().weighs) subject.algorithm.receiver = "matched";
-  return check(feedback_laws(), subject);
+  const bool weighs = part->traits().weighs;
+  Parts parts;
+  parts.feedback = std::move(part);
+  const auto with_weights = [&](void (*change)(Algorithm&)) {
+    return round_with(parts, [&](Algorithm& algorithm) {
+      if (change != nullptr) change(algorithm);
+      if (weighs) algorithm.receiver = "matched";
+    });
+  };
+  return check_in({{"a round of LASER", with_weights(nullptr), feedback_laws()},
+                   {"compressor=random_k", with_weights(with_coordinates), feedback_laws()},
+                   {"channel=digital", with_weights(over_bits), feedback_laws()}});
 }
 
 std::vector<Violation> check_receiver(std::shared_ptr<const Receiver> part) {
-  Subject subject;
-  subject.algorithm.compressor.rank = 2;
-  subject.parts.receiver = std::move(part);
-  return check(receiver_laws(), subject);
+  Parts parts;
+  parts.receiver = std::move(part);
+  const auto of_weights = [](Algorithm& algorithm) { algorithm.feedback = "weighted"; };
+  return check_in({{"a round of LASER", round_with(parts), receiver_laws()},
+                   {"compressor=random_k", round_with(parts, with_coordinates), receiver_laws()},
+                   {"feedback=weighted", round_with(parts, of_weights), receiver_laws()},
+                   {"feedback=hold", round_with(parts, held), receiver_laws()},
+                   {"channel=digital", round_with(parts, over_bits), receiver_laws()}});
 }
 
 }  // namespace laser::laws

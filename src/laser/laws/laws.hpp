@@ -58,12 +58,15 @@ struct Violation {
   std::string law;
   std::string sentence;
   std::string what;
+  std::string surroundings;  // the round that it was found in, beside a part from outside: "channel=digital"
 };
 
 /// What the laws find wrong about a subject; empty where all hold.
 std::vector<Violation> check(const std::vector<Law>& laws, const Subject& subject);
 
-/// The laws over a part from outside, in a round of LASER's other parts.
+/// The laws over a part from outside: in a round of LASER's other parts, and in others that its traits allow.
+/// A compressor over a digital link, with an estimate that is held, and with weights; a channel under LASER,
+/// Z-SGD, swept averages and D-DSGD; a feedback and a receiver also with coordinates and over a digital link.
 std::vector<Violation> check_compressor(std::shared_ptr<const Compressor> part);
 std::vector<Violation> check_channel(std::shared_ptr<const Channel> part);
 std::vector<Violation> check_feedback(std::shared_ptr<const Feedback> part);
