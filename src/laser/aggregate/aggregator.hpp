@@ -136,11 +136,11 @@ class Aggregator {
     std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
     // Over a digital link:
     bool afforded = true;  // every worker that sends has bits for something
-    std::vector<at::Tensor>
-        numbers;  // the blocks before they were quantised, where wanted; empty: as they are
+    // The blocks before they were quantised, where wanted; empty: as they are
+    std::vector<at::Tensor> numbers;
     std::vector<Reception> noisy, clean;
-    std::vector<at::Tensor>
-        held;               // one a block, [C, D]: symbols of the held estimate; empty where there is none
+    // One a block, [C, D]: symbols of the held estimate; empty where there is none
+    std::vector<at::Tensor> held;
     double prediction = 0;  // rho: the blocks are without rho x held
   };
   struct Round;  // the state of a round under way

@@ -29,8 +29,8 @@ struct Aggregator::Round {
   std::vector<char> silent;           // had something to send but no energy: nothing arrives, memory keeps it
   std::vector<double> weights;        // of each tensor: the receiver's, 1 where it has none
   std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
-  std::vector<NamedTensors>
-      shared;                    // of each tensor: the shared state from here on; as it was where it has none
+  // Of each tensor: the shared state from here on; as it was where it has none
+  std::vector<NamedTensors> shared;
   std::vector<at::Tensor> held;  // of each tensor: [m, n] what is held from here on, in units of gradients
   WorkerTable raw_norms;         // [k, tensors] of the messages M_i
   std::vector<at::Tensor> estimate;  // of each tensor: [m, n]
