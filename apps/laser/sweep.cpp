@@ -30,8 +30,8 @@ std::vector<std::string> unread_by_all(const Settings& base, const std::vector<A
                                        const std::vector<Job>& jobs) {
   auto given = base;
   for (const auto& axis : axes) given.emplace_back(axis.key, "");
-  std::map<std::string, std::pair<std::size_t, std::string>>
-      unread;  // by key: in how many runs, and the text
+  // By key: in how many runs, and the text
+  std::map<std::string, std::pair<std::size_t, std::string>> unread;
   for (const auto& job : jobs) {
     for (const auto& text : unread_settings(given, job.experiment)) {
       auto& [count, first] = unread[text.substr(0, text.find(' '))];

@@ -24,10 +24,10 @@ struct ValueTable {
   std::vector<std::string> columns;
   std::vector<std::vector<ValueCell>> rows;
   std::vector<std::string> notes;
-  std::vector<std::pair<std::string, ValueCell>> summary =
-      {};  // of the whole: only in JSON, where notes tell it
-  std::vector<std::pair<std::string, ValueCell>> facts =
-      {};  // of the whole: lines above the rows, and members of the JSON object itself
+  // Of the whole: only in JSON, where notes tell it
+  std::vector<std::pair<std::string, ValueCell>> summary = {};
+  // Of the whole: lines above the rows, and members of the JSON object itself
+  std::vector<std::pair<std::string, ValueCell>> facts = {};
 
   /// Prints to stdout: a title, a header, one line a row (numbers to the right, six digits), the notes; or
   /// with `json` one object {title, facts, rows: [{column: value}], summary: {name: value} if there is one,

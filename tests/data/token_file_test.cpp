@@ -15,6 +15,7 @@
 #include "byte_pair_files.hpp"
 #include "laser/data/text_windows.hpp"
 #include "laser/data/wikitext.hpp"
+#include "token_files.hpp"
 
 namespace laser {
 namespace {

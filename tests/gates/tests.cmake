@@ -1,19 +1,27 @@
 # What the quick gate (make check) leaves out. In every run: the sanitizers over what needs no LibTorch, its sources and tests once more
-# with ASan and UBSan in one program. In the slow tests: clang-tidy, and the sanitizers over everything.
-set(numbers ${CMAKE_SOURCE_DIR}/src/laser)
-file(GLOB gate_sources CONFIGURE_DEPENDS ${numbers}/core/*.cpp ${numbers}/power/*.cpp ${numbers}/theory/*.cpp ${numbers}/link/*.cpp
-  ${CMAKE_SOURCE_DIR}/tests/power/*_test.cpp ${CMAKE_SOURCE_DIR}/tests/theory/*_test.cpp ${CMAKE_SOURCE_DIR}/tests/link/*_test.cpp)
+# with ASan and UBSan in one program, the readers of files with their 500 damaged ones each among them. In the slow tests: clang-tidy,
+# 10,000 damaged files, and the sanitizers over everything.
+set(gate_sources)
+foreach(folder src/laser/core src/laser/hash src/laser/data src/laser/record src/laser/power src/laser/theory src/laser/link apps/laser/fetch)
+  file(GLOB folder_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+  list(APPEND gate_sources ${folder_sources})
+endforeach()
+foreach(folder data record power theory link)
+  file(GLOB folder_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
+  list(APPEND gate_sources ${folder_sources})
+endforeach()
 # With OpenMP, and those of the command, which have more sources.
 list(FILTER gate_sources EXCLUDE REGEX "core/parallel.cpp$|theory_table_test.cpp$|theory_command_test.cpp$")
-add_executable(gates_sanitized ${gate_sources} ${numbers}/model/shapes.cpp)
+add_executable(gates_sanitized ${gate_sources})  # and those of hostile/
 target_compile_features(gates_sanitized PRIVATE cxx_std_20)
 target_compile_definitions(gates_sanitized PRIVATE LASER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_compile_options(gates_sanitized PRIVATE -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -ffp-contract=off
   -fsanitize=address,undefined,float-cast-overflow)
 target_link_options(gates_sanitized PRIVATE -fsanitize=address,undefined)
-target_include_directories(gates_sanitized PRIVATE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(gates_sanitized PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/apps)
 target_include_directories(gates_sanitized SYSTEM PRIVATE ${TORCH_DIR}/include)  # fmt
-target_link_libraries(gates_sanitized PRIVATE Threads::Threads GTest::gtest GTest::gtest_main)
+target_link_libraries(gates_sanitized PRIVATE Threads::Threads ZLIB::ZLIB CURL::libcurl OpenSSL::Crypto nlohmann_json::nlohmann_json
+  GTest::gtest GTest::gtest_main)
 add_test(NAME gates.sanitized COMMAND gates_sanitized)
 set_tests_properties(gates.sanitized PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
 

@@ -172,7 +172,6 @@ void add_images_and_tokens(Collection& all) {
   }
   all.add("idx_labels", "a label of 255", labels.substr(0, labels.size() - 1) + "\xFF");
   all.add("idx_images", "30 MB too many", images + std::string(std::size_t{30} << 20, '\0'));
-  all.add("gzip", "20 MB in 20 KB", gzipped(std::string(20'000'000, '\0')));
   all.add("pickled_images", "a list that holds itself", "\x80\x02]q\1h\1a.");
   all.add("pickled_images", "more than is there", std::string("\x80\x02T\xff\xff\xff\x7f", 7));
   all.add("cifar", "half a record", std::string(1500, '\1'));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../power/over_workers.hpp"
 #include "laser/core/error.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
@@ -167,7 +168,7 @@ Json noise_std(const Json& inputs) {
                                 allocation == Allocation::param2 || allocation == Allocation::norm_dim;
   // Without dimensions every block counts as one symbol, which only these allocations would notice.
   if (needs_dimensions && !inputs.contains("dims")) {
-    fail(ExitCode::kData, "allocation {} needs the input dims", allocation_name(allocation));
+    fail(ExitCode::kData, "allocation {} needs the input dims", inputs.at("allocation").get<std::string>());
   }
   const auto symbols = inputs.contains("dims") ? integers(inputs.at("dims")) : Integers(blocks, 1);
   if (symbols.size() != blocks)
@@ -208,7 +209,7 @@ Json theory_kind(const Json& inputs) {
                  {"gamma_max", theory::largest_step(problem)},
                  {"lambda_max_assumption5",
                   theory::largest_influence(problem.compression_quality, problem.gradient_noise_factor)},
-                 {"gamma_max_lemma11", theory::lemma11_step(problem)},
+                 {"gamma_max_lemma11", (1 - 2 * problem.influence) * theory::lemma13_step(problem)},
                  {"gamma_max_lemma13", theory::lemma13_step(problem)},
                  {"zsgd_M_tilde", noise.factor},
                  {"zsgd_sigma2_tilde", noise.variance}};

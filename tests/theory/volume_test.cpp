@@ -56,11 +56,8 @@ TEST(Volume, KeepsAtLeastOneCoordinateAndForgivesRounding) {
   EXPECT_EQ(kept_coordinates(109, 1), 109);
 }
 
-TEST(Volume, NamesReadBothWays) {
-  for (const auto& [name, scheme] : kVolumeSchemes) {
-    EXPECT_EQ(parse_volume_scheme(name), scheme);
-    EXPECT_EQ(volume_scheme_name(scheme), name);
-  }
+TEST(Volume, NamesAreRead) {
+  for (const auto& [name, scheme] : kVolumeSchemes) EXPECT_EQ(parse_volume_scheme(name), scheme);
   expect_error([] { return parse_volume_scheme("laser"); }, ExitCode::kConfiguration,
                "unknown algorithm 'laser': choose one of zsgd,");
 }

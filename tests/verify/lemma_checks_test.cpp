@@ -63,7 +63,7 @@ TEST(LemmaSetting, LiesAtTheEdgeOfTheTheorem) {
     beyond.influence *= 1.001;
     EXPECT_FALSE(theory::assumption5_holds(beyond));
     EXPECT_DOUBLE_EQ(setting.step, theory::largest_step(setting.problem));
-    EXPECT_LE(setting.step, theory::lemma11_step(setting.problem));
+    EXPECT_LE(setting.step, (1 - 2 * setting.problem.influence) * theory::lemma13_step(setting.problem));
     EXPECT_LE(setting.step, theory::lemma13_step(setting.problem));
     EXPECT_EQ(lemma_setting(kind, false).problem.influence, 0);
   }

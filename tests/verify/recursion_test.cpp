@@ -114,8 +114,8 @@ TEST(Recursion, FindsTheInfluenceFromTheDistance) {
     const auto& claimed = recursion_checks_of(right, runs).front();
     EXPECT_TRUE(claimed.holds());
     EXPECT_LT(5 * claimed.measured.standard_error, 0.02 * claimed.measured.value);
-    const auto off =
-        recursion_checks_of(with_influence_times(right, 1.06), runs).front();  // 1 + lambda 3 % larger
+    // 1 + lambda 3 % larger
+    const auto off = recursion_checks_of(with_influence_times(right, 1.06), runs).front();
     EXPECT_FALSE(off.holds()) << name << " " << off.measured.value << " for " << off.expected;
   }
 }

@@ -33,8 +33,8 @@ struct GainCurve {
   std::vector<PowerPoint> points;  // rising power
   std::vector<double> rates;       // of each point
   double symbols = 0;              // channel uses a worker and round
-  std::vector<char> diverged =
-      {};  // of each point: whether a run diverged; it says nothing about powers above
+  // Of each point: whether a run diverged; it says nothing about powers above
+  std::vector<char> diverged = {};
 };
 
 /// The power that both need for a target, and its ratio.

@@ -48,8 +48,8 @@ struct TunedReport {
   std::string task;
   TunedQuantity quantity;
   std::vector<TunedCurve> curves;  // methods in their usual order, own step sizes before tuned ones
-  std::size_t reference =
-      0;  // index of the curve that powers are held against: tuned LASER where there is one
+  // Index of the curve that powers are held against: tuned LASER where there is one
+  std::size_t reference = 0;
   std::vector<TunedNeed> needs;
   Origin origin;
   std::vector<std::string> notes;

@@ -11,8 +11,8 @@ namespace laser {
 struct ReportOptions {
   std::string python;  // interpreter with matplotlib, a path or a name on PATH; empty: draw no figures
   std::string figures_script;  // python/laser/figures.py
-  DefaultSettings defaults =
-      {};  // what settings are held against; none: the page does not tell which were changed
+  // What settings are held against; none: the page does not tell which were changed
+  DefaultSettings defaults = {};
 };
 
 /// Writes table.md, summary.json, report.html and the figures into `out_folder` (created where missing) and

@@ -47,8 +47,8 @@ struct StepMoments {
   Estimate value;     // E f(x~_{t+1})
   Estimate memory;    // E ||e_{t+1}||^2
   Estimate change;    // E ||x~_{t+1} - x~_t + gamma grad f(x_t)||^2
-  double exact_memory =
-      0;  // (1 - delta) (||e + gamma grad f||^2 + gamma^2 s^2), s^2 = M ||grad f||^2 + sigma^2
+  // (1 - delta) (||e + gamma grad f||^2 + gamma^2 s^2), s^2 = M ||grad f||^2 + sigma^2
+  double exact_memory = 0;
   double exact_change = 0;  // gamma^2 s^2 + lambda delta (||e + gamma grad f||^2 + gamma^2 s^2)
 };
 [[nodiscard]] StepMoments lemma_step(const LemmaSetting& setting, std::int64_t t, std::int64_t draws,

@@ -69,8 +69,8 @@ NamedTensors Aggregator::Impl::scale_received(Round& round, Transmission& transm
   const auto traits = parts_.receiver->traits();
   if (traits.weighs) {
     auto norms = transmission.norms;
-    if (holds(
-            tensors_[l])) {  // of an estimate that is held all is noisy, and the whole message is its signal
+    // Of an estimate that is held all is noisy, and the whole message is its signal
+    if (holds(tensors_[l])) {
       norms = round.raw_norms.part(l, 1);
       const double share = 1 / std::sqrt(static_cast<double>(held_rounds(l)));
       for (std::size_t i = 0; i < norms.workers(); ++i) norms(i, 0) *= share;

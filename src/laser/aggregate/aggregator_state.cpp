@@ -199,8 +199,8 @@ void Aggregator::Impl::diagnose(Round& round, double scale) {
     for (const double norm : round.raw_norms.column(l)) message += norm * norm;
     residual += parts_.feedback->traits().residual ? left : round.residuals[l];
   }
-  std::vector<double>
-      rows;  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
+  // [K, 4] ratio and kept energy of each; of all local ones what is left, and came in
+  std::vector<double> rows;
   for (std::size_t i = 0; i < here; ++i) {
     rows.push_back(own_gradient[i] > 0 ? std::sqrt(own_memory[i] / own_gradient[i]) : 0.0);
     rows.push_back(own_memory[i]);

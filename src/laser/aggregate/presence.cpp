@@ -17,8 +17,8 @@ std::vector<char> awake_workers(const StreamKey& key, std::int64_t workers, doub
   std::fill(awake.begin(), awake.end(), 0);
   std::vector<std::size_t> order(k);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  for (std::size_t i = 0; i < static_cast<std::size_t>(wanted);
-       ++i) {  // the first steps of a Fisher-Yates shuffle
+  // The first steps of a Fisher-Yates shuffle
+  for (std::size_t i = 0; i < static_cast<std::size_t>(wanted); ++i) {
     const auto j = i + random_below(key, i, static_cast<std::uint32_t>(k - i));
     std::swap(order[i], order[j]);
     awake[order[i]] = 1;

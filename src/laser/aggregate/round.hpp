@@ -76,11 +76,11 @@ class Aggregator::Impl {
     std::vector<at::Tensor> exact;       // one a block: without noise, where wanted
     // Over a digital link:
     bool afforded = true;  // every worker that sends has bits for something
-    std::vector<at::Tensor>
-        numbers;  // the blocks before they were quantised, where wanted; empty: as they are
+    // The blocks before they were quantised, where wanted; empty: as they are
+    std::vector<at::Tensor> numbers;
     std::vector<Reception> noisy, clean;
-    std::vector<at::Tensor>
-        held;               // one a block, [C, D]: symbols of the held estimate; empty where there is none
+    // One a block, [C, D]: symbols of the held estimate; empty where there is none
+    std::vector<at::Tensor> held;
     double prediction = 0;  // rho: the blocks are without rho x held
     /// What the scales follow.
     [[nodiscard]] const WorkerTable& scaling() const { return expected.columns() == 0 ? norms : expected; }
@@ -187,6 +187,7 @@ class Aggregator::Impl {
   Collective& collective_;
   std::unique_ptr<NoiseSource> noise_;
   bool outsiders_;  // some parts are the caller's own, and may fail at any time: what lasts is kept aside
+  bool outsiders_;  // some parts are the caller's own, and may fail at any time: what lasts is kept aside
   Parts parts_;
   std::unique_ptr<Compressor> uncompressed_;
   int last_pass_;
@@ -228,8 +229,8 @@ struct Aggregator::Impl::Round {
   std::vector<char> silent;           // had something to send but no energy: nothing arrives, memory keeps it
   std::vector<double> weights;        // of each tensor: the receiver's, 1 where it has none
   std::vector<double> residuals;  // of each tensor: sum_i ||M_i - C(M_i)||^2, where the memory does not tell
-  std::vector<NamedTensors>
-      shared;                    // of each tensor: the shared state from here on; as it was where it has none
+  // Of each tensor: the shared state from here on; as it was where it has none
+  std::vector<NamedTensors> shared;
   std::vector<at::Tensor> held;  // of each tensor: [m, n] what is held from here on, in units of gradients
   // Of each tensor and pass: mean squares of norms from here on; undefined where they stay as they were.
   std::vector<std::vector<at::Tensor>> squares;

@@ -21,8 +21,8 @@ namespace laser {
 
 /// One draw, known to whoever the channel model says.
 struct Link {
-  std::vector<double>
-      gain;  // [k] h_i as it is known, behind the receiver's combining; 1 where there is no fading
+  // [k] h_i as it is known, behind the receiver's combining; 1 where there is no fading
+  std::vector<double> gain;
   std::vector<char> active;  // [k] who transmits
   double air_noise = 1;      // standard deviation of what is added to sum_i h_i x_i
   // What is not as it should be (imperfect.cpp); empty or 0: nothing.
@@ -95,7 +95,7 @@ class Channel {
   virtual void check(std::int64_t /*workers*/, std::int64_t /*rounds*/) const {}
 
  private:
-  friend class Imperfect;  // hands the question on
+  friend class Imperfect;  // asks another channel for its scales
   /// Fills in amplitudes and receive scale; asked only where an active worker has something to send and every
   /// active worker that has may spend energy on it. Workers that are not active keep the amplitude 0.
   virtual void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,

@@ -15,8 +15,8 @@ class OptionList;
 struct GainTrace {
   std::int64_t rounds = 0, workers = 0;
   std::int64_t antennas = 0;  // at the receiver; 0: one, to which the workers compensate their phases
-  std::vector<std::complex<double>> gains =
-      {};                           // [rounds, workers, antennas], all finite; 0: a link that is down
+  // [rounds, workers, antennas], all finite; 0: a link that is down
+  std::vector<std::complex<double>> gains = {};
   std::string name = "this trace";  // what errors call it: the file
   std::string sha256 = "";          // of the file, by which runs know it
 };

@@ -32,8 +32,8 @@ inline constexpr double kRayleighVariance = 0.21460183660255169038;  // 1 - pi /
 Link draw_fading(const StreamKey& key, std::vector<char> present, const LinkOptions& options);
 
 /// [k] root of the mean received power of workers that are uniform on a disc of which the inner tenth is left
-/// out, path loss r^-exponent, times log-normal shadowing; the expected power is 1. Of the seed alone: where
-/// a worker is does not change.
+/// out, path loss r^-exponent, times log-normal shadowing; the expected power is 1. They follow
+/// from the seed alone, since workers stay where they are.
 std::vector<double> cell_gains(std::uint64_t seed, std::size_t workers, double exponent, double shadowing_db);
 
 /// Standard normal number `index` of a stream (Box and Muller, words 2 index and 2 index + 1).

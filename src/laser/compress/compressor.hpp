@@ -27,10 +27,12 @@ namespace laser {
 struct Message {
   /// How a worker's energy for the tensor is divided over the groups of all blocks.
   enum class Split {
-    kByNorm,      // in proportion to the group norms (a single group gets all)
-    kFactorPair,  // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, Lemma 7 inside
-                  // each
-    kFactorPairOptimal,  // likewise, with the energies over ranks that minimise the noise (`opt` of spec 3.4)
+    // In proportion to the group norms; a single group gets all.
+    kByNorm,
+    // blocks[0] = P^T [K, r, m], blocks[1] = Q^T [K, r, n]: Lemma 8 over ranks, and Lemma 7 inside of each.
+    kFactorPair,
+    // Likewise, with the energies over ranks that minimise the noise (`opt` of spec 3.4).
+    kFactorPairOptimal,
   };
   /// Each [K, C, D]: C groups of D contiguous symbols, each group with its own scale.
   std::vector<at::Tensor> blocks;
@@ -92,8 +94,7 @@ struct Traits {
   bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
   bool absolute = false;  // it has a unit of its own (a pilot): gradients in other units are another problem
   bool threads = true;    // may be asked about several tensors at once
-  // What it draws itself: anew for every round, and apart for every tensor (of constants and first states
-  // too).
+  // What it draws itself: anew for every round; and apart for every tensor, constants and first states too.
   bool draws_rounds = false, draws_tensors = false;
 };
 

@@ -47,8 +47,7 @@ void spread_coordinates(const at::Tensor& values, const at::Tensor& indices, con
 void clear_coordinates(at::Tensor& memory, const at::Tensor& indices);
 
 /// The largest q <= max(1, size/2) for which the places of q of `size` entries and a sign, log2(size choose
-/// q)
-/// + 1 bits, take at most `bits`; 0 where none do.
+/// q) + 1 bits, take at most `bits`; 0 where none do.
 std::int64_t places_within(std::int64_t size, double bits);
 
 /// log2(size choose count).

@@ -37,7 +37,7 @@ struct LowRankShape {
   [[nodiscard]] at::Tensor block(const at::Tensor& factors) const;
 };
 
-/// What the four transports are alike in beside how they send.
+/// What the four transports have in common: all but the order in which factors are sent.
 class LowRankCompressor : public Compressor {
  public:
   LowRankCompressor(const CompressorOptions& options, FactorsPerRound factors)

@@ -1,8 +1,7 @@
 // Transport `parallel` (Ota-LC): both factors in one use of the channel, each refined from the last broadcast
 // of the other, without orthonormalisation.
 //
-// With the common factors L [m, r] and R [n, r] a worker computes one step of alternating least squares, both
-// sides at once,
+// With the common factors L [m, r] and R [n, r] a worker takes one step of alternating least squares on both,
 //   L_i = M_i R (R^T R + mu I)^-1,   R_i = M_i^T L (L^T L + mu I)^-1,   mu = 0.1 of the mean diagonal,
 // which are linear in M_i. The server mixes what it receives with the last ones, L <- (1 - g) L + g mean
 // L_i and likewise R, g = factor_step, and estimates L R^T. A step of g = 1 never settles: a pair (a L,

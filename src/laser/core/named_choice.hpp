@@ -1,4 +1,4 @@
-// Choices that users make by name: a table of (name, value) pairs read in both directions.
+// Choices that users make by name: a table of (name, value) pairs.
 #pragma once
 
 #include <string>
@@ -14,16 +14,6 @@ namespace laser {
 template <class Table>
 [[nodiscard]] std::vector<std::string> choice_names(const Table& table) {
   return collect(table, [](const auto& entry) { return std::string(entry.first); });
-}
-
-/// The name of `value` in a table of (name, value) pairs that holds every value.
-template <class Table, class Value>
-[[nodiscard]] std::string_view choice_name(const Table& table, Value value) {
-  for (const auto& [name, known] : table) {
-    if (known == value) return name;
-  }
-  LASER_CHECK(false);
-  return {};
 }
 
 /// The value called `name`. Throws Error (configuration) that says what is unknown and lists the names.

@@ -237,8 +237,6 @@ std::string known_elsewhere_as(std::string_view word) {
                                                              {"steps", "epochs"},
                                                              {"num_epochs", "epochs"},
                                                              {"dataset", "task"},
-                                                             {"model", "task"},
-                                                             {"data", "data_dir"},
                                                              {"alpha", "concentration"},
                                                              {"dirichlet_alpha", "concentration"},
                                                              {"non_iid", "sharding"},

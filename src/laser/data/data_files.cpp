@@ -108,8 +108,8 @@ bool holds_words(std::string name, const std::vector<std::string>& words) {
 fs::path place_of(const DataFile& file, const fs::path& folder, std::string* others = nullptr) {
   const auto own = folder / file.name;
   if (file.words.empty() || is_there(own.string())) return own;
-  std::map<std::string, fs::path>
-      found;  // by name without .gz: packed and unpacked are one, unpacked is read
+  // By name without .gz: packed and unpacked are one, unpacked is read
+  std::map<std::string, fs::path> found;
   std::error_code ignored;
   for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
        entry.increment(ignored)) {

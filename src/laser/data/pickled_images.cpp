@@ -22,8 +22,8 @@ struct Value {
   enum class Kind { kOther, kNumber, kText, kList, kTuple, kDictionary, kObject } kind = Kind::kOther;
   std::int64_t number = 0;  // also of True and False
   std::string_view text{};  // bytes or text, in the file
-  std::vector<std::size_t>
-      items;  // of an object: what it is made from, then its state; of a dictionary: in pairs
+  // Of an object: what it is made from, then its state; of a dictionary: in pairs
+  std::vector<std::size_t> items;
 };
 
 class Machine {

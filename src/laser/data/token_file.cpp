@@ -123,11 +123,6 @@ TokenFile::TokenFile(const fs::path& path, const BytePairVocabulary& vocabulary)
   text_hash_ = hexadecimal_of(header.text);
 }
 
-void write_token_file(const fs::path& text, const fs::path& path, const BytePairEncoder& encoder) {
-  const MappedFile file(text.string());
-  write_tokens(checked_text(file, text.string()), sha256_hex(file.bytes()), path, encoder);
-}
-
 TokenFile tokens_of_text(const fs::path& text, const std::vector<fs::path>& caches,
                          const BytePairEncoder& encoder) {
   const MappedFile file(text.string());

@@ -1,8 +1,8 @@
 // Tokens of a text in a binary file that is mapped into memory: made once, opened in no time.
 //
 //   "LASERTOK" | u32 version 1 | u32 tokens in the vocabulary | u64 count | u32 CRC-32 of the tokens | u32 0
-//   | SHA-256 of the vocabulary, 32 bytes | SHA-256 of the text, 32 bytes | count x u16          (little
-//   endian)
+//   | SHA-256 of the vocabulary, 32 bytes | SHA-256 of the text, 32 bytes | count x u16
+// in little endian.
 //
 // A file from elsewhere is checked before it is used: size, vocabulary, checksum, and
 // that every token exists.
@@ -35,15 +35,10 @@ class TokenFile {
   std::string text_hash_;
 };
 
-/// Writes the tokens of the text file `text` to `path`, whole or not at all. Throws Error (data) if the text
-/// is empty or not UTF-8, Error (I/O) if it can't be written.
-void write_token_file(const std::filesystem::path& text, const std::filesystem::path& path,
-                      const BytePairEncoder& encoder);
-
 /// The tokens of a text file, from the first of the folders `caches` that holds those of this text
 /// and vocabulary; where none does, they are put into the first that can be written (and is made
-/// where it is missing) before. Throws as write_token_file() does; Error (I/O) with all reasons where
-/// none can be written.
+/// where it is missing) before, whole or not at all. Throws Error (data) if the text is empty or not
+/// UTF-8, and Error (I/O) with all reasons where none can be written.
 [[nodiscard]] TokenFile tokens_of_text(const std::filesystem::path& text,
                                        const std::vector<std::filesystem::path>& caches,
                                        const BytePairEncoder& encoder);

@@ -19,8 +19,8 @@ struct WikiText {
 };
 
 /// Opens train.txt, valid.txt and test.txt in `folder`; their tokens are kept in one of the folders `caches`
-/// (token_file.hpp). Throws
-/// Error (data) if a file is missing, empty or not text, Error (I/O) if the tokens can't be written.
+/// (token_file.hpp). Throws Error (data) if a file is missing, empty or not text, Error (I/O) if the tokens
+/// can't be written.
 [[nodiscard]] WikiText load_wikitext(const std::filesystem::path& folder,
                                      const std::vector<std::filesystem::path>& caches,
                                      const BytePairEncoder& encoder);

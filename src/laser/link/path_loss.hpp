@@ -31,11 +31,10 @@ inline constexpr const char* kPathLossHelp = "free, umi, umi_nlos, uma, uma_nlos
 
 /// Path loss in dB over `distance` (m; along the ground for umi and uma, between the antennas otherwise) at
 /// `carrier` (Hz). `exponent`: the close-in model, free space over the first metre and 10 n log10(d/1 m)
-/// beyond
-/// ([Sun et al., Propagation path loss models for 5G, VTC 2016]). umi, uma: [3GPP TR 38.901, Table 7.4.1-1],
-/// line of sight with its breakpoint at 4 (h_BS - h_E)(h_UT - h_E) f/c, where c = 3e8 m/s; *_nlos: without
-/// line of sight, at least the former. Throws Error (configuration) outside of a model's range: from 10 m to
-/// 5 km and from 0.5 to 100 GHz for 3GPP's, from 1 m for `exponent`.
+/// beyond ([Sun et al., Propagation path loss models for 5G, VTC 2016]). umi, uma: [3GPP TR 38.901,
+/// Table 7.4.1-1], line of sight with its breakpoint at 4 (h_BS - h_E)(h_UT - h_E) f/c, where c = 3e8 m/s;
+/// *_nlos: without line of sight, at least the former. Throws Error (configuration) outside of a model's
+/// range: from 10 m to 5 km and from 0.5 to 100 GHz for 3GPP's, from 1 m for `exponent`.
 [[nodiscard]] double path_loss_db(const PathLoss& model, double distance, double carrier);
 
 /// The farthest distance (m) whose path loss is at most `decibels`. Throws Error (configuration) where the

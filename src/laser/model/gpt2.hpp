@@ -23,8 +23,8 @@ struct Gpt2Options {
   std::int64_t heads = 12;  // a divisor of the width
   double dropout = 0;       // rate after the embedding, of attention weights and after both layers of a block
   bool tanh_gelu = false;   // GELU by its tanh approximation, as published weights expect
-  bool bfloat16 =
-      false;  // products and attention in bfloat16; parameters, gradients and residuals stay float
+  // Products and attention in bfloat16; parameters, gradients and residuals stay float
+  bool bfloat16 = false;
   bool recompute_blocks = false;  // keep only the blocks' inputs and compute the rest again in backward
 };
 

@@ -22,8 +22,8 @@ namespace laser {
 
 struct ResNet18Options {
   bool channels_last = true;  // memory format of the activations
-  bool bfloat16 =
-      false;  // activations and convolutions, as under autocast; all that is the caller's stays float
+  // Activations and convolutions, as under autocast; all that is the caller's stays float
+  bool bfloat16 = false;
 };
 
 /// Images and what they show.

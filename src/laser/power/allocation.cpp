@@ -111,8 +111,6 @@ const std::vector<PartRow>& allocations() {
   return table;
 }
 
-std::string_view allocation_name(Allocation allocation) { return choice_name(kAllocations, allocation); }
-
 Allocation parse_allocation(std::string_view name) {
   return parse_choice(kAllocations, "power allocation", name);
 }
@@ -146,15 +144,6 @@ std::vector<double> block_energies(Allocation allocation, std::span<const double
   LASER_CHECK(energies.size() == budgets.size() * count);
   for (std::size_t i = 0; i < energies.size(); ++i) energies[i] *= budgets[i / count];
   return energies;
-}
-
-std::vector<double> average_over_workers(std::span<const double> values, std::size_t workers) {
-  LASER_CHECK(workers > 0 && values.size() % workers == 0);
-  const auto count = values.size() / workers;
-  std::vector<double> average(count, 0.0);
-  for (std::size_t i = 0; i < values.size(); ++i) average[i % count] += values[i];
-  for (double& value : average) value /= static_cast<double>(workers);
-  return average;
 }
 
 }  // namespace laser

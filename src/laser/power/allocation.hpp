@@ -47,9 +47,6 @@ inline constexpr std::array<std::pair<std::string_view, Allocation>, 9> kAllocat
 /// A row for each allocation: name, sentence, source.
 [[nodiscard]] const std::vector<PartRow>& allocations();
 
-/// The name of an allocation (spec 3.2).
-[[nodiscard]] std::string_view allocation_name(Allocation allocation);
-
 /// The allocation of that name (spec 3.2). Throws Error (configuration) that lists the names.
 [[nodiscard]] Allocation parse_allocation(std::string_view name);
 
@@ -76,8 +73,5 @@ struct BlockMeasures {
 /// noise variance (spec 3.2).
 [[nodiscard]] std::vector<double> block_energies(Allocation allocation, std::span<const double> budgets,
                                                  const BlockMeasures& blocks);
-
-/// The mean over the workers, [B], of a [k, B] array: what the server broadcasts (spec 3.2).
-[[nodiscard]] std::vector<double> average_over_workers(std::span<const double> values, std::size_t workers);
 
 }  // namespace laser

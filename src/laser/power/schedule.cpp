@@ -73,8 +73,6 @@ std::vector<double> custom_schedule(std::int64_t periods, double average, std::s
 
 }  // namespace
 
-std::string_view power_policy_name(PowerPolicy policy) { return choice_name(kPowerPolicies, policy); }
-
 PowerPolicy parse_power_policy(std::string_view name) {
   return parse_choice(kPowerPolicies, "power policy", name);
 }

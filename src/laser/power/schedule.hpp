@@ -28,18 +28,14 @@ inline constexpr std::array<std::pair<std::string_view, PowerPolicy>, 7> kPowerP
     {"custom", PowerPolicy::custom},
 }};
 
-/// The name of a policy (spec 3.1).
-[[nodiscard]] std::string_view power_policy_name(PowerPolicy policy);
-
 /// The policy of that name (spec 3.1). Throws Error (configuration) that lists the names.
 [[nodiscard]] PowerPolicy parse_power_policy(std::string_view name);
 
 /// The budgets P_0 .. P_{T-1} (energy per worker and round, noise variance 1) of T = `periods` periods with
 /// mean `average` (spec 3.1). `custom` gives the shape of the custom policy, [T], rescaled to the mean;
-/// `exponent` is a of the power law.
-/// Throws Error (configuration) if the average is not positive and finite, periods < 1, the exponent is not
-/// within -8 .. 8, or the custom list
-/// has another length, a negative or non-finite entry, or only zeros.
+/// `exponent` is a of the power law. Throws Error (configuration) if the average is not positive and finite,
+/// periods < 1, the exponent is not within -8 .. 8, or the custom list has another length, a negative or
+/// non-finite entry, or only zeros.
 [[nodiscard]] std::vector<double> power_schedule(PowerPolicy policy, std::int64_t periods, double average,
                                                  std::span<const double> custom = {}, double exponent = 0.8);
 

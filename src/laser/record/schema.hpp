@@ -39,15 +39,15 @@ struct EpochRecord {
   double symbols = 0;          // mean channel uses per round
   // Means over rounds of the epoch: pairs of neighbours, evenly spread, the last two among them. Until
   // version 0.1 those of the last round alone.
-  std::optional<double>
-      memory_ratio;              // mean over workers of ||e_i|| / ||g_i||; absent without error feedback
-  std::optional<double> lambda;  // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
-  std::optional<double> delta;   // 1 - ||M - C(M)||^2 / ||M||^2, the compression quality
+  // Mean over workers of ||e_i|| / ||g_i||; absent without error feedback
+  std::optional<double> memory_ratio;
+  std::optional<double> lambda;          // ||estimate - noiseless estimate||^2 / ||noiseless estimate||^2
+  std::optional<double> delta;           // 1 - ||M - C(M)||^2 / ||M||^2, the compression quality
   std::optional<double> noise_energy;    // ||estimate - noiseless estimate||^2
   std::optional<double> sent_ratio;      // energy of what was sent over that of the gradients that came in
   std::optional<double> waiting_rounds;  // ||e||^2 / ||g||^2: rounds of gradient that wait in the memories
-  std::map<std::string, double>
-      spectrum;  // by tensor: share of the gradient's energy in its largest singular values, where asked for
+  // By tensor: share of the gradient's energy in its largest singular values, where asked for
+  std::map<std::string, double> spectrum;
 };
 
 /// summary.json.

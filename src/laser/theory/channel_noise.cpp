@@ -93,6 +93,10 @@ TruncatedNoise noise_std_csit_truncated(std::span<const double> norms, std::span
   return noise;
 }
 
+namespace {
+
+/// The common scale a = min_i sqrt(p_i) / N_i over the workers with N_i > 0 (spec 1.3, 9). Needs one such
+/// worker.
 double common_scale(std::span<const double> norms, std::span<const double> energies) {
   check_workers(norms);
   check_energies(norms, energies);
@@ -102,6 +106,8 @@ double common_scale(std::span<const double> norms, std::span<const double> energ
   }
   return scale;
 }
+
+}  // namespace
 
 WeightedReception receive_csir(std::span<const double> norms, std::span<const double> gains,
                                std::span<const double> energies) {

@@ -36,10 +36,6 @@ struct TruncatedNoise {
                                                       std::span<const double> gains,
                                                       std::span<const double> energies, double least_gain);
 
-/// The common scale a = min_i sqrt(p_i) / N_i over the workers with N_i > 0 (spec 1.3, 9).
-/// Needs one such worker.
-[[nodiscard]] double common_scale(std::span<const double> norms, std::span<const double> energies);
-
 /// Fading known only to the receiver: weights w_i = h_i / sum h and sigma = 1/(a sum h), h_i >
 /// 0 (spec 1.3 `csir`).
 struct WeightedReception {

@@ -84,12 +84,6 @@ double convex_bound_at(const Problem& problem, std::int64_t last_round, double s
   return 6 * (squared_distance / (step * averaged_rounds(last_round)) + step * convex_noise(problem));
 }
 
-double nonconvex_bound_at(const Problem& problem, std::int64_t last_round, double gap, double step) {
-  require_nonnegative("the gap F0", gap);
-  check_step(problem, step);
-  return 12 * (gap / (step * averaged_rounds(last_round)) + step * nonconvex_noise(problem));
-}
-
 QuasiConvexTerms quasi_convex_terms(const Problem& problem, std::int64_t rounds, double squared_distance) {
   require_nonnegative("the squared distance R0", squared_distance);
   require_at_least("the number of rounds T", rounds, 1);

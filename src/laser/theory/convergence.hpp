@@ -37,10 +37,10 @@ struct Bound {
   double closed_form = 0;  // the sum of two terms that B(step) never exceeds
 };
 
-/// Theorem 1 (ii), mu = 0: E f(out) - f* <= B(gamma) = 6 [R0/(gamma (T+1)) + 2 gamma sigma^2 (1 + lambda)],
-/// R0 =
-/// ||x0 - x*||^2, at the best step up to the largest; closed form 6 tau Lam R0/(T+1) + 12 sqrt(2 sigma^2 Lam
-/// R0/(T+1)) with Lam = 1 + lambda (spec 6).
+/// Theorem 1 (ii), mu = 0: E f(out) - f* <= B(gamma) = 6 [R0/(gamma (T+1)) + 2 gamma sigma^2 Lam] with Lam =
+/// 1
+/// + lambda and R0 = ||x0 - x*||^2, at the best step up to the largest. The closed form is 6 tau Lam R0/(T+1)
+/// + 12 sqrt(2 sigma^2 Lam R0/(T+1)) (spec 6).
 [[nodiscard]] Bound convex_bound(const Problem& problem, std::int64_t last_round, double squared_distance);
 
 /// Theorem 1 (iii): E ||grad f(out)||^2 <= B(gamma) = 12 [F0/(gamma (T+1)) + 1.5 gamma L sigma^2 Lam], F0 =
@@ -51,10 +51,6 @@ struct Bound {
 /// The convex bound B(gamma) at any step 0 < gamma <= largest_step (spec 6).
 [[nodiscard]] double convex_bound_at(const Problem& problem, std::int64_t last_round, double squared_distance,
                                      double step);
-
-/// The non-convex bound B(gamma) at any step 0 < gamma <= largest_step (spec 6).
-[[nodiscard]] double nonconvex_bound_at(const Problem& problem, std::int64_t last_round, double gap,
-                                        double step);
 
 /// The two terms of Theorem 1 (i), mu > 0, up to log factors: tau Lam R0 exp(-mu T/(2 tau Lam)) (the factor 2
 /// is the proof's, spec 8.10) and sigma^2 Lam/(mu T); T >= 1 (spec 6).
@@ -67,8 +63,7 @@ struct QuasiConvexTerms {
 
 /// Theorem 1 (i) before the step size is chosen: E f(out) - f* <= 6 [R0/(gamma W_T) + 2 gamma sigma^2 Lam]
 /// with W_T = sum_{t=0..T} (1 - mu gamma/2)^-(t+1) and out drawn with those weights; the sum of the proof
-/// telescopes
-/// ([LASER, appendix C (i)]). mu = 0 gives convex_bound_at. Same limit on the step.
+/// telescopes ([LASER, appendix C (i)]). mu = 0 gives convex_bound_at. Same limit on the step.
 [[nodiscard]] double quasi_convex_bound_at(const Problem& problem, std::int64_t last_round,
                                            double squared_distance, double step);
 
@@ -86,10 +81,10 @@ struct NoiseConstants {
 
 /// What Theorem 1 says about one method against another, each with its own delta_r and lambda.
 struct Comparison {
-  double early =
-      0;  // tau Lam of `other` over that of `problem`: above 1 where `problem` is faster at the start
-  double late =
-      0;  // sqrt(Lam) of `other` over that of `problem`: the ratio of the bounds once noise dominates
+  // tau Lam of `other` over that of `problem`: above 1 where `problem` is faster at the start
+  double early = 0;
+  // sqrt(Lam) of `other` over that of `problem`: the ratio of the bounds once noise dominates
+  double late = 0;
   /// Rounds T + 1 from which on the closed form of the convex bound of `problem` is the smaller one, at least
   /// 1; infinite if it never stays so.
   double rounds = 0;

@@ -100,20 +100,6 @@ double influence_random_k(std::int64_t coordinates, double power) {
   return real(coordinates) / power;
 }
 
-double influence_blocks(std::span<const std::int64_t> symbols, std::span<const double> norms,
-                        std::span<const double> energies) {
-  const auto scaled = check_blocks(symbols, norms);
-  require_length("the list of energies", energies.size(), symbols.size());
-  require_all_nonnegative("the block energies", energies);
-  double noise = 0;
-  for (std::size_t b = 0; b < symbols.size(); ++b) {
-    const double norm = norms[b] / scaled.largest;
-    if (norm == 0) continue;
-    noise += norm * norm * (energies[b] > 0 ? real(symbols[b]) / energies[b] : 1.0);
-  }
-  return noise / scaled.squares;
-}
-
 double influence_blocks_norm(std::span<const std::int64_t> symbols, std::span<const double> norms,
                              double power) {
   require_positive("the power P", power);

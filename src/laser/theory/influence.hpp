@@ -52,12 +52,8 @@ namespace laser::theory {
 /// Random-K with b coordinates: b / P (spec 6).
 [[nodiscard]] double influence_random_k(std::int64_t coordinates, double power);
 
-/// Several blocks, one worker: (1/||X||^2) sum_b D_b N_b^2 / p_b (spec 6). All lists are [B]. A block with
-/// N_b > 0 but p_b = 0 is not received (spec 1.2) and counts with its whole energy N_b^2.
-[[nodiscard]] double influence_blocks(std::span<const std::int64_t> symbols, std::span<const double> norms,
-                                      std::span<const double> energies);
-
-/// Several blocks with norm allocation: (sum N)(sum D N) / (P sum N^2) (spec 6).
+/// Several blocks, one worker, (1/||X||^2) sum_b D_b N_b^2 / p_b, with norm allocation: (sum N)(sum D N) / (P
+/// sum N^2) (spec 6).
 [[nodiscard]] double influence_blocks_norm(std::span<const std::int64_t> symbols,
                                            std::span<const double> norms, double power);
 

@@ -50,14 +50,10 @@ Problem without_channel(Problem problem) {
 
 }  // namespace
 
-double lemma11_step(const Problem& problem) { return (1 - 2 * problem.influence) * lemma13_step(problem); }
-
 double lemma13_step(const Problem& problem) {
   check(problem);
   return 1 / (4 * problem.smoothness * (1 + problem.gradient_noise_factor) * (1 + problem.influence));
 }
-
-double lemma4_step(const Problem& problem) { return 2 * lemma13_step(without_channel(problem)); }
 
 Inequality lemma11(const Problem& problem, double step, const DistanceRound& round) {
   check(problem);
@@ -127,17 +123,6 @@ Inequality lemma3(std::span<const double> sequence, double a, double c, double s
     sum += weight * ((1 - contraction) * sequence[t] - sequence[t + 1]) / step + c * step * weight;
   }
   return {sum / total, sequence.front() / (step * total) + c * step};
-}
-
-double lemma3_rate(double r0, double a, double c, double d, std::int64_t rounds) {
-  require_nonnegative("r_0", r0);
-  require_positive("a", a);
-  require_nonnegative("c", c);
-  require_at_least("the number of rounds T", rounds, 1);
-  if (!(std::isfinite(d) && d >= a))
-    fail(ExitCode::kConfiguration, "d is {}: it must be at least a = {}", d, a);
-  const auto t = static_cast<double>(rounds);
-  return d * r0 * std::exp(-a * t / d) + c / (a * t);
 }
 
 Inequality lemma6(double r0, double c, double d, std::int64_t last_round) {

@@ -4,7 +4,7 @@
 // Virtual iterate x~ = x - e. Lemmas 1, 2, 4, 5 are error-feedback SGD without channel noise (lambda = 0);
 // 11, 12, 13 are their forms with lambda. Lemmas 7 and 8 are in power/factor_split.hpp, 9 and 10 in
 // influence.hpp. The functions evaluate what is stated; whether the step satisfies the lemma's condition is
-// asked with the *_step functions. All throw Error (configuration) on constants outside their ranges and on
+// asked with lemma13_step(). All throw Error (configuration) on constants outside their ranges and on
 // lists of wrong length.
 #pragma once
 
@@ -24,15 +24,9 @@ struct Inequality {
   }
 };
 
-/// The largest step of Lemma 11: (1 - 2 lambda) / (4 L (1 + M)(1 + lambda)); Lemma 1's for lambda = 0. Not
-/// positive if lambda >= 1/2: then no step satisfies the lemma (spec 6).
-[[nodiscard]] double lemma11_step(const Problem& problem);
-
-/// The largest step of Lemma 13: 1 / (4 L (1 + M)(1 + lambda)) (spec 6).
+/// The largest step of Lemma 13: 1 / (4 L (1 + M)(1 + lambda)). Lemma 11's is 1 - 2 lambda times that, and
+/// where lambda >= 1/2 no step satisfies it; Lemma 4's is twice that of lambda = 0 (spec 6).
 [[nodiscard]] double lemma13_step(const Problem& problem);
-
-/// The largest step of Lemma 4: 1 / (2 L (1 + M)) (spec 6).
-[[nodiscard]] double lemma4_step(const Problem& problem);
 
 /// Expectations over one round of a run in the (quasi-)convex case.
 struct DistanceRound {
@@ -43,8 +37,7 @@ struct DistanceRound {
 };
 
 /// Lemma 11 (Lemma 1 for lambda = 0): E||x~_{t+1}-x*||^2 <= (1 - mu gamma/2) E||x~_t-x*||^2 - (gamma/2)
-/// E(f(x_t)-f*)
-/// + gamma^2 sigma^2 Lam + (3 L gamma Lam + lambda) E||e_t||^2 (spec 6; [LASER, equation 16]).
+/// E(f(x_t)-f*) + gamma^2 sigma^2 Lam + (3 L gamma Lam + lambda) E||e_t||^2 (spec 6; [LASER, equation 16]).
 [[nodiscard]] Inequality lemma11(const Problem& problem, double step, const DistanceRound& round);
 
 /// Expectations over one round of a run in the non-convex case.
@@ -60,14 +53,13 @@ struct DescentRound {
 [[nodiscard]] Inequality lemma13(const Problem& problem, double step, const DescentRound& round);
 
 /// Lemma 2 = Lemma 5 (lambda = 0): 3 L E||e_{t+1}||^2 <= (delta/(64 L)) sum_i (1 - delta/4)^i E||grad
-/// f(x_{t-i})||^2
-/// + gamma sigma^2. `squared_gradients` is newest first: x_t, x_{t-1}, ..., x_0 ([LASER, equation 8]).
+/// f(x_{t-i})||^2 + gamma sigma^2. `squared_gradients` is newest first: x_t, x_{t-1}, ..., x_0 ([LASER,
+/// equation 8]).
 [[nodiscard]] Inequality lemma2(const Problem& problem, double step, double next_memory,
                                 std::span<const double> squared_gradients);
 
 /// Lemma 12: (3 L Lam + lambda/gamma) E||e_{t+1}||^2 <= (delta/(32 L)) sum_i (1 - delta/4)^i E||grad
-/// f(x_{t-i})||^2
-/// + gamma sigma^2 Lam, newest first (spec 6; [LASER, equation 17]).
+/// f(x_{t-i})||^2 + gamma sigma^2 Lam, newest first (spec 6; [LASER, equation 17]).
 [[nodiscard]] Inequality lemma12(const Problem& problem, double step, double next_memory,
                                  std::span<const double> squared_gradients);
 
@@ -91,10 +83,6 @@ struct WeightedRun {
 /// with w_t = (1 - a gamma)^-(t+1); right = what it telescopes to when r_{T+1} >= 0 is dropped: r_0/(gamma W)
 /// + c gamma (spec 6). `sequence` is r_0 .. r_{T+1}; 0 < gamma, 0 <= a gamma < 1. a = 0 is Lemma 6's sum.
 [[nodiscard]] Inequality lemma3(std::span<const double> sequence, double a, double c, double step);
-
-/// The right side of Lemma 3 without its log factors: d r_0 exp(-a T/d) + c/(a T) (spec 6); d >= a >
-/// 0, T >= 1.
-[[nodiscard]] double lemma3_rate(double r0, double a, double c, double d, std::int64_t rounds);
 
 /// Lemma 6: with gamma = min(1/d, sqrt(r_0/(c (T+1)))), left = r_0/(gamma (T+1)) + c gamma (the largest the
 /// sum can be) and right = d r_0/(T+1) + 2 sqrt(c r_0)/sqrt(T+1) (spec 6); d > 0, r_0 > 0.

@@ -8,8 +8,6 @@
 
 namespace laser::theory {
 
-std::string_view volume_scheme_name(VolumeScheme scheme) { return choice_name(kVolumeSchemes, scheme); }
-
 VolumeScheme parse_volume_scheme(std::string_view name) {
   return parse_choice(kVolumeSchemes, "algorithm", name);
 }

@@ -40,9 +40,6 @@ inline constexpr std::array<std::pair<std::string_view, VolumeScheme>, 9> kVolum
     {"laser_alt_odd", VolumeScheme::laser_alt_odd},
 }};
 
-/// The name of a scheme (spec 7).
-[[nodiscard]] std::string_view volume_scheme_name(VolumeScheme scheme);
-
 /// The scheme of that name (spec 7). Throws Error (configuration) that lists the names.
 [[nodiscard]] VolumeScheme parse_volume_scheme(std::string_view name);
 

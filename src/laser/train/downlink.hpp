@@ -18,8 +18,8 @@ struct DownlinkOptions {
   std::string mode =
       "exact";       // exact | common (all hear the same) | separate (each its own: models drift apart)
   double power = 0;  // P_dl, energy of a broadcast, noise variance 1
-  std::int64_t resync_rounds =
-      0;  // separate: rounds from one exact broadcast of the model to the next; 0: never
+  // separate: rounds from one exact broadcast of the model to the next; 0: never
+  std::int64_t resync_rounds = 0;
 };
 
 class Downlink {

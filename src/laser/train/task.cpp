@@ -59,8 +59,8 @@ at::Tensor models_of(const at::Tensor& parameters, std::span<const std::int64_t>
 }
 
 void spread_rows(at::Tensor& bank, std::span<double> losses, std::span<const std::int64_t> rows) {
-  for (std::size_t j = rows.size();
-       j-- > 0;) {  // the last first: no place is needed any more when it is filled
+  // The last first: no place is needed any more when it is filled
+  for (std::size_t j = rows.size(); j-- > 0;) {
     const auto row = static_cast<std::int64_t>(j);
     if (rows[j] == row) continue;
     bank[rows[j]].copy_(bank[row]);

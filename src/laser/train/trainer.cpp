@@ -146,8 +146,8 @@ TaskOptions task_options(const Experiment& e, const Collective* processes) {
   options.batch_size = e.batch_size;
   options.seed = static_cast<std::uint64_t>(e.seed);
   options.shards = e.shards;
-  options.epochs =
-      e.epochs * (e.local.steps + 1);  // rounded up, an epoch goes on into the next one's batches
+  // Rounded up, an epoch goes on into the next one's batches
+  options.epochs = e.epochs * (e.local.steps + 1);
   options.width = e.width;
   options.hidden.assign(e.hidden.begin(), e.hidden.end());
   options.image_size = e.image_size;

@@ -1,4 +1,4 @@
-#include "laser/model/gpt2_weights.hpp"
+#include "gpt2_weights.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
