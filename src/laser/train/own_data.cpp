@@ -1,6 +1,7 @@
 #include "laser/train/own_data.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,6 @@
 // Data of a user's own with a linear classifier, a perceptron or a ResNet18.
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
