@@ -1,135 +1,76 @@
-"""Budgets and scales of a round as tensors: allocation, factor split and channels, on the device of the norms.
+"""Budgets of a round as tensors: the table of the allocations, and how a tensor's energy is split, on the device of the norms.
 
-What is said here is said in src/laser/power and src/laser/channel for plain numbers; energies are in units of the noise
-variance. Gains are drawn on the host (device_links); norms and energies never leave the device.
+What is said here is said in src/laser/power for plain numbers; energies are in units of the noise variance.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import torch
 
-RAYLEIGH_MEAN = 0.88622692545275801365  # sqrt(pi) / 2
-FADES = ("csit", "csit_trunc", "csir", "stat", "blind_mimo", "reed")  # channels with a draw of gains a round or a tensor
 _SECTIONS, _SEARCHES, _INVERSE_STEPS, _MEAN_LOG_SLOPE = 32, 11, 24, 2.5  # 32^-11 of the bracket is its last bit
 
-ALLOCATIONS = ("uniform", "norm", "norm2", "comp_norm", "comp_norm2", "sqrt_dim", "param", "param2", "norm_dim")
-
 
 @dataclasses.dataclass
-class Scales:
-    """How groups of symbols cross the air: amplitudes a_i [k, G], what the server multiplies with [G], the deviation of the noise
-    in a decoded symbol [G], whether there is a decoded block [G], and what a worker spends where its symbols do not tell it, as
-    where they are bits, [k, G]."""
+class Known:
+    """What allocations go by: norms of messages and of what is sent [k, B], numbers of symbols [B] and the rounds that they are
+    held [B]."""
 
-    amplitude: torch.Tensor
-    receive: torch.Tensor
-    noise: torch.Tensor
-    received: torch.Tensor
-    spent: torch.Tensor | None = None
-
-    def energy(self, norms: torch.Tensor) -> torch.Tensor:
-        """[k] what the workers spend on symbols of norms [k, G]."""
-        return ((self.amplitude * norms).square() if self.spent is None else self.spent).sum(1)
+    raw: torch.Tensor
+    sent: torch.Tensor
+    symbols: torch.Tensor
+    held: torch.Tensor
 
 
-@dataclasses.dataclass
-class GroupLinks:
-    """Links of the groups of symbols, on the device."""
+@dataclasses.dataclass(frozen=True)
+class Allocation:
+    """What a worker's shares of its budget are proportional to (spec 3.2)."""
 
-    gain: torch.Tensor  # [k, G] or [k, 1]
-    active: torch.Tensor  # likewise, bools
-    air_noise: torch.Tensor  # [G] or [1]
-    heard: torch.Tensor  # [G] or [1], bools
+    of: Callable[[Known], torch.Tensor]  # [B] or [k, B]
+    squared: bool = False
+    by_dimension: bool = False  # times the root of the numbers that are sent until they are sent again
+    by_messages: bool = False  # asks for their norms
 
-
-def superpose(channel: str, links: GroupLinks, norms: torch.Tensor, energies: torch.Tensor, antennas: int) -> Scales:
-    """Scales of all groups from the norms N_i [k, G], which are roots of sums of |s| where numbers travel as energies, and the
-    energies [k, G] that they may cost (spec 1.2, 1.3, 1.5)."""
-    active, gain = links.active, links.gain
-    sends = active & (norms != 0)
-    something = sends.any(0)
-    none = torch.zeros_like(norms[0])
-    if channel == "noiseless":
-        amplitude = torch.where(active & something, torch.ones_like(norms), torch.zeros_like(norms))
-        return Scales(amplitude, none, none, links.heard.expand_as(something))
-    powered = (~sends | (energies > 0)).all(0)
-    received = links.heard & ~(something & ~powered)
-    live = something & received
-    count = active.sum(0).clamp(min=1).to(norms.dtype)
-    if channel == "digital":
-        sent = (active & live).expand_as(norms)
-        return Scales(sent.to(norms.dtype), torch.where(live, 1 / count, none), none, received,
-                      torch.where(sent, energies, torch.zeros_like(energies)))
-    safe = torch.where(sends, norms, torch.ones_like(norms))
-    most = energies.sqrt() / safe
-    if channel == "saturating":
-        amplitude = torch.where(sends & live, most, torch.zeros_like(most))
-        receive = 1 / amplitude.sum(0)
-    else:
-        if channel == "sum_power":
-            squares = torch.where(active, norms.square(), torch.zeros_like(norms)).sum(0)
-            scale = (torch.where(active, energies, torch.zeros_like(energies)).sum(0) / squares).sqrt()
-        else:
-            if channel in ("csit", "csit_trunc"):
-                most = most * gain
-            scale = torch.where(sends, most, torch.full_like(most, math.inf)).amin(0)
-        amplitude = scale / gain if channel in ("csit", "csit_trunc") else scale.expand_as(norms)
-        amplitude = torch.where(active & live, amplitude, torch.zeros_like(amplitude))
-        receive = 1 / (count * scale)
-        if channel in ("csir", "trace"):
-            receive = 1 / (scale * torch.where(active, gain, torch.zeros_like(gain)).sum(0))
-        elif channel == "stat":
-            receive = receive / RAYLEIGH_MEAN
-        elif channel == "blind_mimo":
-            receive = receive / antennas
-        elif channel == "reed":
-            receive = receive / scale
-    receive = torch.where(live, receive, none)
-    # Of energies: that of |z|^2 - |z'|^2, z and z' of two real symbols each, where nothing is sent.
-    noise = math.sqrt(8) * links.air_noise.square() if channel == "reed" else links.air_noise
-    return Scales(amplitude, receive, torch.where(live, receive * noise, none), received)
+    def shares(self, known: Known) -> torch.Tensor:
+        """[k, B] of every worker over the blocks."""
+        share = self.of(known).expand_as(known.sent)
+        largest = share.amax(1, keepdim=True)
+        share = torch.where(largest > 0, share / largest, share)
+        if self.squared:
+            share = share.square()
+        if self.by_dimension:
+            share = share * (known.symbols * known.held).sqrt()
+        total = share.sum(1, keepdim=True)
+        return torch.where(total > 0, share / total, torch.full_like(share, 1 / share.shape[1]))
 
 
-def superpose_with_losses(channel: str, heard: GroupLinks, sent: GroupLinks | None, norms: torch.Tensor,
-                          energies: torch.Tensor, antennas: int) -> Scales:
-    """As above where messages are lost: all choose their amplitudes before anyone knows whose, and the server scales by
-    those that it heard."""
-    scales = superpose(channel, heard, norms, energies, antennas)
-    if sent is None:
-        return scales
-    before = superpose(channel, sent, norms, energies, antennas)
-    both = (scales.amplitude > 0) & (before.amplitude > 0)
-    ratio = torch.where(both, scales.amplitude / before.amplitude, torch.zeros_like(norms)).amax(0)
-    larger = torch.where(ratio > 0, ratio, torch.ones_like(ratio))
-    if channel == "reed":
-        larger = larger.square()
-    return Scales(before.amplitude, scales.receive * larger, scales.noise * larger, scales.received, before.spent)
+def _alike(known: Known) -> torch.Tensor:
+    return torch.ones_like(known.symbols)
 
 
-# -- budgets ----------------------------------------------------------------------------------------------------------
+def _raw(known: Known) -> torch.Tensor:
+    return known.raw
 
 
-def block_shares(allocation: str, raw: torch.Tensor, sent: torch.Tensor, symbols: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
-    """Shares [k, B] of every worker's budget over the blocks (spec 3.2), from the norms of messages and of what is sent
-    [k, B], the numbers of symbols [B] and the rounds that they are held [B]."""
-    if allocation in ("norm", "norm2"):
-        share = raw
-    elif allocation in ("comp_norm", "comp_norm2", "norm_dim"):
-        share = sent
-    else:
-        one = {"uniform": torch.ones_like(symbols), "sqrt_dim": symbols.sqrt()}.get(allocation, symbols)
-        share = one.expand_as(sent)
-    largest = share.amax(1, keepdim=True)
-    share = torch.where(largest > 0, share / largest, share)
-    if allocation.endswith("2"):
-        share = share.square()
-    if allocation == "norm_dim":
-        share = share * (symbols * held).sqrt()
-    total = share.sum(1, keepdim=True)
-    return torch.where(total > 0, share / total, torch.full_like(share, 1 / share.shape[1]))
+def _sent(known: Known) -> torch.Tensor:
+    return known.sent
+
+
+def _symbols(known: Known) -> torch.Tensor:
+    return known.symbols
+
+
+def _root_of_symbols(known: Known) -> torch.Tensor:
+    return known.symbols.sqrt()
+
+
+ALLOCATIONS: dict[str, Allocation] = {
+    "uniform": Allocation(_alike), "norm": Allocation(_raw, by_messages=True), "norm2": Allocation(_raw, squared=True, by_messages=True),
+    "comp_norm": Allocation(_sent), "comp_norm2": Allocation(_sent, squared=True), "sqrt_dim": Allocation(_root_of_symbols),
+    "param": Allocation(_symbols), "param2": Allocation(_symbols, squared=True), "norm_dim": Allocation(_sent, by_dimension=True)}
 
 
 def split_by_norm(energies: torch.Tensor, norms: torch.Tensor, members: torch.Tensor, block: torch.Tensor) -> torch.Tensor:

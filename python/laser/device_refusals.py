@@ -10,18 +10,21 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from laser.device_compress import COMPRESSORS, TRANSPORTS
-from laser.device_links import CHANNELS
+from laser.device_channels import CHANNELS
+from laser.device_compress import COMPRESSORS, LOW_RANK, TRANSPORTS
+from laser.device_elementwise import DECODERS
+from laser.device_feedback import FEEDBACKS
 from laser.device_power import ALLOCATIONS
+from laser.device_receivers import RECEIVERS
 from laser.native import core
 
 _FLAG = ("true", "false")
 CHOICES: dict[str, tuple[str, ...]] = {  # settings that are one of a few, and those of them that are computed
-    "compressor": ("low_rank", *COMPRESSORS), "transport": tuple(TRANSPORTS), "warm_start": _FLAG, "compress": ("saves", "always"),
+    "compressor": (LOW_RANK, *COMPRESSORS), "transport": tuple(TRANSPORTS), "warm_start": _FLAG, "compress": ("saves", "always"),
     "column_mode": ("common", "sqrt_kappa"), "canonical": _FLAG, "rank_allocation": ("sqrt_kappa", "opt"),
-    "decoder": ("pinv", "lmmse", "amp"), "feedback": ("none", "local", "decoded", "weighted", "hold", "fitted"),
-    "receiver": ("unbiased", "mmse", "mmse_genie", "matched"), "preconditioner": ("none", "second_moment"), "equal_norms": _FLAG,
-    "memory": ("float32", "bfloat16"), "channel": CHANNELS, "channel_mode": ("fast",), "allocation": ALLOCATIONS, "fill_budget": _FLAG,
+    "decoder": tuple(DECODERS), "feedback": tuple(FEEDBACKS), "receiver": tuple(RECEIVERS),
+    "preconditioner": ("none", "second_moment"), "equal_norms": _FLAG,
+    "memory": ("float32", "bfloat16"), "channel": tuple(CHANNELS), "channel_mode": ("fast",), "allocation": tuple(ALLOCATIONS), "fill_budget": _FLAG,
     "precoding": ("norms",),
     "access": ("time_division", "sum_capacity"), "fading_draw": ("round", "tensor"), "exchange": ("fast",)}
 NUMBERS = frozenset((  # and those that are numbers, or words that are read as numbers are

@@ -27,17 +27,19 @@ import torch
 import torch.distributed as dist
 
 from laser import device_air as air
-from laser import device_power as power_of
 from laser import device_random as random
+from laser.device_channels import Digital, GroupLinks, Scales, superpose_with_losses
 from laser.device_compressor import Context, Decoded, orthonormal_rows
-from laser.device_feedback import Memories, RoundState
 from laser.device_geometry import BLOCKS_A_PASS, Geometry, Places, layout_of
-from laser.device_links import Air, Link
+from laser.device_imperfect import Air
+from laser.device_links import Link
+from laser.device_memories import Memories, RoundState
+from laser.device_power import ALLOCATIONS, Known, split_by_norm, split_factor_pair
+from laser.device_receivers import RECEIVERS, Heard
 from laser.device_refusals import refusal, refused
 from laser.native import EXIT_CONFIGURATION, EXIT_NON_FINITE, error
 
 __all__ = ["DeviceRound", "place_of", "refusal"]
-_RAW = ("norm", "norm2")  # allocations by the norms of messages
 _MOST_GEOMETRIES = 64
 
 
@@ -49,15 +51,6 @@ def place_of(tensors: Sequence[torch.Tensor], settings: Mapping[str, str], parts
         return None
     device = devices.pop()
     return None if device.type in ("cpu", "meta") else device
-
-
-@dataclasses.dataclass
-class _Heard:
-    """What the server has of a block [C, D]: with noise, without, and the deviations of the noise [C]."""
-
-    noisy: torch.Tensor
-    exact: torch.Tensor
-    deviation: torch.Tensor
 
 
 @dataclasses.dataclass
@@ -101,13 +94,14 @@ class DeviceRound(Memories):
         self.exchanges = 0
         self._passes = max(tensor.compressor.passes for tensor in self._tensors)
         self._air = Air(settings, seed, workers)
-        self._channel, self._antennas, self._noisy = self._air.channel, self._air.antennas, self._air.noisy
-        self._allocation, self._receiver = settings["allocation"], settings["receiver"]
-        self._exponent = float(settings["receiver_exponent"])
+        self._channel = self._air.channel
+        self._noisy, self._digital = self._channel.noisy, self._channel if isinstance(self._channel, Digital) else None
+        self._allocation = ALLOCATIONS[settings["allocation"]]
+        self._receiver = RECEIVERS[settings["receiver"]](settings, wide)
         first = float(settings["phase_share"])
         self._pass_shares = [first, 1 - first] if self._passes == 2 else [1.0]
-        self._fill = settings["fill_budget"] == "true" and self._noisy and not self._air.digital
-        self._equal_norms = settings["equal_norms"] == "true" and not self._air.digital
+        self._fill = settings["fill_budget"] == "true" and self._noisy and not self._digital
+        self._equal_norms = settings["equal_norms"] == "true" and not self._digital
         self._scale_bits = float(settings["scale_bits"])
         self._air_symbols = [air.air_symbols(tensor.layer, int(settings["air_rank"])) for tensor in self._tensors]
         shares = [float(item) for item in settings["power_shares"].strip("[]").split(",") if item.strip()] or [1.0]
@@ -178,7 +172,7 @@ class DeviceRound(Memories):
         state = RoundState(index, power, diagnose, links, sent, awake, [], ~never, energy, [None] * count, [None] * count,
                            [tensor.shared for tensor in self._tensors], [never] * count, [None] * count)
         state.silent_known = {l for l in range(count) if not state.link(l).heard or (self._noisy and power <= 0)}
-        if self._air.digital:  # the link's time passes whoever uses it; half a symbol in one of two rounds
+        if self._digital:  # the link's time passes whoever uses it; half a symbol in one of two rounds
             total = sum(self._air_symbols)
             state.symbols = math.floor(total) if index % 2 else math.ceil(total)
         rounding = self._rounding_words(index)
@@ -219,15 +213,15 @@ class DeviceRound(Memories):
         encoded = {l: self._encode(state, number, l, bases[l]) for l in taking}
         held = {l: self._held_symbols(number, l, bases[l]) for l in taking if self._tensors[l].held is not None}
         predicted = self._predict(state, encoded, held)
-        rows = [air.group_norms(block, self._air.as_energies, self.wide) for l in taking for block in encoded[l]]  # [K, columns]
+        rows = [air.group_norms(block, self._channel.as_energies, self.wide) for l in taking for block in encoded[l]]  # [K, columns]
         whose = [l for l in taking for block in encoded[l] for _ in range(block.shape[1])]
         groups = len(whose)
         flats: list[torch.Tensor] = []
         sent: _Pass | None = None
         if taking:
             geometry = self._geometry(number, encoded)
-            if not self._air.digital:
-                state.symbols += self._air.uses * sum(groups * length for _, groups, length in geometry.blocks)
+            if not self._digital:
+                state.symbols += self._channel.uses * sum(groups * length for _, groups, length in geometry.blocks)
             sent = _Pass(number, budget, geometry, held, predicted, {})
             flats, clipped = self._on_air(state, sent, encoded, torch.cat(rows, 1))
             rows += clipped
@@ -237,8 +231,8 @@ class DeviceRound(Memories):
             content = self._tensors[l].compressor.content_norm()
             assert content is not None
             rows.append(content.unsqueeze(1))
-        holding = self._receiver == "matched" and any(self._holds(tensor) for tensor in self._tensors)
-        by_raw = self._allocation in _RAW and self._noisy and not self._air.digital
+        holding = self._receiver.weighs and any(self._holds(tensor) for tensor in self._tensors)
+        by_raw = self._allocation.by_messages and self._noisy and not self._digital
         raw = number == 0 and (by_raw or state.diagnosed or holding)
         if raw:
             looked_at = list(range(len(self._tensors)))
@@ -262,7 +256,7 @@ class DeviceRound(Memories):
 
     def _encode(self, state: RoundState, number: int, l: int, basis: torch.Tensor | None) -> list[torch.Tensor]:
         compressor = self._tensors[l].compressor
-        compressor.bits = self._bits(state, number, l)[self._mine] if self._air.digital else None
+        compressor.bits = self._bits(state, number, l)[self._mine] if self._digital else None
         return compressor.encode(number, state.messages[l], basis)
 
     def _held_symbols(self, number: int, l: int, basis: torch.Tensor | None) -> list[torch.Tensor]:
@@ -274,10 +268,10 @@ class DeviceRound(Memories):
     def _predict(self, state: RoundState, encoded: dict[int, list[torch.Tensor]],
                  held: dict[int, list[torch.Tensor]]) -> dict[int, torch.Tensor]:
         """rho of each tensor of which workers send c_i - rho h instead of c_i; `encoded` is changed to that (docs/beyond.md)."""
-        if not self._predicts or not held:
+        if not self._feedback.predicts or not held:
             return {}
-        if self._prediction != "matched":
-            rho = torch.tensor(float(self._prediction), dtype=self.wide)
+        if self._feedback.prediction != "matched":
+            rho = torch.tensor(float(self._feedback.prediction), dtype=self.wide)
             found = dict.fromkeys(held, self._on_device(rho))
         else:
             energies = [torch.stack([h.to(self.wide).square().sum() for h in blocks]).sum() for blocks in held.values()]
@@ -301,7 +295,7 @@ class DeviceRound(Memories):
         if key not in self._geometries:
             if len(self._geometries) >= _MOST_GEOMETRIES:
                 self._geometries.clear()
-            self._geometries[key] = layout_of(number, list(shapes), list(shapes.values()), self._air.uses, self.wide, self._on_device)
+            self._geometries[key] = layout_of(number, list(shapes), list(shapes.values()), self._channel.uses, self.wide, self._on_device)
         return self._geometries[key]
 
     def _on_air(self, state: RoundState, sent: _Pass, encoded: dict[int, list[torch.Tensor]],
@@ -311,7 +305,7 @@ class DeviceRound(Memories):
         geometry, kept = sent.geometry, self._air
         parts, shortened, group = [], [], 0
         blocks = [block for part in encoded.values() for block in part]
-        carried = self._quantised(state, sent, encoded) if kept.digital else blocks
+        carried = self._quantised(state, sent, encoded) if self._digital else blocks
         for (l, count, _), unit, block in zip(geometry.blocks, geometry.units, carried):
             own = norms[:, group : group + count]
             if kept.peak_ratio:
@@ -323,15 +317,15 @@ class DeviceRound(Memories):
                 block = air.turned(block, phase, delay, self.wide)
             if self._equal_norms:
                 block = block * (1 / torch.where(own > 0, own, torch.ones_like(own))).to(self.kind).unsqueeze(2)
-            if kept.as_energies:
+            if self._channel.as_energies:
                 block = air.on_elements(block, self.seed, state.index, l, unit, self.first_worker, self.wide)
             parts.append(block.reshape(self.local, -1))
             group += count
         weight = self._air_weights(state, norms, geometry)
         flats = [self._sum_here(torch.cat(parts, 1), weight)]
-        if (kept.digital or kept.as_energies) and (state.diagnosed or self._receiver == "mmse_genie"):
+        if (self._digital or self._channel.as_energies) and (state.diagnosed or self._receiver.asks_exact):
             numbers = torch.cat([block.reshape(self.local, -1) for block in blocks], 1)
-            if kept.as_energies:
+            if self._channel.as_energies:
                 weight = self._spread(state, [self._loud(link).square() for link in state.links], geometry.numbers)
             flats.append(self._sum_here(numbers, weight))
         return flats, shortened
@@ -392,14 +386,14 @@ class DeviceRound(Memories):
 
     def _air_weights(self, state: RoundState, norms: torch.Tensor, geometry: Geometry) -> torch.Tensor:
         """[K, 1] or [K, S] what this process's workers multiply with before the sum, but for what all have in common."""
-        if self._channel == "saturating":
+        if self._channel.by_norms:
             if self._equal_norms:
                 norms = torch.where(norms > 0, torch.ones_like(norms), torch.zeros_like(norms))
             loud = self._loudness(state, norms, self._mine)
             return loud.to(self.kind)[:, geometry.air.group]
-        if self._air.as_energies:
+        if self._channel.as_energies:
             return self._spread(state, [self._loud(link) for link in state.links], geometry.air)
-        return self._spread(state, [self._air.weights(link) for link in state.links], geometry.air)
+        return self._spread(state, [self._channel.weights(link) for link in state.links], geometry.air)
 
     def _loudness(self, state: RoundState, norms: torch.Tensor, workers: slice) -> torch.Tensor:
         """sqrt(p_i) / N_i of some workers at full power without the group's energy, which all have in common, from their norms;
@@ -408,28 +402,28 @@ class DeviceRound(Memories):
         loud = self._power_shares[workers].sqrt() / torch.where(norms > 0, norms, torch.ones_like(norms))
         return torch.where(active & (norms > 0), loud, torch.zeros_like(loud))
 
-    def _group_links(self, links: list[Link], geometry: Geometry) -> power_of.GroupLinks:
+    def _group_links(self, links: list[Link], geometry: Geometry) -> GroupLinks:
         gain = self._on_device(torch.stack([link.gain for link in links], 1)).to(self.wide)
         active = self._on_device(torch.stack([link.active for link in links], 1))
         noise = self._on_device(torch.tensor([link.air_noise for link in links], dtype=torch.float64)).to(self.wide)
         if len(links) > 1:
             owner = geometry.tensor_of_group
             gain, active, noise = gain[:, owner], active[:, owner], noise[owner]
-        return power_of.GroupLinks(gain, active, noise, active.any(0))
+        return GroupLinks(gain, active, noise, active.any(0))
 
-    def _scales(self, state: RoundState, sent: _Pass, links: power_of.GroupLinks, before: power_of.GroupLinks | None,
-                norms: torch.Tensor, contents: dict[int, torch.Tensor]) -> tuple[power_of.Scales, torch.Tensor]:
+    def _scales(self, state: RoundState, sent: _Pass, links: GroupLinks, before: GroupLinks | None,
+                norms: torch.Tensor, contents: dict[int, torch.Tensor]) -> tuple[Scales, torch.Tensor]:
         """What every group may cost, [G], and the scales that follow from it (spec 1.2, 3.2)."""
         geometry = sent.geometry
 
-        def superpose(group_energies: torch.Tensor) -> power_of.Scales:
+        def superpose(group_energies: torch.Tensor) -> Scales:
             energies = self._power_shares * group_energies
-            return power_of.superpose_with_losses(self._channel, links, before, norms, energies, self._antennas)
+            return superpose_with_losses(self._channel, links, before, norms, energies)
 
         if not self._noisy:
             zero = torch.zeros_like(norms[0])
             return superpose(zero), zero
-        if self._air.digital:
+        if self._digital:
             energies = self._digital_energies(state, sent)
             return superpose(energies), energies
         what = (norms.square() @ geometry.members).sqrt()  # [k, B]
@@ -438,13 +432,13 @@ class DeviceRound(Memories):
         raw = what if state.raw is None else state.raw[:, geometry.tensors]
         rounds = [float(self._held_rounds(self._tensors[l])) for l in geometry.tensors]
         held = self._on_device(torch.tensor(rounds, dtype=self.wide))
-        blocks = power_of.block_shares(self._allocation, raw, what, geometry.symbols, held) * sent.budget
-        group_energies = power_of.split_by_norm(blocks, norms, geometry.members, geometry.block_of_group)
+        blocks = self._allocation.shares(Known(raw, what, geometry.symbols, held)) * sent.budget
+        group_energies = split_by_norm(blocks, norms, geometry.members, geometry.block_of_group)
         for b, l in enumerate(geometry.tensors):
             compressor = self._tensors[l].compressor
             if compressor.split != "norm":
                 layer, own = compressor.layer, norms[:, geometry.slices[b]]
-                group_energies[geometry.slices[b]] = power_of.split_factor_pair(
+                group_energies[geometry.slices[b]] = split_factor_pair(
                     blocks[:, b], own, layer.rows, layer.columns, compressor.split == "pair_optimal")
         scales = superpose(group_energies)
         if self._fill:
@@ -453,12 +447,12 @@ class DeviceRound(Memories):
         state.ok = state.ok & (scales.noise < torch.finfo(self.kind).max / 8).all()
         return scales, group_energies
 
-    def _unused_factor(self, scales: power_of.Scales, norms: torch.Tensor, links: power_of.GroupLinks,
+    def _unused_factor(self, scales: Scales, norms: torch.Tensor, links: GroupLinks,
                        budget: float) -> torch.Tensor:
         """By how much all energies can grow before the first worker, or all together, spend what they may (spec 3.2, S2)."""
         spent = scales.energy(norms)
         may = self._power_shares[:, 0] * budget
-        if self._channel == "sum_power":
+        if self._channel.one_budget:
             factor = torch.where(links.active[:, 0], may, torch.zeros_like(may)).sum() / spent.sum()
         else:
             factor = torch.where(spent > 0, may / spent, torch.full_like(spent, math.inf)).amin()
@@ -476,7 +470,8 @@ class DeviceRound(Memories):
         """[k] bits of every worker for the tensor, less those of one scale."""
         symbols = self._air_symbols_of(number, l)
         energy = state.power * symbols / sum(self._air_symbols)
-        found = self._air.bits(state.transmitting(l), symbols, [share * energy for share in self._shares])
+        assert self._digital is not None
+        found = self._digital.bits(state.transmitting(l), symbols, [share * energy for share in self._shares])
         return [max(0.0, bits - self._scale_bits) for bits in found]
 
     def _quantised(self, state: RoundState, sent: _Pass, encoded: dict[int, list[torch.Tensor]]) -> list[torch.Tensor]:
@@ -523,7 +518,7 @@ class DeviceRound(Memories):
         if self._equal_norms:
             sends = (before or links).active & (norms != 0)
             mean = torch.where(sends, norms, torch.zeros_like(norms)).sum(0) / sends.sum(0).clamp(min=1)
-            if self._channel != "saturating":
+            if not self._channel.by_norms:
                 totals = [totals[0] * mean.to(self.kind)[geometry.air.group]]
             if shortened is not None:
                 shortened = torch.where(sends, shortened * (mean / torch.where(sends, norms, torch.ones_like(norms))), shortened)
@@ -533,9 +528,9 @@ class DeviceRound(Memories):
         state.energy = state.energy + scales.energy(met)
         noisy, exact = self._heard(state, geometry, totals, norms, scales, links)
         at = group = 0
-        heard: dict[int, list[_Heard]] = {l: [] for l in geometry.tensors}
+        heard: dict[int, list[Heard]] = {l: [] for l in geometry.tensors}
         for l, count, length in geometry.blocks:
-            size, block = count * length, _Heard(noisy[at : at + count * length].view(count, length),
+            size, block = count * length, Heard(noisy[at : at + count * length].view(count, length),
                                                  exact[at : at + count * length].view(count, length), scales.noise[group : group + count])
             if l in sent.predicted:  # what the workers left out because all know it
                 known = sent.held[l][len(heard[l])] * sent.predicted[l].to(self.kind)
@@ -551,15 +546,15 @@ class DeviceRound(Memories):
             state.silent[l] = state.silent[l] | silent
             self._decode(state, sent, l, norms[:, geometry.slices[b]], heard[l])
 
-    def _heard(self, state: RoundState, geometry: Geometry, totals: list[torch.Tensor], norms: torch.Tensor, scales: power_of.Scales,
-               links: power_of.GroupLinks) -> tuple[torch.Tensor, torch.Tensor]:
+    def _heard(self, state: RoundState, geometry: Geometry, totals: list[torch.Tensor], norms: torch.Tensor, scales: Scales,
+               links: GroupLinks) -> tuple[torch.Tensor, torch.Tensor]:
         """[S] what is decoded, with noise and without."""
-        total, exact, kept, group = totals[0], totals[-1], self._air, geometry.air.group
-        if kept.digital:
+        total, exact, group = totals[0], totals[-1], geometry.air.group
+        if self._digital:
             return total, exact
         drawn = torch.cat(self._normals.draw(state.index, geometry.pieces)).to(self.kind) if self._noisy else None
-        if not kept.as_energies:
-            if self._channel == "saturating":
+        if not self._channel.as_energies:
+            if self._channel.by_norms:
                 loud = self._loudness(state, norms, slice(None)).sum(0)
                 total = total * torch.where(loud > 0, 1 / loud, torch.zeros_like(loud)).to(self.kind)[group]
             return total if drawn is None else total + scales.noise.to(self.kind)[group] * drawn, total
@@ -569,7 +564,7 @@ class DeviceRound(Memories):
         received = total * amplitude.to(self.kind)[group] + noise.to(self.kind)[group] * drawn
         parts, at = [], 0
         for _, count, length in geometry.blocks:
-            size = count * length * kept.uses
+            size = count * length * self._channel.uses
             parts.append(air.difference_of_energies(received[at : at + size].view(count, -1)).reshape(-1))
             at += size
         decoded = torch.cat(parts) * scales.receive.to(self.kind)[geometry.numbers.group]
@@ -577,19 +572,19 @@ class DeviceRound(Memories):
             return decoded, decoded
         return decoded, exact * (scales.receive * amplitude.square()).to(self.kind)[geometry.numbers.group]
 
-    def _decode(self, state: RoundState, sent: _Pass, l: int, norms: torch.Tensor, heard: list[_Heard]) -> None:
+    def _decode(self, state: RoundState, sent: _Pass, l: int, norms: torch.Tensor, heard: list[Heard]) -> None:
         tensor = self._tensors[l]
         compressor, shared, number = tensor.compressor, tensor.shared, sent.number
         values, deviation = [one.noisy for one in heard], [one.deviation for one in heard]
         decoded = compressor.decode(number, values, deviation, shared)
         if number == self._passes - 1:
-            if self._receiver == "matched":
+            if self._receiver.weighs:
                 if self._holds(tensor):  # of an estimate that is held all is noisy, and the whole message is its signal
                     assert state.raw is not None
                     norms = state.raw[:, l : l + 1] / math.sqrt(self._held_rounds(tensor))
-                state.weights[l] = self._matched(state.link(l), norms, heard)
-            if self._receiver in ("mmse", "mmse_genie"):
-                values = [self._mmse(one) for one in heard]
+                state.weights[l] = self._receiver.weight(self._on_device(state.link(l).active).unsqueeze(1), norms, heard)
+            if self._receiver.scales:
+                values = [self._receiver.scaled(one) for one in heard]
                 decoded = Decoded(compressor.decode(number, values, deviation, shared).estimate, decoded.shared)
         if decoded.estimate is None:
             return
@@ -611,27 +606,6 @@ class DeviceRound(Memories):
         change = tensor.compressor.decode(sent.number, values, deviation, tensor.shared).estimate
         assert change is not None
         return change if tensor.held is None else tensor.held + change
-
-    def _mmse(self, heard: _Heard) -> torch.Tensor:
-        """Every group by its share of signal (spec 1.4)."""
-        genie = self._receiver == "mmse_genie"
-        noise = heard.noisy.shape[1] * heard.deviation.square()
-        signal = (heard.exact if genie else heard.noisy).to(self.wide).square().sum(1)
-        if genie:
-            weight = signal / (signal + noise)
-        else:
-            weight = torch.where(signal > 0, (1 - noise / signal).clamp(min=0), torch.zeros_like(signal))
-        weight = torch.where(noise == 0, torch.ones_like(weight), weight)
-        return heard.noisy * weight.to(self.kind).unsqueeze(1)
-
-    def _matched(self, link: Link, norms: torch.Tensor, heard: list[_Heard]) -> torch.Tensor:
-        """(1 + noise / signal)^-a (docs/beyond.md)."""
-        noise = torch.stack([one.noisy.shape[1] * one.deviation.square().sum() for one in heard]).sum()
-        active = self._on_device(link.active).unsqueeze(1)
-        signal = torch.where(active, norms.square(), torch.zeros_like(norms)).sum()
-        some = signal > 0
-        mean = torch.where(some, signal, torch.ones_like(signal)) / active.sum().clamp(min=1)
-        return torch.where(some, (1 + noise / mean) ** -self._exponent, torch.ones_like(signal))
 
     def _finish(self, state: RoundState) -> torch.Tensor:
         """The estimate [d]: 0 where nothing arrived, NaN where the round met a number that is not finite, else weighted."""
@@ -683,7 +657,7 @@ class DeviceRound(Memories):
         budgets = [state.power * share for share in self._shares]
         if not self._noisy:
             use = 0.0
-        elif self._channel == "sum_power":
+        elif self._channel.one_budget:
             use = sum(energy) / sum(budgets) if sum(budgets) else 0.0
         else:
             use = max((spent / budget for spent, budget in zip(energy, budgets) if budget > 0 and math.isfinite(budget)), default=0.0)

@@ -10,6 +10,7 @@ import torch
 
 from laser.device_compress import check_low_rank, kind_of, make
 from laser.device_compressor import Compressor, Context, Layer
+from laser.device_feedback import FEEDBACKS
 from laser.device_filter import MessageFilter
 from laser.native import EXIT_DATA, error
 
@@ -46,19 +47,17 @@ class Lasting:
             self._tensors.append(TensorState(layer, compressor, kind_of(settings).applies(layer, settings), compressor.initial_state()))
         self.size = at
         check_low_rank(settings, [tensor.layer for tensor in self._tensors])
-        self._feedback = settings["feedback"]
-        self._prediction = settings["prediction"] if self._feedback == "hold" else "0"
-        self._predicts = self._prediction == "matched" or float(self._prediction) != 0
+        self._feedback = FEEDBACKS[settings["feedback"]](settings, self.wide)
         self._memory_kind = torch.bfloat16 if settings["memory"] == "bfloat16" else self.kind
         layers, cycles = [tensor.layer for tensor in self._tensors], [self._held_rounds(tensor) for tensor in self._tensors]
         self._filter = MessageFilter(settings, layers, cycles, self.wide, self.device, self.kind)
 
     def _remembers(self, tensor: TensorState) -> bool:
-        return self._feedback not in ("none", "hold") and (self._feedback == "weighted" or tensor.compressed)
+        return self._feedback.remembers and (self._feedback.weighs or tensor.compressed)
 
     def _holds(self, tensor: TensorState) -> bool:
         """Whether server and workers hold its estimate, of which a round replaces what it sends (docs/beyond.md)."""
-        return self._feedback == "hold" and (self._predicts or not tensor.compressor.exact)
+        return self._feedback.holds and (self._feedback.predicts or not tensor.compressor.exact)
 
     def _held_rounds(self, tensor: TensorState) -> int:
         return tensor.compressor.cycle if self._holds(tensor) else 1

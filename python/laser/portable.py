@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from laser.facts import LISTS, compressor_traits, traits, used
+from laser.facts import LISTS, compressor_reads, compressor_traits, traits, used
 
 if TYPE_CHECKING:
     from laser.device_compressor import Layer
