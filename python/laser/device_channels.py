@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -76,7 +76,6 @@ class Channel:
     """One channel; settings: of every setting of a round its text."""
 
     by_norms = False  # whether weights follow from the norms of what is sent
-    one_budget = False  # whether there is one for all workers together
     antennas = 0  # of a receiver that combines several, so that no phase is compensated
 
     def __init__(self, settings: Mapping[str, str], seed: int, workers: int):
@@ -120,6 +119,15 @@ class Channel:
         """[G] or [1] the deviation of what the air adds to a symbol."""
         return links.air_noise
 
+    def growth(self, spent: torch.Tensor, may: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
+        """By how much all energies can grow before the first worker spends what it may, from what each spends and may [k] and who
+        transmits (spec 3.2, S2)."""
+        return torch.where(spent > 0, may / spent, torch.full_like(spent, math.inf)).amin(0)
+
+    def budget_use(self, spent: Sequence[float], budgets: Sequence[float]) -> float:
+        """The largest part that a worker has spent of its budget."""
+        return max((one / budget for one, budget in zip(spent, budgets) if budget > 0 and math.isfinite(budget)), default=0.0)
+
 
 class Noiseless(Channel):
     def superpose(self, links: GroupLinks, norms: torch.Tensor, energies: torch.Tensor) -> Scales:
@@ -127,14 +135,23 @@ class Noiseless(Channel):
         amplitude = torch.where(links.active & something, torch.ones_like(norms), torch.zeros_like(norms))
         return Scales(amplitude, none, none, links.heard.expand_as(something))
 
+    def budget_use(self, spent: Sequence[float], budgets: Sequence[float]) -> float:
+        return 0.0
+
 
 class SumPower(Channel):
-    one_budget = True
+    """One budget for all workers together."""
 
     def scale(self, groups: Groups) -> torch.Tensor:
         active, norms, energies = groups.links.active, groups.norms, groups.energies
         squares = torch.where(active, norms.square(), torch.zeros_like(norms)).sum(0)
         return (torch.where(active, energies, torch.zeros_like(energies)).sum(0) / squares).sqrt()
+
+    def growth(self, spent: torch.Tensor, may: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
+        return torch.where(active, may, torch.zeros_like(may)).sum() / spent.sum()
+
+    def budget_use(self, spent: Sequence[float], budgets: Sequence[float]) -> float:
+        return sum(spent) / sum(budgets) if sum(budgets) else 0.0
 
 
 class Saturating(Channel):

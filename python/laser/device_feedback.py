@@ -18,6 +18,7 @@ class Feedback:
 
     predicts = False  # whether workers send what their prediction leaves
     prediction = ""
+    matches = False  # whether the prediction is chosen by the messages
 
     def __init__(self, settings: Mapping[str, str], wide: torch.dtype):
         self.wide = wide
@@ -79,7 +80,8 @@ class Hold(Feedback):
     def __init__(self, settings: Mapping[str, str], wide: torch.dtype):
         super().__init__(settings, wide)
         self.prediction = settings["prediction"]
-        self.predicts = self.prediction == "matched" or float(self.prediction) != 0
+        self.matches = self.prediction == "matched"
+        self.predicts = self.matches or float(self.prediction) != 0
 
 
 FEEDBACKS: dict[str, type[Feedback]] = {"none": Feedback, "local": Local, "decoded": DecodedMean, "weighted": Weighted, "hold": Hold,

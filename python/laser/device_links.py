@@ -36,6 +36,11 @@ class Link:
         return any(self.active.tolist())  # of the host: no device waits
 
     @property
+    def loudness(self) -> torch.Tensor:
+        """[k] the gains of those that transmit, and 0."""
+        return self.gain * self.active
+
+    @property
     def heard_gain(self) -> torch.Tensor:
         """[k] the gains that symbols meet."""
         return self.gain if self.met is None else self.met

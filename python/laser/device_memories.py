@@ -13,13 +13,14 @@ import torch
 
 from laser import device_random as random
 from laser.device_compressor import Context
+from laser.device_exchange import Exchange
 from laser.device_links import Link
 from laser.device_state import Lasting, TensorState
 
 
 @dataclasses.dataclass
 class RoundState:
-    """A round under way."""
+    """A round under way. Lists have an entry for each tensor."""
 
     index: int
     power: float
@@ -27,20 +28,24 @@ class RoundState:
     links: list[Link]  # one, or one a tensor
     sent: list[Link]  # likewise with those whose message is lost; empty where none is
     awake: torch.Tensor  # [k] bool, of the host: who computes a gradient
-    messages: list[torch.Tensor]
     ok: torch.Tensor  # bool: all that was met is finite
     energy: torch.Tensor  # [k]
-    estimates: list[torch.Tensor | None]
-    clean: list[torch.Tensor | None]
     shared: list[dict[str, torch.Tensor]]
-    silent: list[torch.Tensor]  # of each tensor: bool, nothing arrived though there was something to send
-    weights: list[torch.Tensor | None]
+    silent: list[torch.Tensor]  # bool: nothing arrived though there was something to send
+    estimates: list[torch.Tensor | None] = dataclasses.field(init=False)
+    clean: list[torch.Tensor | None] = dataclasses.field(init=False)
+    weights: list[torch.Tensor | None] = dataclasses.field(init=False)
+    messages: list[torch.Tensor] = dataclasses.field(default_factory=list)
     raw: torch.Tensor | None = None  # [k, T] norms of messages
     held: dict[int, torch.Tensor] = dataclasses.field(default_factory=dict)  # of tensors: what is held from here on
     norms: list[tuple[torch.Tensor, list[int]]] = dataclasses.field(default_factory=list)  # [k, columns] exchanged, and whose
     silent_known: set[int] = dataclasses.field(default_factory=set)  # of the draws alone
     symbols: int = 0
-    peaks: torch.Tensor | None = None  # of each tensor: the largest magnitude of its estimate
+    peaks: torch.Tensor | None = None  # the largest magnitudes of estimates
+
+    def __post_init__(self) -> None:
+        count = len(self.silent)
+        self.estimates, self.clean, self.weights = [None] * count, [None] * count, [None] * count
 
     def link(self, tensor: int) -> Link:
         return self.links[0 if len(self.links) == 1 else tensor]
@@ -54,13 +59,10 @@ class Memories(Lasting):
     """What lasts, with how it becomes messages and what is kept of them, for the workers `first_worker` and on of k."""
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int,
-                 workers: int, first_worker: int):
+                 workers: int, first_worker: int, exchange: Exchange):
         super().__init__(shapes, settings, context, local)
         self.seed, self.workers, self.first_worker = context.seed, workers, first_worker
-
-    def sum_rows(self, row: torch.Tensor) -> torch.Tensor:
-        """The sum of a row of numbers over the processes."""
-        raise NotImplementedError
+        self._mine, self._exchange = slice(first_worker, first_worker + local), exchange
 
     def _message(self, tensor: TensorState, gradient: torch.Tensor, rounding: torch.Tensor | None) -> torch.Tensor:
         """M_i = e_i + g_i, [K, m, n]."""
@@ -95,8 +97,7 @@ class Memories(Lasting):
 
     def _share(self, state: RoundState, l: int) -> torch.Tensor:
         """[K, 1, 1] how much of what arrived each worker takes from its message: 0 where it was not heard."""
-        mine = slice(self.first_worker, self.first_worker + self.local)
-        share = self._on_device(state.link(l).active[mine].to(self.kind)).view(-1, 1, 1)
+        share = self._on_device(state.link(l).active[self._mine].to(self.kind)).view(-1, 1, 1)
         weight = state.weights[l]
         if self._feedback.weighs and weight is not None:
             share = share * weight.to(self.kind)
@@ -108,7 +109,7 @@ class Memories(Lasting):
         assert estimate is not None
         return self._feedback.left(self._tensors[l].compressor, state.messages[l], estimate, self._share(state, l))
 
-    def _keep(self, state: RoundState) -> None:
+    def _update_memories(self, state: RoundState) -> None:
         """e_i = M_i - what the worker got across; nothing changes where the round met a number that is not finite."""
         for l, tensor in enumerate(self._tensors):
             if self._remembers(tensor):
@@ -149,7 +150,7 @@ class Memories(Lasting):
         zero = torch.zeros((), dtype=self.wide, device=self.device)
         message, residual, signal, noise, come_in = zero, zero, zero, zero, zero
         own_memory = torch.zeros(self.local, dtype=self.wide, device=self.device)
-        here = self._on_device(state.awake[self.first_worker : self.first_worker + self.local])
+        here = self._on_device(state.awake[self._mine])
         squares = torch.where(here.unsqueeze(1), gradients.to(self.wide).square(), zero)  # what those who sleep have has not come in
         for l, tensor in enumerate(self._tensors):
             estimate, clean, layer = state.estimates[l], state.clean[l], tensor.layer
@@ -172,7 +173,7 @@ class Memories(Lasting):
                             torch.zeros_like(came))
         if self._feedback.residual:
             residual = own_memory.sum()
-        row = self.sum_rows(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
+        row = self._exchange.sum_row(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
         cleaned = [~state.silent[l] for l, clean in enumerate(state.clean) if clean is not None]
         return {"cleaned": torch.stack(cleaned).any() if cleaned else zero, "memory_ratio": row[0] / int(state.awake.sum()),
                 "residual": row[1], "waiting": row[2], "come_in": row[3], "message": message, "signal": signal, "noise": noise}
