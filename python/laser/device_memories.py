@@ -38,6 +38,7 @@ class RoundState:
     messages: list[torch.Tensor] = dataclasses.field(default_factory=list)
     raw: torch.Tensor | None = None  # [k, T] norms of messages
     held: dict[int, torch.Tensor] = dataclasses.field(default_factory=dict)  # of tensors: what is held from here on
+    squares: dict[tuple[int, int], torch.Tensor] = dataclasses.field(default_factory=dict)  # of tensors and passes: from here on
     norms: list[tuple[torch.Tensor, list[int]]] = dataclasses.field(default_factory=list)  # [k, columns] exchanged, and whose
     silent_known: set[int] = dataclasses.field(default_factory=set)  # of the draws alone
     symbols: int = 0
@@ -60,8 +61,8 @@ class Memories(Lasting):
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int,
                  workers: int, first_worker: int, exchange: Exchange):
-        super().__init__(shapes, settings, context, local)
-        self.seed, self.workers, self.first_worker = context.seed, workers, first_worker
+        super().__init__(shapes, settings, context, local, workers)
+        self.seed, self.first_worker = context.seed, first_worker
         self._mine, self._exchange = slice(first_worker, first_worker + local), exchange
 
     def _message(self, tensor: TensorState, gradient: torch.Tensor, rounding: torch.Tensor | None) -> torch.Tensor:
@@ -120,6 +121,11 @@ class Memories(Lasting):
             if l in state.held:
                 now = state.held[l]
                 tensor.held = torch.where(arrived, now, torch.zeros_like(now) if tensor.held is None else tensor.held)
+        for (l, number), now in state.squares.items():
+            before = self._tensors[l].squares.get(number)
+            if before is None or before.shape != now.shape:
+                before = torch.zeros_like(now)
+            self._tensors[l].squares[number] = torch.where(state.ok, now, before)
         self._filter.keep(state.ok)
 
     def _keep_memory(self, state: RoundState, l: int, tensor: TensorState) -> None:

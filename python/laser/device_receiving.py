@@ -9,6 +9,7 @@ import torch
 from laser import device_air as air
 from laser.device_channels import GroupLinks, Scales, superpose_with_losses
 from laser.device_compressor import Decoded
+from laser.device_expected import mean_squares
 from laser.device_geometry import Geometry
 from laser.device_links import Link
 from laser.device_memories import RoundState
@@ -42,6 +43,10 @@ class Receiving(Sending):
             sent.scales = self._superpose(sent)
         if self._channel.noisy and not self._digital:
             state.ok = state.ok & (sent.scales.noise < torch.finfo(self.kind).max / 8).all()
+        if self._expects:
+            for l, groups in zip(sent.geometry.tensors, sent.geometry.slices):
+                before, active = self._tensors[l].squares.get(sent.number), self._on_device(state.transmitting(l).active)
+                state.squares[l, sent.number] = mean_squares(before, sent.norms[:, groups], active)
         met = sent.norms if sent.shortened is None else torch.where(sent.scales.received, sent.shortened, sent.norms)
         state.energy = state.energy + sent.scales.energy(met)
 
@@ -50,7 +55,7 @@ class Receiving(Sending):
         return self.settings["fill_budget"] == "true" and self._channel.noisy and not self._digital
 
     def _superpose(self, sent: Pass) -> Scales:
-        return superpose_with_losses(self._channel, sent.links, sent.before, sent.norms, self._power_shares * sent.energies)
+        return superpose_with_losses(self._channel, sent.links, sent.before, sent.scaling(sent.norms), self._power_shares * sent.energies)
 
     def _group_links(self, links: list[Link], geometry: Geometry) -> GroupLinks:
         gain = self._on_device(torch.stack([link.gain for link in links], 1)).to(self.wide)
@@ -74,11 +79,11 @@ class Receiving(Sending):
         sent.norms = torch.where(sends, mean, norms)
 
     def _group_energies(self, state: RoundState, sent: Pass) -> torch.Tensor:
-        geometry, norms = sent.geometry, sent.norms
+        geometry, norms = sent.geometry, sent.scaling(sent.norms)
         what = (norms.square() @ geometry.members).sqrt()  # [k, B]
-        for l, content in sent.contents.items():
+        for l, content in sent.contents.items() if not self._expects else ():
             what[:, geometry.tensors.index(l)] = content
-        raw = what if state.raw is None else state.raw[:, geometry.tensors]
+        raw = what if state.raw is None or self._expects else state.raw[:, geometry.tensors]
         rounds = [float(self._held_rounds(self._tensors[l])) for l in geometry.tensors]
         held = self._on_device(torch.tensor(rounds, dtype=self.wide))
         blocks = self._allocation.shares(Known(raw, what, geometry.symbols, held)) * sent.budget
@@ -131,7 +136,7 @@ class Receiving(Sending):
         if self._digital:
             return total, exact
         if self._channel.by_norms:
-            loud = self._loudness(state, sent.norms, slice(None)).sum(0)
+            loud = self._loudness(state, sent.scaling(sent.norms), slice(None)).sum(0)
             total = total * torch.where(loud > 0, 1 / loud, torch.zeros_like(loud)).to(self.kind)[group]
         if not self._channel.noisy:
             return total, total

@@ -25,7 +25,7 @@ CHOICES: dict[str, tuple[str, ...]] = {  # settings that are one of a few, and t
     "decoder": tuple(DECODERS), "feedback": tuple(FEEDBACKS), "receiver": tuple(RECEIVERS),
     "preconditioner": ("none", "second_moment"), "equal_norms": _FLAG,
     "memory": ("float32", "bfloat16"), "channel": tuple(CHANNELS), "channel_mode": ("fast",), "allocation": tuple(ALLOCATIONS), "fill_budget": _FLAG,
-    "precoding": ("norms",),
+    "precoding": ("norms", "expected"),
     "access": ("time_division", "sum_capacity"), "fading_draw": ("round", "tensor"), "exchange": ("fast",)}
 NUMBERS = frozenset((  # and those that are numbers, or words that are read as numbers are
     "rank", "phase_share", "factor_step", "magnitude_share", "compression_factor", "feedback_strength", "receiver_exponent",
@@ -34,7 +34,6 @@ NUMBERS = frozenset((  # and those that are numbers, or words that are read as n
     "air_rank", "scale_bits", "power_shares", "participation", "loss_rate"))
 REFUSED = {  # values that the compiled round alone has, and why
     ("channel_mode", "physical"): "it forms and measures what each worker transmits, a check of the compiled round",
-    ("precoding", "expected"): "its running means of norms are kept by the compiled round",
     ("exchange", "exact"): "it promises the bits of one process, which only the compiled round has",
 }
 

@@ -19,6 +19,7 @@ from laser.device_channels import Digital, GroupLinks, Scales
 from laser.device_compressor import Context, orthonormal_rows
 from laser.device_digital import DigitalLink
 from laser.device_exchange import Exchange, NormTable
+from laser.device_expected import expected_norms
 from laser.device_geometry import Geometry, Places, layout_of
 from laser.device_imperfect import Air
 from laser.device_memories import Memories, RoundState
@@ -43,11 +44,16 @@ class Pass:
     geometry: Geometry = dataclasses.field(init=False)
     norms: torch.Tensor = dataclasses.field(init=False)  # [k, G] of all groups
     shortened: torch.Tensor | None = None  # [k, G] where peaks are clipped
+    expected: torch.Tensor | None = None  # [G] of which norms are expected: those; 0 where nothing is known
     links: GroupLinks = dataclasses.field(init=False)
     before: GroupLinks | None = None  # with those whose message is lost
     energies: torch.Tensor = dataclasses.field(init=False)  # [G] that each group may cost
     scales: Scales = dataclasses.field(init=False)
     heard: dict[int, list[Heard]] = dataclasses.field(default_factory=dict)
+
+    def scaling(self, norms: torch.Tensor) -> torch.Tensor:
+        """[.., G] what symbols are scaled by: their norms, or those that are expected of all workers alike (spec 1.2)."""
+        return norms if self.expected is None else torch.where(self.expected > 0, self.expected, norms)
 
 
 class Sending(Memories):
@@ -176,7 +182,7 @@ class Sending(Memories):
             found = [self._tensors[l].compressor.content_norm() for l in contents]
             table.put("contents", contents, [content for content in found if content is not None])
         holding = self._receiver.weighs and any(self._holds(tensor) for tensor in self._tensors)
-        by_messages = self._allocation.by_messages and self._channel.noisy and not self._digital
+        by_messages = self._allocation.by_messages and self._channel.noisy and not self._digital and not self._expects
         asked = sent.number == 0 and (by_messages or state.diagnosed or holding)
         whose = range(len(self._tensors)) if asked else [l for l in sent.encoded if not self._tensors[l].compressor.reads_all]
         if whose:
@@ -195,6 +201,9 @@ class Sending(Memories):
         own = [air.group_norms(block, self._channel.as_energies, self.wide) for block in blocks]
         whose = [l for l, groups, _ in geometry.blocks for _ in range(groups)]
         table.put("groups", whose, own)
+        if self._expects:
+            squares = [self._tensors[l].squares.get(sent.number) for l in geometry.tensors]
+            sent.expected = torch.cat([expected_norms(one, of.stop - of.start, own[0]) for one, of in zip(squares, geometry.slices)])
         parts, shortened = [], []
         carried = self._quantised(state, sent) if self._digital else blocks
         for (l, _, _), unit, block, norms in zip(geometry.blocks, geometry.units, carried, own):
@@ -204,7 +213,7 @@ class Sending(Memories):
             parts.append(self._as_it_arrives(state, l, unit, block, norms).reshape(self.local, -1))
         if shortened:
             table.put("clipped", whose, shortened)
-        weight = self._air_weights(state, torch.cat(own, 1), geometry)
+        weight = self._air_weights(state, sent.scaling(torch.cat(own, 1)), geometry)
         flats = [self._sum_here(torch.cat(parts, 1), weight)]
         if (self._digital or self._channel.as_energies) and (state.diagnosed or self._receiver.asks_exact):
             if self._channel.as_energies:

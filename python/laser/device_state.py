@@ -12,13 +12,14 @@ from laser.device_compress import check_low_rank, kind_of, make
 from laser.device_compressor import Compressor, Context, Layer
 from laser.device_feedback import FEEDBACKS
 from laser.device_filter import MessageFilter
+from laser.facts import traits
 from laser.native import EXIT_DATA, error
 
 
 @dataclasses.dataclass
 class TensorState:
     """What lasts of a parameter tensor: e_i = memory - left^T right of `pending`, which only a bfloat16 memory has, and the
-    estimate that server and workers hold."""
+    estimate that server and workers hold. `squares` of a pass are mean squares of the norms of its groups, where they are expected."""
 
     layer: Layer
     compressor: Compressor
@@ -27,6 +28,7 @@ class TensorState:
     memory: torch.Tensor | None = None  # [K, m, n]
     pending: tuple[torch.Tensor, torch.Tensor] | None = None
     held: torch.Tensor | None = None  # [m, n]
+    squares: dict[int, torch.Tensor] = dataclasses.field(default_factory=dict)  # [k, G]
 
 
 class Lasting:
@@ -35,8 +37,9 @@ class Lasting:
     shapes: names and shapes of the tensors, in order. settings: of every setting of a round its text.
     """
 
-    def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int):
-        self.settings, self.local = dict(settings), local
+    def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int, workers: int):
+        self.settings, self.local, self.workers = dict(settings), local, workers
+        self._expects = settings["precoding"] == "expected" and bool(traits("channel", settings)["noisy"])
         self.device, self.kind, self.wide = context.device, context.kind, context.wide
         self._tensors: list[TensorState] = []
         at = 0
@@ -76,6 +79,8 @@ class Lasting:
                 result[f"memory/{name}"] = tensor.memory.clone()
             if tensor.held is not None:
                 result[f"held/{name}"] = tensor.held.clone()
+            for number, squares in tensor.squares.items():
+                result[f"expected/{name}/{number}"] = squares.clone()
             if tensor.pending is not None:
                 result[f"pending/{name}/left"], result[f"pending/{name}/right"] = (one.clone() for one in tensor.pending)
             for key, value in tensor.shared.items():
@@ -95,7 +100,7 @@ class Lasting:
             return value.detach().to(self.device, copy=True).contiguous()
 
         take_filter = self._filter.restored(state, self.local, restored)
-        found = []
+        found, passes = [], max(tensor.compressor.passes for tensor in self._tensors) if self._expects else 0
         for tensor in self._tensors:
             layer = tensor.layer
             name, held = f"memory/{layer.name}", f"held/{layer.name}"
@@ -104,6 +109,11 @@ class Lasting:
                 fresh.memory = restored(name, (self.local, layer.rows, layer.columns), self._memory_kind)
             if held in state and self._holds(tensor):
                 fresh.held = restored(held, (layer.rows, layer.columns), self.kind)
+            for number in range(passes):
+                expected = state.get(f"expected/{layer.name}/{number}")
+                if expected is not None and expected.dim() == 2:
+                    shape = self.workers, expected.shape[1]
+                    fresh.squares[number] = restored(f"expected/{layer.name}/{number}", shape, self.wide)
             if f"pending/{layer.name}/left" in state:
                 parts = []
                 for side, size in (("left", layer.rows), ("right", layer.columns)):

@@ -200,6 +200,14 @@ class AgainstTheCompiledRound(unittest.TestCase):
                                  rounds=4, allocation="norm_dim", receiver="matched" if equal else "mmse")
                 next(compressors)
 
+    def test_norms_that_are_expected(self):
+        allocations = itertools.cycle(ALLOCATIONS)
+        for channel, transport in itertools.product(CHANNELS, TRANSPORTS):
+            if channel not in ("digital", "reed"):  # which the core refuses
+                self.compare(channel=channel, transport=transport, precoding="expected", allocation=next(allocations), rounds=4, **AWAY)
+        for more in {}, {"power_shares": [1, 2, 0.5]}, {"channel": "saturating", "power_shares": [1, 2], "peak_ratio": 2.0}:
+            self.compare(method="cotaf", rounds=4, **more)
+
     def test_gains_of_a_file(self):
         drawn = torch.Generator().manual_seed(3)
         for antennas, lossy in itertools.product((0, 3), (False, True)):
@@ -272,7 +280,8 @@ class AgainstTheCompiledRound(unittest.TestCase):
     def test_a_state_goes_from_one_to_the_other_and_back(self):
         held = {"compressor": "random_k", "feedback": "hold", "prediction": "matched"}
         for settings in ({}, {"transport": "two_phase"}, {"method": "laser_momentum"}, {"memory": "bfloat16"}, {"transport": "parallel"},
-                         {"method": "swept", "preconditioner_refresh": 2}, held, {"method": "efobda"}, {"method": "agetopk"}):
+                         {"method": "swept", "preconditioner_refresh": 2}, held, {"method": "efobda"}, {"method": "agetopk"}, {"method": "cotaf"},
+                         {"precoding": "expected", "transport": "two_phase"}):
             compiled, here = both(**settings)
             for number in range(3):
                 compiled.round(number, 50.0, gradients(number))
@@ -325,7 +334,8 @@ class Refusals(unittest.TestCase):
     def test_a_number_that_is_not_finite_changes_nothing_and_is_named(self):
         for settings in ({}, {"transport": "two_phase"}, {"method": "laser_momentum"}, {"memory": "bfloat16"}, {"method": "randomk"},
                          {"transport": "parallel"}, {"method": "swept", "preconditioner_refresh": 3}, {"method": "ddsgd"}, {"method": "agetopk"},
-                         {"compressor": "identity", "feedback": "hold", "prediction": "matched"}, {"method": "efobda"}, {"channel": "reed"}):
+                         {"compressor": "identity", "feedback": "hold", "prediction": "matched"}, {"method": "efobda"}, {"channel": "reed"},
+                         {"method": "cotaf"}):
             here, twin = device_round(**settings), device_round(**settings)
             for number in range(2):
                 here.round(number, 50.0, gradients(number))
