@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 import laser
-from laser import device_refusals
+from laser.device import refusals
 from laser.device_round import refusal
 from laser.native import core
 
@@ -19,7 +19,7 @@ def every_option(several):
     """Those of the settings that have an option, or a choice of one, that none before them has."""
     seen = set()
     for settings in several:
-        options = {(name, value if name in device_refusals.CHOICES or name == "method" else None) for name, value in settings.items()}
+        options = {(name, value if name in refusals.CHOICES or name == "method" else None) for name, value in settings.items()}
         if not options <= seen:
             seen |= options
             yield settings

@@ -6,16 +6,16 @@ import math
 
 import torch
 
-from laser import device_air as air
-from laser.device_channels import GroupLinks, Scales, superpose_with_losses
-from laser.device_compressor import Decoded
-from laser.device_expected import mean_squares
-from laser.device_geometry import Geometry
-from laser.device_links import Link
-from laser.device_memories import RoundState
-from laser.device_power import Known, split_by_norm, split_factor_pair
-from laser.device_receivers import Heard
-from laser.device_sending import Pass, Sending
+from laser.device import air
+from laser.device.channels import GroupLinks, Scales, superpose_with_losses
+from laser.device.compressor import Decoded
+from laser.device.expected import mean_squares
+from laser.device.geometry import Geometry
+from laser.device.links import Link
+from laser.device.memories import RoundState
+from laser.device.power import Known, split_by_norm, split_factor_pair
+from laser.device.receivers import Heard
+from laser.device.sending import Pass, Sending
 
 
 class Receiving(Sending):

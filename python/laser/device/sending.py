@@ -13,18 +13,18 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.distributed as dist
 
-from laser import device_air as air
-from laser import device_random as random
-from laser.device_channels import Digital, GroupLinks, Scales
-from laser.device_compressor import Context, orthonormal_rows
-from laser.device_digital import DigitalLink
-from laser.device_exchange import Exchange, NormTable
-from laser.device_expected import expected_norms
-from laser.device_geometry import Geometry, Places, layout_of
-from laser.device_imperfect import Air
-from laser.device_memories import Memories, RoundState
-from laser.device_power import ALLOCATIONS
-from laser.device_receivers import RECEIVERS, Heard
+from laser.device import air
+from laser.device import random
+from laser.device.channels import Digital, GroupLinks, Scales
+from laser.device.compressor import Context, orthonormal_rows
+from laser.device.digital import DigitalLink
+from laser.device.exchange import Exchange, NormTable
+from laser.device.expected import expected_norms
+from laser.device.geometry import Geometry, Places, layout_of
+from laser.device.imperfect import Air
+from laser.device.memories import Memories, RoundState
+from laser.device.power import ALLOCATIONS
+from laser.device.receivers import RECEIVERS, Heard
 
 _MOST_GEOMETRIES = 64
 

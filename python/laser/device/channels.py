@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from laser import facts
-from laser.device_links import Link, cell_gains, combined, complex_normals, modulus
-from laser.device_trace import read_trace
-from laser.native import EXIT_CONFIGURATION, EXIT_DATA, error
+from laser.device.links import Link, cell_gains, combined, complex_normals, modulus
+from laser.device.trace import read_trace
+from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, error
 
 RAYLEIGH_MEAN = 0.88622692545275801365  # sqrt(pi) / 2
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Compressor, Context, Decoded, Layer, canonical_factors, orthonormal_rows
+from laser.device import random
+from laser.device.compressor import Compressor, Context, Decoded, Layer, canonical_factors, orthonormal_rows
 
 _RIDGE = 0.1  # mu of Parallel, over the mean diagonal
 

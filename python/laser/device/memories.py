@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Context
-from laser.device_exchange import Exchange
-from laser.device_links import Link
-from laser.device_state import Lasting, TensorState
+from laser.device import random
+from laser.device.compressor import Context
+from laser.device.exchange import Exchange
+from laser.device.links import Link
+from laser.device.state import Lasting, TensorState
 
 
 @dataclasses.dataclass

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Compressor, Context, Decoded, Layer, chosen_places, kept, largest_entries
-from laser.native import EXIT_CONFIGURATION, error
+from laser.device import random
+from laser.device.compressor import Compressor, Context, Decoded, Layer, chosen_places, kept, largest_entries
+from laser.errors import EXIT_CONFIGURATION, error
 
 _MOST_PROJECTION = 2**28
 _SKETCH_PART = 2**15

@@ -10,13 +10,13 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from laser.device_channels import CHANNELS
-from laser.device_compress import COMPRESSORS, LOW_RANK, TRANSPORTS
-from laser.device_elementwise import DECODERS
-from laser.device_feedback import FEEDBACKS
-from laser.device_power import ALLOCATIONS
-from laser.device_receivers import RECEIVERS
-from laser.native import core
+from laser.device.channels import CHANNELS
+from laser.device.compress import COMPRESSORS, LOW_RANK, TRANSPORTS
+from laser.device.elementwise import DECODERS
+from laser.device.feedback import FEEDBACKS
+from laser.device.power import ALLOCATIONS
+from laser.device.receivers import RECEIVERS
+from laser.facts import GIVEN, LISTS
 
 _FLAG = ("true", "false")
 CHOICES: dict[str, tuple[str, ...]] = {  # settings that are one of a few, and those of them that are computed
@@ -41,8 +41,7 @@ REFUSED = {  # values that the compiled round alone has, and why
 @functools.cache
 def _defaults() -> Mapping[str, str]:
     """Of every setting that a round reads, what it is where nobody says anything."""
-    whole = core.settings([])
-    return {name: whole[name] for name, _, read in core.setting_groups() if read and name in whole}
+    return {name: str(one["default"]) for name, one in LISTS["settings"].items() if one["round"] and name not in GIVEN}
 
 
 def refused(settings: Mapping[str, str]) -> tuple[str, str] | None:

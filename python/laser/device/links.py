@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from laser import device_random as random
+from laser.device import random
 
 PRESENCE_LAYER = 2**24 - 1
 _NO_ROUND = 0xFFFFFFFF

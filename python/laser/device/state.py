@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser.device_compress import check_low_rank, kind_of, make
-from laser.device_compressor import Compressor, Context, Layer
-from laser.device_feedback import FEEDBACKS
-from laser.device_filter import MessageFilter
+from laser.device.compress import check_low_rank, kind_of, make
+from laser.device.compressor import Compressor, Context, Layer
+from laser.device.feedback import FEEDBACKS
+from laser.device.filter import MessageFilter
 from laser.facts import traits
-from laser.native import EXIT_DATA, error
+from laser.errors import EXIT_DATA, error
 
 
 @dataclasses.dataclass

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from laser.device_compressor import Compressor, Context, Identity, Layer
-from laser.device_elementwise import AgeTopK, CountSketch, RandomK, Sign, TopKMean, TopKPilot, TopKProjection
-from laser.device_low_rank import Alternating, OneShot, Parallel, TwoPhase
-from laser.device_sweep import Sweep
-from laser.native import EXIT_CONFIGURATION, error
+from laser.device.compressor import Compressor, Context, Identity, Layer
+from laser.device.elementwise import AgeTopK, CountSketch, RandomK, Sign, TopKMean, TopKPilot, TopKProjection
+from laser.device.low_rank import Alternating, OneShot, Parallel, TwoPhase
+from laser.device.sweep import Sweep
+from laser.errors import EXIT_CONFIGURATION, error
 
 LOW_RANK = "low_rank"  # whose transports are compressors each
 TRANSPORTS: dict[str, type[Compressor]] = {"alternating": Alternating, "two_phase": TwoPhase, "one_shot": OneShot, "parallel": Parallel}

@@ -2,8 +2,8 @@
 
 One object serves one parameter tensor. ``encode`` turns messages [K, m, n] into blocks of symbols [K, C, D], ``decode`` what
 was received, blocks [C, D], into the estimate [m, n]; ``own`` is each worker's noiseless reconstruction [K, m, n]. Nothing
-reads a number back to the host. The compressors themselves are in device_low_rank, device_sweep and device_elementwise, their
-table in device_compress.
+reads a number back to the host. The compressors themselves are in low_rank, sweep and elementwise, their
+table in compress.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
+from laser.device import random
 
 LEAST_PART = 1e-12  # of a column beside those before it, below which it is replaced (spec 2.2)
 _JACOBI_SWEEPS = 12

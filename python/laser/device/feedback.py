@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 
 from laser import facts
-from laser.device_compressor import Compressor
+from laser.device.compressor import Compressor
 
 
 class Feedback:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_air as air
-from laser.device_channels import Digital
-from laser.device_geometry import BLOCKS_A_PASS, Geometry
-from laser.device_links import Link
-from laser.device_state import TensorState
+from laser.device import air
+from laser.device.channels import Digital
+from laser.device.geometry import BLOCKS_A_PASS, Geometry
+from laser.device.links import Link
+from laser.device.state import TensorState
 
 
 class DigitalLink:

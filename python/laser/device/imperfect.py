@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
-from laser.device_channels import CHANNELS
-from laser.device_links import Link, awake, normals, without_losses
+from laser.device.channels import CHANNELS
+from laser.device.links import Link, awake, normals, without_losses
 
 _PHASES, _DELAYS = 2**20, 2**20 + 1  # units of streams
 
