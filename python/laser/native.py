@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
+from laser.extension import MODULE, check_torch  # first: it says what to do where torch is missing
+
 import torch
 
 from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error
-from laser.extension import MODULE, check_torch
 
 if TYPE_CHECKING:
     from laser import _core as core

@@ -12,7 +12,7 @@ import jobs  # noqa: F401  (before torch: one thread)
 import torch
 
 import laser
-from laser.device import random, refusals
+from laser.device import compress, random, refusals
 from laser.device.trace import read_trace
 from laser.device_round import DeviceRound, refusal
 from laser.native import core, pairs
@@ -328,6 +328,10 @@ class Refusals(unittest.TestCase):
         for role, known in refusals.CHOICES.items():
             parts = {name for of, name, _, _ in core.part_rows() if of == role}
             self.assertLessEqual(parts, set(known) | {name for of, name in refusals.REFUSED if of == role}, role)
+        facts = core.part_facts()
+        for role, kinds in (("compressor", compress.COMPRESSORS), ("transport", compress.TRANSPORTS)):
+            self.assertEqual({name: kind.passes for name, kind in kinds.items()},
+                             {name: facts[role][name]["traits"]["passes"] for name in kinds})
         read = {name for name, _, is_read in core.setting_groups() if is_read}
         self.assertLessEqual(read, refusals.CHOICES.keys() | refusals.NUMBERS)
 

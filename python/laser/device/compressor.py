@@ -115,7 +115,6 @@ class Decoded:
 class Compressor:
     """One tensor's conversation; a round begins with ``begin``."""
 
-    split = "norm"  # of the energy over groups: "norm", or "pair" and "pair_optimal" for the two factors of one_shot
     passes = 1
     exact = False  # without noise the estimate is the mean of the messages
     few_values = False  # symbols that a digital link carries as they are, in the bits of ``bits``
@@ -170,6 +169,11 @@ class Compressor:
 
     def own(self, message: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
+
+    def split(self, energies: torch.Tensor, norms: torch.Tensor) -> torch.Tensor | None:
+        """[G] the energies of the tensor's groups, from what every worker would spend on it [k] and their norms [k, G]; None: in
+        proportion to their norms."""
+        return None
 
     def own_factors(self) -> tuple[torch.Tensor, torch.Tensor] | None:
         """[r, m] or [K, r, m], and [r, n] or [K, r, n]: ``own`` as a product, where it is one."""

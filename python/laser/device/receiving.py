@@ -13,7 +13,7 @@ from laser.device.expected import mean_squares
 from laser.device.geometry import Geometry
 from laser.device.links import Link
 from laser.device.memories import RoundState
-from laser.device.power import Known, split_by_norm, split_factor_pair
+from laser.device.power import Known, split_by_norm
 from laser.device.receivers import Heard
 from laser.device.sending import Pass, Sending
 
@@ -89,11 +89,9 @@ class Receiving(Sending):
         blocks = self._allocation.shares(Known(raw, what, geometry.symbols, held)) * sent.budget
         energies = split_by_norm(blocks, norms, geometry.members, geometry.block_of_group)
         for b, l in enumerate(geometry.tensors):
-            compressor = self._tensors[l].compressor
-            if compressor.split != "norm":
-                layer, own = compressor.layer, norms[:, geometry.slices[b]]
-                energies[geometry.slices[b]] = split_factor_pair(blocks[:, b], own, layer.rows, layer.columns,
-                                                                 compressor.split == "pair_optimal")
+            own = self._tensors[l].compressor.split(blocks[:, b], norms[:, geometry.slices[b]])
+            if own is not None:
+                energies[geometry.slices[b]] = own
         return energies
 
     def _digital_energies(self, state: RoundState, sent: Pass) -> torch.Tensor:
