@@ -47,7 +47,7 @@ def used(name: str, v: Mapping[str, str]) -> bool:
     rules: dict[str, bool] = {
         "lead": v["worker_momentum"] != "0",
         **dict.fromkeys(("preconditioner_power", "preconditioner_floor", "preconditioner_refresh"), v["preconditioner"] != "none"),
-        **dict.fromkeys(("channel_mode", "allocation", "fill_budget", "precoding"), numbers),
+        "channel_mode": numbers, "allocation": numbers, "fill_budget": numbers, "precoding": numbers,
         "power": air["noisy"], "power_shares": air["noisy"],
         "fading_draw": air["fades"], "phase_error": air["aligned"], "timing_error": air["aligned"],
         "peak_ratio": numbers and not air["as_energies"],
