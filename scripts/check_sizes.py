@@ -11,8 +11,8 @@ import sys
 
 MOST_LINES = 400
 LONGER = {
-    "src/laser/kernels/fused_pass-inl.hpp": 469, "src/laser/kernels/fused_pass.cpp": 457, "src/laser/train/experiment.cpp": 434,
-    "python/bindings/parts.cpp": 427, "python/laser/arena.py": 509, "python/laser/ddp.py": 435,
+    "src/laser/kernels/fused_pass-inl.hpp": 469, "src/laser/kernels/fused_pass.cpp": 457, "src/laser/train/experiment.cpp": 409,
+    "python/bindings/parts.cpp": 427, "python/laser/arena.py": 419, "python/laser/ddp.py": 435,
     "python/laser/figures.py": 495, "tests/channel/channels_test.cpp": 716, "tests/cli/test_command.py": 555,
     "tests/model/gpt2_test.cpp": 472, "tests/model/resnet18_test.cpp": 412,
     "tests/python/test_ddp_steps.py": 406, "tests/python/test_frameworks.py": 449, "tests/python/test_refusals.py": 524,
@@ -20,7 +20,7 @@ LONGER = {
 }
 MOST_FUNCTION_LINES = 60
 LONGER_FUNCTIONS = {
-    "src/laser/aggregate/aggregator_state.cpp Aggregator::diagnose": 61, "src/laser/aggregate/recipes.cpp recipes": 116,
+    "src/laser/aggregate/aggregator_state.cpp Aggregator::Impl::diagnose": 61,
     "src/laser/data/pickled_images.cpp step": 124, "src/laser/kernels/sampling.cpp sample_without_replacement": 64,
     "src/laser/train/experiment.cpp describe": 99, "src/laser/train/trainer.cpp train_into": 75, "apps/laser/link.cpp budget_table": 72,
     "apps/laser/link_paper.cpp paper_table": 64, "apps/laser/link_run.cpp run_table": 62,

@@ -102,8 +102,10 @@ void add_arena(CLI::App& app) {
                     "a first look: the linear model, few rounds, a coarse grid of step sizes");
   command->add_option("--seeds", a->seeds, "runs whose test accuracy counts (default: 3, or 2 with --quick)")
       ->check(CLI::Range(1, 1000));
-  command->add_option("--task", a->tasks, "this task alone, may be repeated: mnist or mnist_mlp")
-      ->check(CLI::IsMember({"mnist", "mnist_mlp"}));
+  command
+      ->add_option("--task", a->tasks,
+                   "this task alone, may be repeated: mnist, mnist_mlp (both by default) or mnist_mlp_long")
+      ->check(CLI::IsMember({"mnist", "mnist_mlp", "mnist_mlp_long"}));
   command->add_option("--power-scale", a->power_scale, "multiplies the energies of all contests")
       ->check(CLI::Range(1e-9, 1e9))
       ->capture_default_str();

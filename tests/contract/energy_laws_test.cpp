@@ -278,8 +278,7 @@ TEST(FillBudget, SpendsTheWholeBudgetOnEveryChannel) {
         if (!filled) most = std::max(most, report.budget_use);
       }
     }
-    const bool alike = !plain->traits().fades && !plain->traits().shares_power;
-    if (alike && most < 0.99) ++leave_something;
+    if (!plain->traits().fades && !plain->traits().shares_power && most < 0.99) ++leave_something;
   }
   EXPECT_GT(leave_something, 0) << "there is something to give back";
 }

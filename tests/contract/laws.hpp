@@ -9,6 +9,7 @@
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/core/error.hpp"
+#include "laser/core/options.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/laws/laws.hpp"
 #include "laser/laws/world.hpp"

@@ -64,8 +64,8 @@ void read_idx_pair(const Workplace& place, const std::string& images, const std:
 
 void read_gzip(const Workplace& place, const std::string& bytes) {
   const auto path = place.put("file.gz", bytes);
-  const MappedFile file(path.string());
-  Inflater content(file.bytes(), Inflater::Format::kGzip, path.string());
+  const MappedFile file(path);
+  Inflater content(file.bytes(), Inflater::Format::kGzip, path);
   std::size_t size = 0;
   for (auto piece = content.next(); !piece.empty(); piece = content.next()) size += piece.size();
   LASER_CHECK(size <= 1100 * bytes.size());  // a byte of deflate is at most 1032

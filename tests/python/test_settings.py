@@ -43,7 +43,8 @@ EFFECTS = {
     "shadowing_db": (8.0, {"channel": "csir"}), "phase_error": (0.5, {}), "timing_error": (0.3, {}), "peak_ratio": (1.5, {}),
     "fading_draw": ("tensor", {"channel": "csir"}), "power_shares": None, "participation": None, "loss_rate": (0.9, {}),
     "access": None, "air_rank": (2, {"channel": "digital", "power": 1e5}), "scale_bits": (0.0, {"channel": "digital"}),
-    "exchange": None, "fill_budget": None, "precoding": ("expected", {"method": "zsgd"}), "rank_allocation": ("opt", {"transport": "one_shot"}), "workers": None, "seed": (5, {}),
+    "exchange": None, "fill_budget": None, "precoding": ("expected", {"method": "zsgd"}),
+    "rank_allocation": ("opt", {"transport": "one_shot"}), "workers": None, "seed": (5, {}),
 }
 
 

@@ -5,6 +5,8 @@
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
+#include <cmath>
+
 #include "laser/core/error.hpp"
 #include "laser/train/trainer.hpp"
 

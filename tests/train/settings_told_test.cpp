@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "laser/core/error.hpp"
+#include "laser/core/options.hpp"
 #include "laser/train/experiment.hpp"
 #include "laser/train/task.hpp"
 

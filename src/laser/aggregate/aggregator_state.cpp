@@ -112,12 +112,11 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
     auto& tensor = tensors[l];
     const auto& layer = layout_.layers[l];
     const auto memory = "memory/" + layer.name, left = "pending/" + layer.name + "/left",
-               right = "pending/" + layer.name + "/right";
+               right = "pending/" + layer.name + "/right", held = "held/" + layer.name;
     tensor.memory = state.contains(memory)
                         ? restored(memory, {workers, layer.rows, layer.columns}, memory_type_)
                         : at::Tensor();
     tensor.pending = {};
-    const auto held = "held/" + layer.name;
     tensor.held = holds(tensor) && state.contains(held) ? restored(held, {layer.rows, layer.columns}, type_)
                                                         : at::Tensor();
     if (state.contains(left)) {

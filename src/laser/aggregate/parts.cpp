@@ -37,6 +37,36 @@ void check_link_of_own(LinkOptions link) {
   }
 }
 
+/// Throws Error (configuration) where scales are to follow something that the parts or other settings
+/// exclude.
+void check_scales(const Algorithm& algorithm, const Parts& parts, const Parts& given) {
+  const auto channel = parts.channel->traits();
+  if (algorithm.filter.equal_norms && parts.feedback->traits().remembers) {
+    fail(ExitCode::kConfiguration,
+         "equal_norms changes what arrives of a worker's message, and {} counts on what was sent. HINT: "
+         "feedback=none or hold",
+         called("feedback", algorithm.feedback, given.feedback != nullptr));
+  }
+  if (algorithm.filter.equal_norms && (channel.digital || channel.as_energies)) {
+    fail(ExitCode::kConfiguration,
+         "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
+         "equal_norms=false, or channel=awgn",
+         called("channel", algorithm.channel, given.channel != nullptr));
+  }
+  if (algorithm.precoding != "norms" && (channel.digital || channel.as_energies)) {
+    fail(ExitCode::kConfiguration,
+         "precoding = '{}' scales numbers that add up as they are, which {} does not do. HINT: "
+         "precoding=norms, or channel=awgn",
+         algorithm.precoding, called("channel", algorithm.channel, given.channel != nullptr));
+  }
+  if (algorithm.precoding != "norms" && (algorithm.filter.equal_norms || algorithm.fill_budget)) {
+    fail(ExitCode::kConfiguration,
+         "precoding = '{}' scales without this round's norms, and {} = true needs them. HINT: {}=false",
+         algorithm.precoding, algorithm.filter.equal_norms ? "equal_norms" : "fill_budget",
+         algorithm.filter.equal_norms ? "equal_norms" : "fill_budget");
+  }
+}
+
 /// Throws Error (configuration) where one part asks for what another does not give.
 void check_together(const Algorithm& algorithm, const Parts& parts, const Parts& given) {
   const auto compressor = parts.compressor->traits();
@@ -64,12 +94,6 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          "receiver=matched",
          called("feedback", algorithm.feedback, given.feedback != nullptr), its_name);
   }
-  if (algorithm.filter.equal_norms && feedback.remembers) {
-    fail(ExitCode::kConfiguration,
-         "equal_norms changes what arrives of a worker's message, and {} counts on what was sent. HINT: "
-         "feedback=none or hold",
-         called("feedback", algorithm.feedback, given.feedback != nullptr));
-  }
   if (feedback.holds && (!compressor.linear || parts.compressor->pass_shares().size() > 1)) {
     fail(ExitCode::kConfiguration,
          "{} holds what is sent in one pass and is linear in the messages, and {} is not. HINT: {}",
@@ -77,26 +101,6 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
          called("compressor", algorithm.compressor.name, given.compressor != nullptr),
          given.compressor ? "linear = true in its traits where that holds, or feedback=none"
                           : "transport=alternating, or compressor=sweep");
-  }
-  if (algorithm.filter.equal_norms &&
-      (parts.channel->traits().digital || parts.channel->traits().as_energies)) {
-    fail(ExitCode::kConfiguration,
-         "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
-         "equal_norms=false, or channel=awgn",
-         called("channel", algorithm.channel, given.channel != nullptr));
-  }
-  if (algorithm.precoding != "norms" &&
-      (parts.channel->traits().digital || parts.channel->traits().as_energies)) {
-    fail(ExitCode::kConfiguration,
-         "precoding = '{}' scales numbers that add up as they are, which {} does not do. HINT: "
-         "precoding=norms, or channel=awgn",
-         algorithm.precoding, called("channel", algorithm.channel, given.channel != nullptr));
-  }
-  if (algorithm.precoding != "norms" && (algorithm.filter.equal_norms || algorithm.fill_budget)) {
-    fail(ExitCode::kConfiguration,
-         "precoding = '{}' scales without this round's norms, and {} = true needs them. HINT: {}=false",
-         algorithm.precoding, algorithm.filter.equal_norms ? "equal_norms" : "fill_budget",
-         algorithm.filter.equal_norms ? "equal_norms" : "fill_budget");
   }
   if (feedback.holds && parts.channel->traits().digital) {
     fail(ExitCode::kConfiguration,
@@ -129,6 +133,7 @@ Parts make_parts(const Algorithm& algorithm, Parts parts) {
     parts.channel = make_channel(algorithm.channel, algorithm.link);
   }
   check_together(algorithm, parts, given);
+  check_scales(algorithm, parts, given);
   return parts;
 }
 

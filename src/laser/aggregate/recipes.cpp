@@ -6,10 +6,12 @@
 
 namespace laser {
 
-const std::vector<Recipe>& recipes() {
-  static const std::vector<Recipe> table{
-      // Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is
-      // sent for all others.
+namespace {
+
+/// Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is sent for all
+/// others.
+std::vector<Recipe> of_the_paper() {
+  return {
       {{"laser", "low-rank factors with error feedback", "LASER, arXiv 2310.13033, Algorithm 1"},
        "LASER",
        {{"compressor", "low_rank"}, {"feedback", "local"}}},
@@ -29,8 +31,13 @@ const std::vector<Recipe>& recipes() {
       {{"sgd", "exact mean of the gradients", "LASER, Table 2"},
        "SGD",
        {{"compressor", "identity"}, {"allocation", "norm"}, {"channel", "noiseless"}}},
-      // Of this project: the rules A, B and C of docs/beyond.md, C with a step that follows the noise, C with
-      // low-rank factors, and averages in time division.
+  };
+}
+
+/// Of this project: the rules A, B and C of docs/beyond.md, C with a step that follows the noise, C with
+/// low-rank factors, and averages in time division.
+std::vector<Recipe> of_this_project() {
+  return {
       {{"laser_matched", "factors with a receiver weight 1/(1 + lambda), the memory keeps the rest",
         "docs/beyond.md"},
        "LASER, matched",
@@ -76,7 +83,12 @@ const std::vector<Recipe>& recipes() {
         {"lead", "auto"},
         {"preconditioner", "second_moment"}},
        0.2},
-      // What an engineer would do instead: bits over a digital link (spec 1.5).
+  };
+}
+
+/// What an engineer would do instead: bits over a digital link (spec 1.5).
+std::vector<Recipe> over_digital_links() {
+  return {
       {{"digital_qsgd", "gradients quantised to the bits that the link affords",
         "QSGD, arXiv 1610.02132; spec 1.5"},
        "digital QSGD",
@@ -90,7 +102,12 @@ const std::vector<Recipe>& recipes() {
         "Amiri and Gunduz, arXiv 1901.00844; spec 4.2"},
        "D-DSGD",
        {{"compressor", "top_k_mean"}, {"feedback", "local"}, {"channel", "digital"}}},
-      // Of others, since LASER: docs/arena.md.
+  };
+}
+
+/// Of others, since LASER: docs/arena.md.
+std::vector<Recipe> of_others() {
+  return {
       {{"otalc", "both low-rank factors refined at once from the last ones, without QR",
         "Ota-LC, arXiv 2401.07496"},
        "Ota-LC",
@@ -124,6 +141,17 @@ const std::vector<Recipe>& recipes() {
        {{"compressor", "sign"}, {"allocation", "sqrt_dim"}, {"worker_momentum", "0.9"}},
        0.01},
   };
+}
+
+}  // namespace
+
+const std::vector<Recipe>& recipes() {
+  static const auto table = [] {
+    std::vector<Recipe> all;
+    for (const auto& some : {of_the_paper(), of_this_project(), over_digital_links(), of_others()})
+      all.insert(all.end(), some.begin(), some.end());
+    return all;
+  }();
   return table;
 }
 

@@ -187,7 +187,6 @@ class Aggregator::Impl {
   Collective& collective_;
   std::unique_ptr<NoiseSource> noise_;
   bool outsiders_;  // some parts are the caller's own, and may fail at any time: what lasts is kept aside
-  bool outsiders_;  // some parts are the caller's own, and may fail at any time: what lasts is kept aside
   Parts parts_;
   std::unique_ptr<Compressor> uncompressed_;
   int last_pass_;

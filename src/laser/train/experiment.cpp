@@ -15,7 +15,6 @@
 #include "laser/link/units.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/schedule.hpp"
-#include "laser/receive/server_rule.hpp"
 #include "laser/train/gain_trace.hpp"
 #include "laser/train/task.hpp"
 #include "laser/train/transmission.hpp"
@@ -31,35 +30,6 @@ constexpr const char* kMachineGroup = "machine";  // options of this group never
 ModelKind kind_of(const Experiment& e) { return model_of(e.task, e.model); }
 
 bool is_language_model(const Experiment& e) { return kind_of(e) == ModelKind::kLanguage; }
-
-void describe_optimizer(OptionList& list, Experiment& e) {
-  auto& o = e.optimizer;
-  // What an option that is younger than published runs says by default is no part of their hashes.
-  list.group("training", [&e] { return e.optimizer.name != "sgd" || is_language_model(e); });
-  list.add_choice("optimizer", o.name, {"sgd", "adamw"}, "rule of the server's steps");
-  list.group("training", [&o] { return o.name == "sgd"; });
-  list.add_real("momentum", o.momentum, 0, 0.9999, false, "", "momentum of the server's SGD");
-  list.group("training", [&o] { return o.name == "adamw"; });
-  list.add_real("beta1", o.beta1, 0, 0.9999, false, "", "decay of the mean of the gradients");
-  list.add_real("beta2", o.beta2, 0, 0.999999, false, "", "decay of the mean of their squares");
-  list.add_real("epsilon", o.epsilon, 0, 1, true, "", "least divisor of a step");
-  list.group("training", [&o] { return o.name == "adamw" && o.second_moment != "full"; });
-  list.add_choice(
-      "second_moment", o.second_moment, {"full", "factored"},
-      "mean squares of all numbers, or of a matrix the product of its rows' and columns' means, which "
-      "averages noise");
-  list.group("training");
-  list.add_real("weight_decay", o.weight_decay, 0, kInfinity, false, "", "L2 penalty, applied at the server");
-  list.group("training", [&e] { return e.optimizer.gradient_clip > 0 || is_language_model(e); });
-  list.add_real("gradient_clip", o.gradient_clip, 0, kInfinity, false, "",
-                "longest estimate that the optimizer sees; 0: as it is");
-  list.group("training", [&o] { return o.rule != "plain"; });
-  list.add_choice("server_rule", o.rule, names_of(server_rules()),
-                  "what the server makes of a tensor's update, so that its length does not follow the noise");
-  list.add_choice("rule_acts_on", o.rule_acts_on, {"momentum", "received"},
-                  "the average of the estimates (as Muon), or each as it was received (as Dion)");
-  list.group("training");
-}
 
 /// A path that means the same in every folder, with the home folder for "~" (which no shell
 /// puts there behind "data_dir=").
@@ -177,7 +147,7 @@ void describe(OptionList& list, Experiment& e) {
   list.add_real("warmup_fraction", e.warmup_fraction, 0, 1, false, "", "share of the rounds until the peak");
   list.add_real("start_divisor", e.start_divisor, 0, kInfinity, true, "", "peak / first step size");
   list.add_real("end_divisor", e.end_divisor, 0, kInfinity, true, "", "first / last step size");
-  describe_optimizer(list, e);
+  describe(list, e.optimizer, [&e] { return is_language_model(e); });
   list.add_choice("message_scale", e.message_scale, {"grad", "learning_rate"},
                   "s of M = e + s g: the gradient itself, or the paper's gamma g");
   list.group("training", [&e] { return !is_language_model(e); });

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +15,8 @@
 #include "laser/core/layout.hpp"
 
 namespace laser {
+
+class OptionList;
 
 /// Runs of the parameter vector, (first, size), in order.
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
@@ -30,6 +33,10 @@ struct OptimizerOptions {
   std::string rule = "plain";             // of the server: a name of receive/server_rule.hpp
   std::string rule_acts_on = "momentum";  // momentum (sgd only) | received
 };
+
+/// Adds them to the list; `language` says whether the task is a language model, whose options are told in
+/// full.
+void describe(OptionList& list, OptimizerOptions& options, const std::function<bool()>& language);
 
 class Optimizer {
  public:
