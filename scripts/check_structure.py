@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Fails where a file includes a module that its own may not see (the table below is the architecture), or where two
+"""Fails where a file includes or imports a module that its own may not see (the tables below are the architecture), or where two
 headers define different types of one name (the linker would silently merge their inline functions)."""
+import ast
 import pathlib
 import re
 import sys
@@ -31,6 +32,16 @@ ALLOWED = {
     "verify": {"core", "power", "theory", "compress", "channel", "collective", "aggregate"},
 }
 
+# Of the Python package: what the modules below the compiled core's users may import of it. Whatever is not listed may import everything.
+PYTHON = {
+    "extension": {"_build", "_core"},
+    "errors": {"extension", "_core"},
+    "facts": set(),
+    "device": {"errors", "facts"},
+    "portable": {"errors", "facts", "device"},
+    "native": {"errors", "extension", "portable", "_core"},
+}
+
 PROGRAM = {"fetch", "report", "bench", "verify"}
 
 root = pathlib.Path(__file__).resolve().parent.parent / "src" / "laser"
@@ -45,6 +56,28 @@ for path, module in sorted(modules):
         found = re.match(r'\s*#\s*include\s+"laser/(\w+)/', line)
         if found and found.group(1) != module and found.group(1) not in ALLOWED[module]:
             wrong.append(f"{path.relative_to(root.parent.parent)}:{number}: {module} may not include {found.group(1)}")
+
+
+
+def imported(source):
+    """(line, module) of the package's own that a Python source imports, wherever it does."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "laser":
+            inner = node.module.split(".")[1:]
+            for name in [inner[0]] if inner else [alias.name for alias in node.names]:
+                yield node.lineno, name
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield node.lineno, "." * node.level
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, (alias.name.split(".") + ["laser"])[1]) for alias in node.names if alias.name.split(".")[0] == "laser")
+
+
+package = root.parent.parent / "python" / "laser"
+for module, allowed in PYTHON.items():
+    for path in sorted([*package.glob(f"{module}.py"), *package.glob(f"{module}/*.py")]):
+        for number, name in imported(path.read_text(encoding="utf-8")):
+            if name != module and name not in allowed:
+                wrong.append(f"{path.relative_to(root.parent.parent)}:{number}: {module} may not import laser.{name}")
 
 defined = {}
 top = root.parent.parent

@@ -10,6 +10,8 @@ from typing import Any
 
 LISTS: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "lists.json").read_text(encoding="utf-8"))
 
+GIVEN = ("method", "power", "workers", "seed")  # settings that a round reads, though no part of the algorithm
+
 
 def traits(role: str, values: Mapping[str, str]) -> dict[str, Any]:
     """What holds for the part that plays a role."""

@@ -1,75 +1,24 @@
-"""The core of the package: the extension module, loaded only into the torch that it was built with, or laser.portable.
+"""The core of the package: the extension module, where it fits the running torch, or else laser.portable."""
 
-Another torch would end in undefined symbols, or in tensors read wrongly; there one sentence says so, and rounds are computed by
-torch's own operations.
-"""
-
-import re
-import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
-try:
-    import torch
-except ImportError as problem:
-    raise ImportError("laser needs torch. HINT: pip install torch, then install laser-ota again") from problem
+from laser.extension import MODULE, check_torch  # first: it says what to do where torch is missing
+
+import torch
+
+from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error
 
 if TYPE_CHECKING:
-    from laser import _core
+    from laser import _core as core
+elif MODULE is not None:
+    core = MODULE
+else:
+    from laser import portable as core
 
-    core = _core
+__all__ = ["COMPILED", "EXIT_CONFIGURATION", "EXIT_DATA", "EXIT_NON_FINITE", "EXIT_USAGE", "Error", "NotCopied", "check_torch", "core", "error",
+           "is_flag", "pairs", "text_of"]
 
-
-def check_torch(running: str, built: str) -> None:
-    """Raises ImportError where the running torch has another interface than that of the build: another minor version. Its local suffix
-    (+cpu, +cu130) and patch releases make no difference; builds between versions (2.14.0a0+git) fit nothing but themselves."""
-    if running != built and (_interface(running) != _interface(built) or _interface(built) is None):
-        wanted = f"{_interface(built)}.*" if _interface(built) else built
-        raise ImportError(f"laser was built with torch {built}, but torch {running} is running. HINT: "
-                          f"'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it "
-                          f"anew, or 'pip install torch=={wanted}'")
-
-
-def _interface(version: str) -> str | None:
-    """The minor version, 2.13, of a release; None for what is none."""
-    found = re.fullmatch(r"(\d+\.\d+)\.\d+(?:\.post\d+)?", version.partition("+")[0])
-    return found[1] if found else None
-
-
-def _load() -> tuple[Any, bool]:
-    """The core, and whether it is the compiled one."""
-    try:
-        try:
-            from laser import _build
-        except ImportError as problem:
-            raise ImportError("laser is not built here. HINT: 'pip install .' in the source tree of laser") from problem
-        check_torch(str(torch.__version__), _build.TORCH)
-        from laser import _core
-
-        return _core, True
-    except ImportError as problem:
-        warnings.warn(f"laser: {problem}. Until then rounds are computed by torch's own operations (docs/devices.md); the simulator, "
-                      "the formulas and parts of one's own are not there", stacklevel=3)
-        from laser import portable
-
-        return portable, False
-
-
-core, COMPILED = _load()
-
-Error = core.Error
-
-
-EXIT_USAGE = 2  # exit codes of the command
-EXIT_CONFIGURATION = 3
-EXIT_DATA = 4
-EXIT_NON_FINITE = 5
-
-
-def error(exit_code: int, text: str) -> Exception:
-    """An Error with an exit code of the command."""
-    made = Error(text)
-    made.exit_code = exit_code
-    return made
+COMPILED = MODULE is not None
 
 
 class NotCopied:

@@ -1,7 +1,7 @@
 """What the package needs of its core, without compiled code: served where none fits the running torch.
 
 Names, ranges, defaults and sentences are the core's own lists (lists.json). Settings, their errors and the files of states are those
-of the C++ core (tests/python/test_portable.py holds one against the other); rounds are laser.device_round's. The simulator, the formulas and
+of the C++ core (tests/python/test_portable.py holds one against the other); rounds are laser.device's. The simulator, the formulas and
 parts of one's own are not there, and say so.
 """
 
@@ -15,27 +15,25 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from laser.facts import LISTS, compressor_reads, compressor_traits, traits, used
-
-if TYPE_CHECKING:
-    from laser.device_compressor import Layer
+from laser.device.air import air_symbols
+from laser.device.compress import kind_for, kind_of
+from laser.device.compressor import Layer
+from laser.device.refusals import refusal
+from laser.device.round import DeviceRound
+from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE
+from laser.errors import PlainError as Error
+from laser.facts import GIVEN, LISTS, compressor_reads, compressor_traits, traits, used
 
 version = "without compiled core"
 
 BUILD_HINT = "HINT: 'pip install --no-build-isolation --force-reinstall .' in the source tree of laser builds it for this torch"
 
 
-class Error(RuntimeError):
-    """What the user can mend: what, where, and the next step. exit_code is that of the command 'laser'."""
-
-    exit_code = 3
-
-
-def _error(text: str, exit_code: int = 3) -> Error:
+def _error(text: str, exit_code: int = EXIT_CONFIGURATION) -> Error:
     made = Error(text)
     made.exit_code = exit_code
     return made
@@ -49,7 +47,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     made = _Missing(f"'{name}' is a part of the compiled core, which is not there for torch {torch.__version__}. {BUILD_HINT}")
-    made.exit_code = 2
+    made.exit_code = EXIT_USAGE
     raise made
 
 
@@ -57,7 +55,6 @@ def __getattr__(name: str) -> Any:
 
 METHODS: dict[str, dict[str, str]] = LISTS["methods"]  # what each decides
 SETTINGS: dict[str, dict[str, Any]] = {name: one for name, one in LISTS["settings"].items() if one["round"]}  # those that a round reads
-_GIVEN = ("method", "power", "workers", "seed")  # read, though no part of the algorithm
 _OR_NUMBER = {"lead": "auto", "prediction": "matched"}  # a number from 0 to 1, or this word
 
 
@@ -80,7 +77,7 @@ def settings(given: Sequence[tuple[str, str]], /) -> dict[str, str]:
 
 def setting_groups() -> list[tuple[str, str, bool]]:
     """Every setting of the command: name, group, and whether it is a part of the algorithm."""
-    return [(name, one["group"], one["round"] and name not in _GIVEN) for name, one in LISTS["settings"].items()]
+    return [(name, one["group"], one["round"] and name not in GIVEN) for name, one in LISTS["settings"].items()]
 
 
 def setting_rows() -> list[list[str]]:
@@ -227,9 +224,6 @@ def compression_saves(shape: Sequence[int], rank: int, at_least: float, /) -> bo
 
 def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float:
     """Channel uses of a round, the mean over a cycle."""
-    from laser.device_air import air_symbols
-    from laser.device_compress import kind_for
-
     values = settings(given)
     air = traits("channel", values)
     total = sum(air_symbols(layer, int(values["air_rank"])) if air["digital"] else kind_for(values, layer).symbols(layer, values)
@@ -240,8 +234,6 @@ def symbols_a_round(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence
 def memory_lag(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tuple[str, str]], /) -> float | None:
     """Rounds that the error memory of a method of factors lags in the largest tensor that is compressed (spec 5.3); None where there
     is no such memory."""
-    from laser.device_compress import kind_of
-
     values = settings(given)
     kind = kind_of(values)
     compressed = [layer for layer in _layers(shapes) if kind.applies(layer, values)]
@@ -251,8 +243,6 @@ def memory_lag(shapes: Sequence[tuple[str, Sequence[int]]], given: Sequence[tupl
 
 
 def _layers(shapes: Sequence[tuple[str, Sequence[int]]]) -> list[Layer]:
-    from laser.device_compressor import Layer
-
     return [Layer(name, tuple(shape), index, 0) for index, (name, shape) in enumerate(shapes)]  # where each begins plays no part
 
 
@@ -260,13 +250,10 @@ def _layers(shapes: Sequence[tuple[str, Sequence[int]]]) -> list[Layer]:
 
 
 class Aggregator:
-    """The compiled core's Aggregator, by laser.device_round on the CPU."""
+    """The compiled core's Aggregator, by laser.device on the CPU."""
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Sequence[tuple[str, str]], processes: Any = None,
                  double_precision: bool = False, seed: int | None = None, parts: Mapping[str, Any] | None = None):
-        from laser.device_refusals import refusal
-        from laser.device_round import DeviceRound
-
         whole = globals()["settings"](settings)
         refused = refusal(whole, parts or {})
         if refused:
@@ -349,10 +336,10 @@ def read_tensors(path: str, /) -> tuple[dict[str, torch.Tensor], dict[str, str]]
         with open(path, "rb") as file:
             whole = file.read()
     except OSError as problem:
-        raise _error(f"{path}: can't be read ({problem.strerror})", 4) from problem
+        raise _error(f"{path}: can't be read ({problem.strerror})", EXIT_DATA) from problem
     length = int.from_bytes(whole[:8], "little")
     if len(whole) < 8 or length > len(whole) - 8:
-        raise _error(f"{path}: not a valid safetensors file: it is shorter than its header says", 4)
+        raise _error(f"{path}: not a valid safetensors file: it is shorter than its header says", EXIT_DATA)
     text, data = whole[8 : 8 + length], whole[8 + length :]
     try:
         header = json.loads(text)
@@ -361,7 +348,7 @@ def read_tensors(path: str, /) -> tuple[dict[str, torch.Tensor], dict[str, str]]
                 for name, row in header.items()}
         plain = text.replace(_entry(texts["header_sha256"]), _entry(_NO_HASH), 1)
         if hashlib.sha256(plain).hexdigest() != texts["header_sha256"] or hashlib.sha256(data).hexdigest() != texts["sha256"]:
-            raise _error(f"{path}: is damaged: its sha256 differs. HINT: use an earlier or another copy", 4)
+            raise _error(f"{path}: is damaged: its sha256 differs. HINT: use an earlier or another copy", EXIT_DATA)
         tensors = {}
         for name, (kind, shape, (first, last)) in rows.items():
             if not 0 <= first <= last <= len(data) or last - first != math.prod(shape) * kind.itemsize:
@@ -371,7 +358,7 @@ def read_tensors(path: str, /) -> tuple[dict[str, torch.Tensor], dict[str, str]]
     except Error:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise _error(f"{path}: not a valid safetensors file ({type(problem).__name__})", 4) from problem
+        raise _error(f"{path}: not a valid safetensors file ({type(problem).__name__})", EXIT_DATA) from problem
     return tensors, texts
 
 

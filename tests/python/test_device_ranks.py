@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 import laser
-from laser import device_refusals
+from laser.device import refusals
 from laser.device_round import refusal
 from laser.native import core
 
@@ -19,7 +19,7 @@ def every_option(several):
     """Those of the settings that have an option, or a choice of one, that none before them has."""
     seen = set()
     for settings in several:
-        options = {(name, value if name in device_refusals.CHOICES or name == "method" else None) for name, value in settings.items()}
+        options = {(name, value if name in refusals.CHOICES or name == "method" else None) for name, value in settings.items()}
         if not options <= seen:
             seen |= options
             yield settings
@@ -33,7 +33,7 @@ class Devices(unittest.TestCase):
             settings = {name: value for name, value in settings.items() if name not in ("power", "workers", "rounds", "limit")}
             double = settings.pop("double", False)
             here = device_round(device="meta", double=double, shapes={name: SHAPES[name] for name in ("weight", "bias")}, **settings)
-            lasts = settings.get("method") in ("laser", "swept", "otalc", "agetopk", "signum_momentum") or "prediction" in settings
+            lasts = settings.get("method") in ("laser", "swept", "otalc", "agetopk", "cotaf", "signum_momentum") or "prediction" in settings
             for number in range(2 if lasts else 1):
                 empty = torch.empty(4, here.size, dtype=torch.float64 if double else torch.float32, device="meta")
                 estimate = here.round(number, 5e5, empty, True)
@@ -113,7 +113,8 @@ class ManyRanks(unittest.TestCase):
                    {"transport": "one_shot", "participation": 0.5}, {"method": "swept", "preconditioner_refresh": 2}, {"channel": "reed"},
                    {"method": "digital_powersgd", "air_rank": 2, "scale_bits": 0.0}, {"method": "ddsgd", "scale_bits": 0.0},
                    {"compressor": "sweep", "feedback": "hold", "prediction": "matched", "equal_norms": True, "channel": "saturating"},
-                   {"transport": "parallel", "phase_error": 0.2, "timing_error": 0.3, "peak_ratio": 2.0}, {"method": "efobda"}]
+                   {"transport": "parallel", "phase_error": 0.2, "timing_error": 0.3, "peak_ratio": 2.0}, {"method": "efobda"},
+                   {"method": "cotaf"}, {"precoding": "expected", "channel": "saturating", "participation": 0.5}]
         together = run(2, rounds_of_a_rank, several, 4)
         for settings, *results in zip(several, *together):
             alone = device_round(2, **settings)

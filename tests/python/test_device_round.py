@@ -12,9 +12,9 @@ import jobs  # noqa: F401  (before torch: one thread)
 import torch
 
 import laser
-from laser import device_random, device_refusals
+from laser.device import compress, random, refusals
+from laser.device.trace import read_trace
 from laser.device_round import DeviceRound, refusal
-from laser.device_trace import read_trace
 from laser.native import core, pairs
 
 SHAPES = {"weight": (24, 30), "bias": (24,), "kernel": (16, 8, 3, 3), "thin": (40, 2), "last": (7,)}
@@ -200,6 +200,14 @@ class AgainstTheCompiledRound(unittest.TestCase):
                                  rounds=4, allocation="norm_dim", receiver="matched" if equal else "mmse")
                 next(compressors)
 
+    def test_norms_that_are_expected(self):
+        allocations = itertools.cycle(ALLOCATIONS)
+        for channel, transport in itertools.product(CHANNELS, TRANSPORTS):
+            if channel not in ("digital", "reed"):  # which the core refuses
+                self.compare(channel=channel, transport=transport, precoding="expected", allocation=next(allocations), rounds=4, **AWAY)
+        for more in {}, {"power_shares": [1, 2, 0.5]}, {"channel": "saturating", "power_shares": [1, 2], "peak_ratio": 2.0}:
+            self.compare(method="cotaf", rounds=4, **more)
+
     def test_gains_of_a_file(self):
         drawn = torch.Generator().manual_seed(3)
         for antennas, lossy in itertools.product((0, 3), (False, True)):
@@ -272,7 +280,8 @@ class AgainstTheCompiledRound(unittest.TestCase):
     def test_a_state_goes_from_one_to_the_other_and_back(self):
         held = {"compressor": "random_k", "feedback": "hold", "prediction": "matched"}
         for settings in ({}, {"transport": "two_phase"}, {"method": "laser_momentum"}, {"memory": "bfloat16"}, {"transport": "parallel"},
-                         {"method": "swept", "preconditioner_refresh": 2}, held, {"method": "efobda"}, {"method": "agetopk"}):
+                         {"method": "swept", "preconditioner_refresh": 2}, held, {"method": "efobda"}, {"method": "agetopk"}, {"method": "cotaf"},
+                         {"precoding": "expected", "transport": "two_phase"}):
             compiled, here = both(**settings)
             for number in range(3):
                 compiled.round(number, 50.0, gradients(number))
@@ -285,8 +294,8 @@ class AgainstTheCompiledRound(unittest.TestCase):
         shape = (64, 4096)  # whose first factors are 64 x 64 and 64 x 4096 numbers of two streams
         settings = pairs({"rank": 64, "compress": "always", "workers": 1})
         state = core.Aggregator([("w", list(shape))], settings, None, False, 2**63 + 5, {}).state()
-        drawn = device_random.Normals(2**63 + 5, "cpu").draw(0, [(device_random.WARM_START, 0, 0, 64 * 64),
-                                                                  (device_random.WARM_START, 0, 1, 64 * 4096)])
+        drawn = random.Normals(2**63 + 5, "cpu").draw(0, [(random.WARM_START, 0, 0, 64 * 64),
+                                                                  (random.WARM_START, 0, 1, 64 * 4096)])
         for ours, name in zip(drawn, ("left", "right")):
             theirs = state[f"shared/w/{name}"].view(-1)
             apart = (ours.view(torch.int32).long() - theirs.view(torch.int32).long()).abs()
@@ -306,26 +315,31 @@ class Refusals(unittest.TestCase):
     def test_what_it_does_not_know_is_refused(self):
         """What the core gains later: a value of a setting that is one of a few, and a setting."""
         plain = core.settings([])
-        for name in device_refusals.CHOICES:
-            told = f"^{name} = novel is not computed on a device: the round of torch's operations has {device_refusals.CHOICES[name][0]}"
+        for name in refusals.CHOICES:
+            told = f"^{name} = novel is not computed on a device: the round of torch's operations has {refusals.CHOICES[name][0]}"
             self.assertRegex(refusal({**plain, name: "novel"}, {}), told)
             self.assertRaisesRegex(laser.Error, told + ".*HINT: leave", DeviceRound, list(SHAPES.items()), {**plain, name: "novel"}, 2, 1)
-        with unittest.mock.patch.object(device_refusals, "_defaults", lambda: {**plain, "novelty": "0"}):
+        with unittest.mock.patch.object(refusals, "_defaults", lambda: {**plain, "novelty": "0"}):
             self.assertIsNone(refusal({**plain, "novelty": "0"}, {}))
             self.assertRegex(refusal({**plain, "novelty": "1"}, {}), "^novelty = 1 is not computed on a device: .* does not know it")
         self.assertIsNone(refusal(plain, {}))
 
     def test_it_has_every_part_and_setting_of_the_core_or_says_why_not(self):
-        for role, known in device_refusals.CHOICES.items():
+        for role, known in refusals.CHOICES.items():
             parts = {name for of, name, _, _ in core.part_rows() if of == role}
-            self.assertLessEqual(parts, set(known) | {name for of, name in device_refusals.REFUSED if of == role}, role)
+            self.assertLessEqual(parts, set(known) | {name for of, name in refusals.REFUSED if of == role}, role)
+        facts = core.part_facts()
+        for role, kinds in (("compressor", compress.COMPRESSORS), ("transport", compress.TRANSPORTS)):
+            self.assertEqual({name: kind.passes for name, kind in kinds.items()},
+                             {name: facts[role][name]["traits"]["passes"] for name in kinds})
         read = {name for name, _, is_read in core.setting_groups() if is_read}
-        self.assertLessEqual(read, device_refusals.CHOICES.keys() | device_refusals.NUMBERS)
+        self.assertLessEqual(read, refusals.CHOICES.keys() | refusals.NUMBERS)
 
     def test_a_number_that_is_not_finite_changes_nothing_and_is_named(self):
         for settings in ({}, {"transport": "two_phase"}, {"method": "laser_momentum"}, {"memory": "bfloat16"}, {"method": "randomk"},
                          {"transport": "parallel"}, {"method": "swept", "preconditioner_refresh": 3}, {"method": "ddsgd"}, {"method": "agetopk"},
-                         {"compressor": "identity", "feedback": "hold", "prediction": "matched"}, {"method": "efobda"}, {"channel": "reed"}):
+                         {"compressor": "identity", "feedback": "hold", "prediction": "matched"}, {"method": "efobda"}, {"channel": "reed"},
+                         {"method": "cotaf"}):
             here, twin = device_round(**settings), device_round(**settings)
             for number in range(2):
                 here.round(number, 50.0, gradients(number))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from laser.native import EXIT_DATA, error
+from laser.errors import EXIT_DATA, error
 
 _SHAPES = "HINT: [rounds, workers] or [rounds, workers, antennas]"
 _NUMPY = {"<f4": torch.float32, "<f8": torch.float64, "<c8": torch.complex64, "<c16": torch.complex128}

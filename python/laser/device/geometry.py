@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from laser import device_random as random
+from laser.device import random
 
 BLOCKS_A_PASS = 16  # streams that a pass has, one for each block of a message
 

@@ -11,8 +11,8 @@ import math
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Layer, chosen_places
+from laser.device import random
+from laser.device.compressor import Layer, chosen_places
 
 FIRST_PHASES = 2**22  # streams of phases of numbers that travel as energies, beyond those of gains
 _MOST_LEVELS = 2.0**50

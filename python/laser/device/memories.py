@@ -1,4 +1,4 @@
-"""What workers keep of a round for the next one, by torch's own operations: src/laser/feedback and the end of a round.
+"""What workers keep of a round for the next one, by torch's own operations: the end of a round.
 
 A worker wants to get M_i = e_i + g_i across; afterwards e_i is what the feedback leaves of it (spec 2.3). Nothing that lasts
 changes where the round met a number that is not finite, which only the device knows: so both are there, and it chooses.
@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Context
-from laser.device_links import Link
-from laser.device_state import Lasting, TensorState
+from laser.device import random
+from laser.device.compressor import Context
+from laser.device.exchange import Exchange
+from laser.device.links import Link
+from laser.device.state import Lasting, TensorState
 
 
 @dataclasses.dataclass
 class RoundState:
-    """A round under way."""
+    """A round under way. Lists have an entry for each tensor."""
 
     index: int
     power: float
@@ -27,20 +28,25 @@ class RoundState:
     links: list[Link]  # one, or one a tensor
     sent: list[Link]  # likewise with those whose message is lost; empty where none is
     awake: torch.Tensor  # [k] bool, of the host: who computes a gradient
-    messages: list[torch.Tensor]
     ok: torch.Tensor  # bool: all that was met is finite
     energy: torch.Tensor  # [k]
-    estimates: list[torch.Tensor | None]
-    clean: list[torch.Tensor | None]
     shared: list[dict[str, torch.Tensor]]
-    silent: list[torch.Tensor]  # of each tensor: bool, nothing arrived though there was something to send
-    weights: list[torch.Tensor | None]
+    silent: list[torch.Tensor]  # bool: nothing arrived though there was something to send
+    estimates: list[torch.Tensor | None] = dataclasses.field(init=False)
+    clean: list[torch.Tensor | None] = dataclasses.field(init=False)
+    weights: list[torch.Tensor | None] = dataclasses.field(init=False)
+    messages: list[torch.Tensor] = dataclasses.field(default_factory=list)
     raw: torch.Tensor | None = None  # [k, T] norms of messages
     held: dict[int, torch.Tensor] = dataclasses.field(default_factory=dict)  # of tensors: what is held from here on
+    squares: dict[tuple[int, int], torch.Tensor] = dataclasses.field(default_factory=dict)  # of tensors and passes: from here on
     norms: list[tuple[torch.Tensor, list[int]]] = dataclasses.field(default_factory=list)  # [k, columns] exchanged, and whose
     silent_known: set[int] = dataclasses.field(default_factory=set)  # of the draws alone
     symbols: int = 0
-    peaks: torch.Tensor | None = None  # of each tensor: the largest magnitude of its estimate
+    peaks: torch.Tensor | None = None  # the largest magnitudes of estimates
+
+    def __post_init__(self) -> None:
+        count = len(self.silent)
+        self.estimates, self.clean, self.weights = [None] * count, [None] * count, [None] * count
 
     def link(self, tensor: int) -> Link:
         return self.links[0 if len(self.links) == 1 else tensor]
@@ -54,14 +60,10 @@ class Memories(Lasting):
     """What lasts, with how it becomes messages and what is kept of them, for the workers `first_worker` and on of k."""
 
     def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int,
-                 workers: int, first_worker: int):
-        super().__init__(shapes, settings, context, local)
-        self.seed, self.workers, self.first_worker = context.seed, workers, first_worker
-        self._strength = float(settings["feedback_strength"])
-
-    def sum_rows(self, row: torch.Tensor) -> torch.Tensor:
-        """The sum of a row of numbers over the processes."""
-        raise NotImplementedError
+                 workers: int, first_worker: int, exchange: Exchange):
+        super().__init__(shapes, settings, context, local, workers)
+        self.seed, self.first_worker = context.seed, first_worker
+        self._mine, self._exchange = slice(first_worker, first_worker + local), exchange
 
     def _message(self, tensor: TensorState, gradient: torch.Tensor, rounding: torch.Tensor | None) -> torch.Tensor:
         """M_i = e_i + g_i, [K, m, n]."""
@@ -96,29 +98,19 @@ class Memories(Lasting):
 
     def _share(self, state: RoundState, l: int) -> torch.Tensor:
         """[K, 1, 1] how much of what arrived each worker takes from its message: 0 where it was not heard."""
-        mine = slice(self.first_worker, self.first_worker + self.local)
-        share = self._on_device(state.link(l).active[mine].to(self.kind)).view(-1, 1, 1)
+        share = self._on_device(state.link(l).active[self._mine].to(self.kind)).view(-1, 1, 1)
         weight = state.weights[l]
-        if self._feedback == "weighted" and weight is not None:
+        if self._feedback.weighs and weight is not None:
             share = share * weight.to(self.kind)
         return torch.where(state.silent[l] | ~state.ok, torch.zeros_like(share), share)
 
     def _rest(self, state: RoundState, l: int) -> torch.Tensor:
-        """[K, m, n] what is left of the messages (spec 2.3; `fitted`: docs/arena.md)."""
-        message, share = state.messages[l], self._share(state, l)
-        own = state.estimates[l] if self._feedback == "decoded" else self._tensors[l].compressor.own(message)
-        assert own is not None
-        if self._feedback != "fitted":
-            return message - own * share
-        wide = own.to(self.wide)
-        energy = wide.square().sum((1, 2), keepdim=True)
-        some = energy > 0
-        alpha = torch.where(some, (wide * message).sum((1, 2), keepdim=True) / torch.where(some, energy, torch.ones_like(energy)),
-                            torch.zeros_like(energy))
-        left = (message - own * alpha.to(self.kind)) * self._strength
-        return torch.where(share != 0, left, message)
+        """[K, m, n] what is left of the messages."""
+        estimate = state.estimates[l]
+        assert estimate is not None
+        return self._feedback.left(self._tensors[l].compressor, state.messages[l], estimate, self._share(state, l))
 
-    def _keep(self, state: RoundState) -> None:
+    def _update_memories(self, state: RoundState) -> None:
         """e_i = M_i - what the worker got across; nothing changes where the round met a number that is not finite."""
         for l, tensor in enumerate(self._tensors):
             if self._remembers(tensor):
@@ -129,6 +121,11 @@ class Memories(Lasting):
             if l in state.held:
                 now = state.held[l]
                 tensor.held = torch.where(arrived, now, torch.zeros_like(now) if tensor.held is None else tensor.held)
+        for (l, number), now in state.squares.items():
+            before = self._tensors[l].squares.get(number)
+            if before is None or before.shape != now.shape:
+                before = torch.zeros_like(now)
+            self._tensors[l].squares[number] = torch.where(state.ok, now, before)
         self._filter.keep(state.ok)
 
     def _keep_memory(self, state: RoundState, l: int, tensor: TensorState) -> None:
@@ -136,7 +133,7 @@ class Memories(Lasting):
         before = torch.zeros_like(message) if tensor.memory is None else tensor.memory
         factors, pending = None, None
         if l not in state.silent_known:
-            factors = None if self._feedback in ("decoded", "fitted") else compressor.own_factors()
+            factors = self._feedback.factors(compressor)
             if factors is not None:
                 left, right = (torch.where(state.ok, one, torch.zeros_like(one)) for one in factors)
                 left, right = (left * share, right) if left.dim() == 3 else (left, right * share)
@@ -159,7 +156,7 @@ class Memories(Lasting):
         zero = torch.zeros((), dtype=self.wide, device=self.device)
         message, residual, signal, noise, come_in = zero, zero, zero, zero, zero
         own_memory = torch.zeros(self.local, dtype=self.wide, device=self.device)
-        here = self._on_device(state.awake[self.first_worker : self.first_worker + self.local])
+        here = self._on_device(state.awake[self._mine])
         squares = torch.where(here.unsqueeze(1), gradients.to(self.wide).square(), zero)  # what those who sleep have has not come in
         for l, tensor in enumerate(self._tensors):
             estimate, clean, layer = state.estimates[l], state.clean[l], tensor.layer
@@ -174,15 +171,15 @@ class Memories(Lasting):
             come_in = come_in + arrived * squares[:, layer.offset : layer.offset + layer.size].sum()
             if self._remembers(tensor):
                 own_memory = own_memory + arrived * self._rest(state, l).to(self.wide).square().sum((1, 2))
-            if self._feedback != "local":
+            if not self._feedback.residual:
                 own = tensor.compressor.own(state.messages[l])
                 residual = residual + arrived * (state.messages[l] - own).to(self.wide).square().sum()
         came = squares.sum(1)
         ratio = torch.where(came > 0, (own_memory / torch.where(came > 0, came, torch.ones_like(came))).sqrt(),
                             torch.zeros_like(came))
-        if self._feedback == "local":
+        if self._feedback.residual:
             residual = own_memory.sum()
-        row = self.sum_rows(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
+        row = self._exchange.sum_row(torch.stack((ratio.sum(), residual, own_memory.sum(), come_in)))
         cleaned = [~state.silent[l] for l, clean in enumerate(state.clean) if clean is not None]
         return {"cleaned": torch.stack(cleaned).any() if cleaned else zero, "memory_ratio": row[0] / int(state.awake.sum()),
                 "residual": row[1], "waiting": row[2], "come_in": row[3], "message": message, "signal": signal, "noise": noise}
@@ -191,10 +188,9 @@ class Memories(Lasting):
         """What a report says of a diagnosis; waits for the device."""
         number = {name: float(value) for name, value in found.items()}
         result = {}
-        remembers = self._feedback not in ("none", "hold")
-        if remembers:
+        if self._feedback.remembers:
             result["memory_ratio"] = number["memory_ratio"]
-        if number["come_in"] > 0 and remembers:
+        if number["come_in"] > 0 and self._feedback.remembers:
             result["waiting_rounds"] = number["waiting"] / number["come_in"]
         if number["message"] > 0:
             result["delta"] = 1 - number["residual"] / number["message"]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Compressor, Context, Decoded, Layer, canonical_factors, orthonormal_rows
+from laser.device import random
+from laser.device.compressor import Compressor, Context, Decoded, Layer, canonical_factors, orthonormal_rows
+from laser.device.power import split_factor_pair
 
 _RIDGE = 0.1  # mu of Parallel, over the mean diagonal
 
@@ -131,26 +132,36 @@ class TwoPhase(LowRank):
         return Decoded(self._basis.t() @ factor, {"right": factor})
 
 
-class OneShot(LowRank):
-    """Both factors in one use of the channel (spec 2.4 B)."""
+class FactorPair(LowRank):
+    """Both factors in one use of the channel: energy goes to pairs of their columns, and their product is what they stand for."""
+
+    _content: torch.Tensor  # [K] its norm
+    _optimal = False  # whether energies minimise the noise
+
+    def split(self, energies: torch.Tensor, norms: torch.Tensor) -> torch.Tensor | None:
+        return split_factor_pair(energies, norms, self.layer.rows, self.layer.columns, self._optimal)
+
+    def content_norm(self) -> torch.Tensor | None:
+        return self._content
+
+
+class OneShot(FactorPair):
+    """Of one orthonormal basis (spec 2.4 B)."""
 
     def __init__(self, layer: Layer, context: Context, settings: Mapping[str, str]):
         super().__init__(layer, context, settings)
         self._canonical = settings["canonical"] == "true"
-        self.split = "pair_optimal" if settings["rank_allocation"] == "opt" else "pair"
+        self._optimal = settings["rank_allocation"] == "opt"
 
     def encode(self, pass_number: int, message: torch.Tensor, basis: torch.Tensor | None) -> list[torch.Tensor]:
         assert basis is not None
         left = self._orthonormal(basis @ message.transpose(1, 2), 1)
         right = left @ message
-        self._content: torch.Tensor = torch.linalg.vector_norm(right, dim=(1, 2), dtype=self.context.wide)
+        self._content = torch.linalg.vector_norm(right, dim=(1, 2), dtype=self.context.wide)
         if self._canonical:
             left, right = canonical_factors(left, right, self.context.wide)
         self._factors = left, right
         return [left, right]
-
-    def content_norm(self) -> torch.Tensor | None:
-        return self._content
 
     def decode(self, pass_number: int, received: Sequence[torch.Tensor], noise: Sequence[torch.Tensor],
                shared: dict[str, torch.Tensor]) -> Decoded:
@@ -172,12 +183,11 @@ def _solved(products: torch.Tensor, factor: torch.Tensor, wide: torch.dtype) -> 
     return (solved / peak).to(products.dtype)
 
 
-class Parallel(LowRank):
-    """Both factors in one use of the channel, each refined from the last one of the other side, without orthonormal bases
+class Parallel(FactorPair):
+    """Each factor refined from the last one of the other side, without orthonormal bases
     (Ota-LC, docs/arena.md). Whether there are last ones is a number of the device, so both beginnings are computed."""
 
     sides = ("left", "right")
-    split = "pair"
 
     def __init__(self, layer: Layer, context: Context, settings: Mapping[str, str]):
         super().__init__(layer, context, settings)
@@ -204,9 +214,6 @@ class Parallel(LowRank):
         squares = ((wide_left @ wide_left.transpose(1, 2)) * (wide_right @ wide_right.transpose(1, 2))).sum((1, 2))
         self._content = squares.clamp(min=0).sqrt()
         return [left, right]
-
-    def content_norm(self) -> torch.Tensor | None:
-        return self._content
 
     def _mixed(self, side: str, refined: torch.Tensor) -> torch.Tensor:
         """The factor from here on, [r, D] or [K, r, D], where ``refined`` was received."""

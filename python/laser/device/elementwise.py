@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Compressor, Context, Decoded, Layer, chosen_places, kept, largest_entries
-from laser.native import EXIT_CONFIGURATION, error
+from laser.device import random
+from laser.device.compressor import Compressor, Context, Decoded, Layer, chosen_places, kept, largest_entries
+from laser.errors import EXIT_CONFIGURATION, error
 
 _MOST_PROJECTION = 2**28
 _SKETCH_PART = 2**15
@@ -118,7 +118,7 @@ class TopKProjection(Fraction):
         super().__init__(layer, context, settings)
         factor = float(settings["compression_factor"])
         self._projections, self._largest = kept(layer.size, factor) - self.pilot, kept(layer.size, factor / 2)
-        self._decoder = "amp" if self.pilot else settings["decoder"]
+        self._decoder = DECODERS["amp" if self.pilot else settings["decoder"]]
         if self._projections * layer.size > _MOST_PROJECTION:
             raise error(EXIT_CONFIGURATION, f"{settings['compressor']} needs a {self._projections} x {layer.size} matrix for tensor "
                         f"'{layer.name}', over the limit of 2^28 entries. HINT: lower compression_factor (now {factor}) or use "
@@ -126,7 +126,7 @@ class TopKProjection(Fraction):
         drawn = context.first_normals(0, self._stream(random.PROJECTION, layer.size * self._projections))
         self._transposed = drawn.view(layer.size, self._projections) * (1 / math.sqrt(self._projections))  # A^T
         gram = (self._transposed.t() @ self._transposed).to(context.wide)
-        if self._decoder == "pinv":
+        if self._decoder is TopKProjection._pinv:
             self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).to(context.kind)
         else:
             values, vectors = torch.linalg.eigh(gram)
@@ -149,16 +149,15 @@ class TopKProjection(Fraction):
             whole = torch.where(heard, whole, torch.ones_like(whole))
             x = self._amp(y[:-1] / whole, deviation / whole.to(deviation.dtype))
             x = torch.where(heard, x, torch.zeros_like(x))
-        elif self._decoder == "pinv":
-            x = self._transposed @ (self._inverse @ y)
-        elif self._decoder == "lmmse":
-            x = self._lmmse(y, deviation)
         else:
-            x = self._amp(y, deviation)
+            x = self._decoder(self, y, deviation)
         return Decoded(self._matrix(x), shared)
 
     def own(self, message: torch.Tensor) -> torch.Tensor:
         return self._own.view(message.shape)
+
+    def _pinv(self, y: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
+        return self._transposed @ (self._inverse @ y)
 
     def _lmmse(self, y: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
         variance = ((y.to(self.context.wide).square().sum() - len(y) * deviation.square()) / self.layer.size).clamp(min=0)
@@ -184,6 +183,10 @@ class TopKProjection(Fraction):
             least, best, found = torch.where(better, residual, least), torch.where(better, x, best), found | better
         start_is_zero = torch.linalg.vector_norm(y) == 0
         return torch.where(found | start_is_zero, best, self._lmmse(y, deviation))
+
+
+DECODERS: dict[str, Callable[[TopKProjection, torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "pinv": TopKProjection._pinv, "lmmse": TopKProjection._lmmse, "amp": TopKProjection._amp}
 
 
 class TopKPilot(TopKProjection):

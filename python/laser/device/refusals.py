@@ -10,19 +10,22 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from laser.device_compress import COMPRESSORS, TRANSPORTS
-from laser.device_links import CHANNELS
-from laser.device_power import ALLOCATIONS
-from laser.native import core
+from laser.device.channels import CHANNELS
+from laser.device.compress import COMPRESSORS, LOW_RANK, TRANSPORTS
+from laser.device.elementwise import DECODERS
+from laser.device.feedback import FEEDBACKS
+from laser.device.power import ALLOCATIONS
+from laser.device.receivers import RECEIVERS
+from laser.facts import GIVEN, LISTS
 
 _FLAG = ("true", "false")
 CHOICES: dict[str, tuple[str, ...]] = {  # settings that are one of a few, and those of them that are computed
-    "compressor": ("low_rank", *COMPRESSORS), "transport": tuple(TRANSPORTS), "warm_start": _FLAG, "compress": ("saves", "always"),
+    "compressor": (LOW_RANK, *COMPRESSORS), "transport": tuple(TRANSPORTS), "warm_start": _FLAG, "compress": ("saves", "always"),
     "column_mode": ("common", "sqrt_kappa"), "canonical": _FLAG, "rank_allocation": ("sqrt_kappa", "opt"),
-    "decoder": ("pinv", "lmmse", "amp"), "feedback": ("none", "local", "decoded", "weighted", "hold", "fitted"),
-    "receiver": ("unbiased", "mmse", "mmse_genie", "matched"), "preconditioner": ("none", "second_moment"), "equal_norms": _FLAG,
-    "memory": ("float32", "bfloat16"), "channel": CHANNELS, "channel_mode": ("fast",), "allocation": ALLOCATIONS, "fill_budget": _FLAG,
-    "precoding": ("norms",),
+    "decoder": tuple(DECODERS), "feedback": tuple(FEEDBACKS), "receiver": tuple(RECEIVERS),
+    "preconditioner": ("none", "second_moment"), "equal_norms": _FLAG,
+    "memory": ("float32", "bfloat16"), "channel": tuple(CHANNELS), "channel_mode": ("fast",), "allocation": tuple(ALLOCATIONS), "fill_budget": _FLAG,
+    "precoding": ("norms", "expected"),
     "access": ("time_division", "sum_capacity"), "fading_draw": ("round", "tensor"), "exchange": ("fast",)}
 NUMBERS = frozenset((  # and those that are numbers, or words that are read as numbers are
     "rank", "phase_share", "factor_step", "magnitude_share", "compression_factor", "feedback_strength", "receiver_exponent",
@@ -31,7 +34,6 @@ NUMBERS = frozenset((  # and those that are numbers, or words that are read as n
     "air_rank", "scale_bits", "power_shares", "participation", "loss_rate"))
 REFUSED = {  # values that the compiled round alone has, and why
     ("channel_mode", "physical"): "it forms and measures what each worker transmits, a check of the compiled round",
-    ("precoding", "expected"): "its running means of norms are kept by the compiled round",
     ("exchange", "exact"): "it promises the bits of one process, which only the compiled round has",
 }
 
@@ -39,8 +41,7 @@ REFUSED = {  # values that the compiled round alone has, and why
 @functools.cache
 def _defaults() -> Mapping[str, str]:
     """Of every setting that a round reads, what it is where nobody says anything."""
-    whole = core.settings([])
-    return {name: whole[name] for name, _, read in core.setting_groups() if read and name in whole}
+    return {name: str(one["default"]) for name, one in LISTS["settings"].items() if one["round"] and name not in GIVEN}
 
 
 def refused(settings: Mapping[str, str]) -> tuple[str, str] | None:

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser.device_compress import check_low_rank, kind_of, make
-from laser.device_compressor import Compressor, Context, Layer
-from laser.device_filter import MessageFilter
-from laser.native import EXIT_DATA, error
+from laser.device.compress import check_low_rank, kind_of, make
+from laser.device.compressor import Compressor, Context, Layer
+from laser.device.feedback import FEEDBACKS
+from laser.device.filter import MessageFilter
+from laser.facts import traits
+from laser.errors import EXIT_DATA, error
 
 
 @dataclasses.dataclass
 class TensorState:
     """What lasts of a parameter tensor: e_i = memory - left^T right of `pending`, which only a bfloat16 memory has, and the
-    estimate that server and workers hold."""
+    estimate that server and workers hold. `squares` of a pass are mean squares of the norms of its groups, where they are expected."""
 
     layer: Layer
     compressor: Compressor
@@ -26,6 +28,7 @@ class TensorState:
     memory: torch.Tensor | None = None  # [K, m, n]
     pending: tuple[torch.Tensor, torch.Tensor] | None = None
     held: torch.Tensor | None = None  # [m, n]
+    squares: dict[int, torch.Tensor] = dataclasses.field(default_factory=dict)  # [k, G]
 
 
 class Lasting:
@@ -34,8 +37,9 @@ class Lasting:
     shapes: names and shapes of the tensors, in order. settings: of every setting of a round its text.
     """
 
-    def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int):
-        self.settings, self.local = dict(settings), local
+    def __init__(self, shapes: Sequence[tuple[str, Sequence[int]]], settings: Mapping[str, str], context: Context, local: int, workers: int):
+        self.settings, self.local, self.workers = dict(settings), local, workers
+        self._expects = settings["precoding"] == "expected" and bool(traits("channel", settings)["noisy"])
         self.device, self.kind, self.wide = context.device, context.kind, context.wide
         self._tensors: list[TensorState] = []
         at = 0
@@ -46,19 +50,17 @@ class Lasting:
             self._tensors.append(TensorState(layer, compressor, kind_of(settings).applies(layer, settings), compressor.initial_state()))
         self.size = at
         check_low_rank(settings, [tensor.layer for tensor in self._tensors])
-        self._feedback = settings["feedback"]
-        self._prediction = settings["prediction"] if self._feedback == "hold" else "0"
-        self._predicts = self._prediction == "matched" or float(self._prediction) != 0
+        self._feedback = FEEDBACKS[settings["feedback"]](settings, self.wide)
         self._memory_kind = torch.bfloat16 if settings["memory"] == "bfloat16" else self.kind
         layers, cycles = [tensor.layer for tensor in self._tensors], [self._held_rounds(tensor) for tensor in self._tensors]
         self._filter = MessageFilter(settings, layers, cycles, self.wide, self.device, self.kind)
 
     def _remembers(self, tensor: TensorState) -> bool:
-        return self._feedback not in ("none", "hold") and (self._feedback == "weighted" or tensor.compressed)
+        return self._feedback.remembers and (self._feedback.weighs or tensor.compressed)
 
     def _holds(self, tensor: TensorState) -> bool:
         """Whether server and workers hold its estimate, of which a round replaces what it sends (docs/beyond.md)."""
-        return self._feedback == "hold" and (self._predicts or not tensor.compressor.exact)
+        return self._feedback.holds and (self._feedback.predicts or not tensor.compressor.exact)
 
     def _held_rounds(self, tensor: TensorState) -> int:
         return tensor.compressor.cycle if self._holds(tensor) else 1
@@ -77,6 +79,8 @@ class Lasting:
                 result[f"memory/{name}"] = tensor.memory.clone()
             if tensor.held is not None:
                 result[f"held/{name}"] = tensor.held.clone()
+            for number, squares in tensor.squares.items():
+                result[f"expected/{name}/{number}"] = squares.clone()
             if tensor.pending is not None:
                 result[f"pending/{name}/left"], result[f"pending/{name}/right"] = (one.clone() for one in tensor.pending)
             for key, value in tensor.shared.items():
@@ -96,7 +100,7 @@ class Lasting:
             return value.detach().to(self.device, copy=True).contiguous()
 
         take_filter = self._filter.restored(state, self.local, restored)
-        found = []
+        found, passes = [], max(tensor.compressor.passes for tensor in self._tensors) if self._expects else 0
         for tensor in self._tensors:
             layer = tensor.layer
             name, held = f"memory/{layer.name}", f"held/{layer.name}"
@@ -105,6 +109,11 @@ class Lasting:
                 fresh.memory = restored(name, (self.local, layer.rows, layer.columns), self._memory_kind)
             if held in state and self._holds(tensor):
                 fresh.held = restored(held, (layer.rows, layer.columns), self.kind)
+            for number in range(passes):
+                expected = state.get(f"expected/{layer.name}/{number}")
+                if expected is not None and expected.dim() == 2:
+                    shape = self.workers, expected.shape[1]
+                    fresh.squares[number] = restored(f"expected/{layer.name}/{number}", shape, self.wide)
             if f"pending/{layer.name}/left" in state:
                 parts = []
                 for side, size in (("left", layer.rows), ("right", layer.columns)):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from laser.device_compressor import Compressor, Context, Identity, Layer
-from laser.device_elementwise import AgeTopK, CountSketch, RandomK, Sign, TopKMean, TopKPilot, TopKProjection
-from laser.device_low_rank import Alternating, OneShot, Parallel, TwoPhase
-from laser.device_sweep import Sweep
-from laser.native import EXIT_CONFIGURATION, error
+from laser.device.compressor import Compressor, Context, Identity, Layer
+from laser.device.elementwise import AgeTopK, CountSketch, RandomK, Sign, TopKMean, TopKPilot, TopKProjection
+from laser.device.low_rank import Alternating, OneShot, Parallel, TwoPhase
+from laser.device.sweep import Sweep
+from laser.errors import EXIT_CONFIGURATION, error
 
+LOW_RANK = "low_rank"  # whose transports are compressors each
 TRANSPORTS: dict[str, type[Compressor]] = {"alternating": Alternating, "two_phase": TwoPhase, "one_shot": OneShot, "parallel": Parallel}
 COMPRESSORS: dict[str, type[Compressor]] = {"identity": Identity, "random_k": RandomK, "sweep": Sweep, "count_sketch": CountSketch,
                                             "sign": Sign, "top_k_projection": TopKProjection, "top_k_mean": TopKMean,
@@ -19,7 +20,7 @@ COMPRESSORS: dict[str, type[Compressor]] = {"identity": Identity, "random_k": Ra
 def kind_of(settings: Mapping[str, str]) -> type[Compressor]:
     """The class of the compressor, or of its transport."""
     name = settings["compressor"]
-    return TRANSPORTS[settings["transport"]] if name == "low_rank" else COMPRESSORS[name]
+    return COMPRESSORS[name] if name in COMPRESSORS else TRANSPORTS[settings["transport"]]
 
 
 def kind_for(settings: Mapping[str, str], layer: Layer) -> type[Compressor]:
@@ -35,7 +36,7 @@ def make(settings: Mapping[str, str], layer: Layer, context: Context) -> Compres
 
 def check_low_rank(settings: Mapping[str, str], layers: Sequence[Layer]) -> None:
     """Raises Error where no matrix of the model would be factored, as the compiled core does."""
-    if settings["compressor"] != "low_rank" or any(kind_of(settings).applies(layer, settings) for layer in layers):
+    if settings["compressor"] != LOW_RANK or any(kind_of(settings).applies(layer, settings) for layer in layers):
         return
     useful = max((min((one.size - 1) // (one.rows + one.columns), one.rows, one.columns)
                   for one in layers if len(one.shape) >= 2), default=0)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
-from laser.device_compressor import Compressor, Context, Decoded, Layer, orthonormal_rows
+from laser.device import random
+from laser.device.compressor import Compressor, Context, Decoded, Layer, orthonormal_rows
 
 _ROTATED = 64  # rows that are rotated together
 

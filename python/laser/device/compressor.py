@@ -2,8 +2,8 @@
 
 One object serves one parameter tensor. ``encode`` turns messages [K, m, n] into blocks of symbols [K, C, D], ``decode`` what
 was received, blocks [C, D], into the estimate [m, n]; ``own`` is each worker's noiseless reconstruction [K, m, n]. Nothing
-reads a number back to the host. The compressors themselves are in device_low_rank, device_sweep and device_elementwise, their
-table in device_compress.
+reads a number back to the host. The compressors themselves are in low_rank, sweep and elementwise, their
+table in compress.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from laser import device_random as random
+from laser.device import random
 
 LEAST_PART = 1e-12  # of a column beside those before it, below which it is replaced (spec 2.2)
 _JACOBI_SWEEPS = 12
@@ -115,7 +115,6 @@ class Decoded:
 class Compressor:
     """One tensor's conversation; a round begins with ``begin``."""
 
-    split = "norm"  # of the energy over groups: "norm", or "pair" and "pair_optimal" for the two factors of one_shot
     passes = 1
     exact = False  # without noise the estimate is the mean of the messages
     few_values = False  # symbols that a digital link carries as they are, in the bits of ``bits``
@@ -170,6 +169,11 @@ class Compressor:
 
     def own(self, message: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
+
+    def split(self, energies: torch.Tensor, norms: torch.Tensor) -> torch.Tensor | None:
+        """[G] the energies of the tensor's groups, from what every worker would spend on it [k] and their norms [k, G]; None: in
+        proportion to their norms."""
+        return None
 
     def own_factors(self) -> tuple[torch.Tensor, torch.Tensor] | None:
         """[r, m] or [K, r, m], and [r, n] or [K, r, n]: ``own`` as a product, where it is one."""

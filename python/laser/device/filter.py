@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from laser.device_compressor import Layer
+from laser.device.compressor import Layer
 
 LONGEST_BLOCK, SAMPLE_EVERY, GROWTH = 1024, 5, 4
 Restored = Callable[[str, tuple[int, ...], torch.dtype], torch.Tensor]
