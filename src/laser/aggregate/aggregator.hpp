@@ -60,9 +60,11 @@ class Aggregator {
   Aggregator(Layout layout, const Algorithm& algorithm, Parts parts, std::uint64_t seed,
              Collective& collective, at::ScalarType type = at::kFloat,
              std::unique_ptr<NoiseSource> noise = nullptr);
-  Aggregator(Aggregator&&) noexcept;
-  Aggregator& operator=(Aggregator&&) noexcept;
   ~Aggregator();
+  /// What lasts goes along; the aggregator that it came from can only be destroyed or assigned to.
+  Aggregator(Aggregator&&) noexcept;
+  /// Likewise.
+  Aggregator& operator=(Aggregator&&) noexcept;
 
   /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (of no
   /// meaning where the channel is noiseless), `estimate` [d] receives the server's estimate of the mean
