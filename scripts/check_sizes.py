@@ -11,7 +11,7 @@ import sys
 
 MOST_LINES = 400
 LONGER = {
-    "src/laser/kernels/fused_pass-inl.hpp": 469, "src/laser/kernels/fused_pass.cpp": 457, "src/laser/train/experiment.cpp": 409,
+    "src/laser/kernels/fused_pass-inl.hpp": 469, "src/laser/kernels/fused_pass.cpp": 457, "src/laser/train/experiment.cpp": 410,
     "python/bindings/parts.cpp": 427, "python/laser/arena.py": 419, "python/laser/ddp.py": 435,
     "python/laser/figures.py": 495, "tests/channel/channels_test.cpp": 716, "tests/cli/test_command.py": 555,
     "tests/model/gpt2_test.cpp": 472, "tests/model/resnet18_test.cpp": 412,

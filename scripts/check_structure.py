@@ -42,11 +42,21 @@ PYTHON = {
     "native": {"errors", "extension", "portable", "_core"},
 }
 
+# What is installed includes nothing else of the library (cmake/install.cmake).
+PUBLIC = re.compile(r"set\(LASER_HEADERS_\w+([^)]*)\)")
+
 PROGRAM = {"fetch", "report", "bench", "verify"}
 
 root = pathlib.Path(__file__).resolve().parent.parent / "src" / "laser"
 program = root.parent.parent / "apps" / "laser"
 wrong = []
+public = set(" ".join(PUBLIC.findall((root.parent.parent / "cmake" / "install.cmake").read_text())).split())
+if not public:
+    wrong.append("cmake/install.cmake: no LASER_HEADERS_ are found")
+for header in sorted(public):
+    for name in re.findall(r'#include "laser/([\w/]+)\.hpp"', (root / f"{header}.hpp").read_text()):
+        if name not in public:
+            wrong.append(f"src/laser/{header}.hpp: is installed and includes laser/{name}.hpp, which is not (cmake/install.cmake)")
 modules = [(path, path.relative_to(root).parts[0]) for path in [*root.rglob("*.[ch]pp"), *root.rglob("*.cu")] if path.parent != root]
 modules += [(path, path.parent.name) for path in program.glob("*/*.[ch]pp")]
 for path, module in sorted(modules):

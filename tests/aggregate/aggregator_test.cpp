@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../contract/laws.hpp"
+#include "laser/aggregate/describe.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

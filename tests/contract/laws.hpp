@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/compress/describe.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/options.hpp"
 #include "laser/kernels/normal.hpp"

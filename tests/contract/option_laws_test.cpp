@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "laser/aggregate/describe.hpp"
 #include "laser/core/options.hpp"
 #include "laws.hpp"
 

@@ -114,7 +114,7 @@ std::vector<Case> cases() {
     result.push_back(std::move(c));
   };
   for (const auto& variant : variants()) {
-    for (const char* feedback : {"none", "local", "decoded", "weighted"}) add({variant, feedback});
+    for (const auto& feedback : feedbacks()) add({variant, feedback.name});
     add({variant, "local", "bfloat16"});
     add({variant, "local", "float32", 0.9});
     add({variant, "none", "float32", 0.9});

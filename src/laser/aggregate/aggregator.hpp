@@ -63,7 +63,7 @@ class Aggregator {
   ~Aggregator();
   /// What lasts goes along; the aggregator that it came from can only be destroyed or assigned to.
   Aggregator(Aggregator&&) noexcept;
-  /// Likewise.
+  /// As the move above, in the place of what this one was.
   Aggregator& operator=(Aggregator&&) noexcept;
 
   /// One round. `gradients` [K, d] of the local workers (never written to), `budget` P_t per worker (of no
@@ -91,8 +91,8 @@ class Aggregator {
 
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
   /// "pending/<tensor>/left" and "right" besides; with a filter what it knows (aggregate/message_filter.hpp),
-  /// "momentum" [K, d] of averages; of a held estimate "held/<tensor>" [m, n]. Taking it changes nothing
-  /// about the rounds that follow.
+  /// "momentum" [K, d] of averages; of a held estimate "held/<tensor>" [m, n]; where norms are
+  /// expected "expected/<tensor>/<pass>" [k, groups]. Taking it changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
   /// Empties the memories of the local workers that are not awake, `awake` [K], as where a client
   /// that leaves keeps nothing.
@@ -100,7 +100,8 @@ class Aggregator {
   /// Whether a tensor of the state has a row for each local worker, and is not the same at all of them.
   [[nodiscard]] static bool has_rows(const std::string& name, const at::Tensor& tensor);
   /// Restores what `state` returned. Throws Error (data) if a name, type or shape, the number of workers
-  /// among it, does not fit or a number is not finite; nothing has changed then.
+  /// among it, does not fit, a name is not of this method and model, or a number is not finite; nothing has
+  /// changed then.
   void load_state(const NamedTensors& state);
   /// Error memory e_i of a tensor, [K, m, n]; undefined where it has none.
   [[nodiscard]] at::Tensor memory(std::size_t layer);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "laser/aggregate/message_filter.hpp"
@@ -86,12 +88,17 @@ bool Aggregator::has_rows(const std::string& name, const at::Tensor& tensor) {
          (name.starts_with("pending/") && tensor.dim() == 3);
 }
 
-void Aggregator::Impl::load_state(const NamedTensors& state) {
-  const auto workers = collective_.local_workers();
-  double largest = 0;
-  const auto restored = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
-    const auto found = state.find(name);
-    if (found == state.end() || !found->second.defined() || found->second.sizes() != sizes ||
+namespace {
+
+/// A saved state, of which copies are taken name by name.
+class SavedState {
+ public:
+  explicit SavedState(const NamedTensors& state) : state_(state) {}
+  /// A copy of the tensor. Throws Error (data) where there is none of these sizes and type, or it is not
+  /// finite.
+  at::Tensor take(const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
+    const auto found = state_.find(name);
+    if (found == state_.end() || !found->second.defined() || found->second.sizes() != sizes ||
         found->second.scalar_type() != type || !found->second.device().is_cpu()) {
       fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape and type", name);
     }
@@ -100,8 +107,37 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
     if (!std::isfinite(own)) {
       fail(ExitCode::kData, "the saved state's tensor '{}' is not finite. HINT: one saved earlier", name);
     }
-    largest = std::max(largest, own);
+    largest_ = std::max(largest_, own);
+    taken_.insert(name);
     return copy;
+  }
+  /// The largest magnitude of what was taken.
+  [[nodiscard]] double largest() const { return largest_; }
+  /// Throws Error (data) for a tensor that nobody has taken.
+  void check_all_taken() const {
+    for (const auto& [name, tensor] : state_) {
+      if (taken_.contains(name)) continue;
+      fail(ExitCode::kData,
+           "the saved state has a tensor '{}', which this method does not keep of this model. HINT: the "
+           "method, "
+           "the settings and the model that it was saved with",
+           name);
+    }
+  }
+
+ private:
+  const NamedTensors& state_;
+  std::set<std::string> taken_;
+  double largest_ = 0;
+};
+
+}  // namespace
+
+void Aggregator::Impl::load_state(const NamedTensors& state) {
+  const auto workers = collective_.local_workers();
+  SavedState saved(state);
+  const auto restored = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
+    return saved.take(name, sizes, type);
   };
   auto filter = std::make_shared<MessageFilter>(*filter_);
   filter->load_state(state, workers, [&](const std::string& name, at::IntArrayRef sizes) {
@@ -113,7 +149,7 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
     const auto& layer = layout_.layers[l];
     const auto memory = "memory/" + layer.name, left = "pending/" + layer.name + "/left",
                right = "pending/" + layer.name + "/right", held = "held/" + layer.name;
-    tensor.memory = state.contains(memory)
+    tensor.memory = remembers(tensor) && state.contains(memory)
                         ? restored(memory, {workers, layer.rows, layer.columns}, memory_type_)
                         : at::Tensor();
     tensor.pending = {};
@@ -141,9 +177,10 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
     for (auto& [key, value] : tensor.shared)
       value = restored("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());
   }
+  saved.check_all_taken();
   filter_ = std::move(filter);
   tensors_ = std::move(tensors);
-  reach_ = largest * std::sqrt(static_cast<double>(layout_.size));
+  reach_ = saved.largest() * std::sqrt(static_cast<double>(layout_.size));
   broken_ = -1;
 }
 

@@ -56,13 +56,6 @@ struct Algorithm {
 /// that is 0 (spec 1.5).
 [[nodiscard]] double air_symbols(const Layer& layer, std::int64_t air_rank);
 
-/// The options of the round at the workers and at the receiver, of the channel and the budget, and of who
-/// takes part over which links, with what each may be. They and those of the parts are the one home for the
-/// command, its configurations and validate().
-void describe_round(OptionList& list, Algorithm& algorithm);
-void describe_channel(OptionList& list, Algorithm& algorithm);
-void describe_links(OptionList& list, Algorithm& algorithm);
-
 /// Throws Error (configuration) for a value that the options do not allow, with the text of the command.
 void check_options(const Algorithm& algorithm);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "laser/aggregate/algorithm.hpp"
+#include "laser/aggregate/describe.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/compress/compressor.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "laser/channel/describe.hpp"
 #include "laser/core/error.hpp"
 #include "laser/core/options.hpp"
 

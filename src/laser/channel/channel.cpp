@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laser/channel/describe.hpp"
 #include "laser/channel/models.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"

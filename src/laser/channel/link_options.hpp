@@ -9,8 +9,6 @@
 
 namespace laser {
 
-class OptionList;
-
 /// Gains that were measured or computed elsewhere, for the channel `trace`.
 struct GainTrace {
   std::int64_t rounds = 0, workers = 0;
@@ -37,12 +35,5 @@ struct LinkOptions {
   /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
   std::shared_ptr<const GainTrace> trace = nullptr;
 };
-
-/// The option `channel` with the names of all channels: the one home for the command, its
-/// configurations and make_channel().
-void describe_channel(OptionList& list, std::string& channel);
-
-/// The options of the channels with fading, likewise; which of them matter depends on `channel`.
-void describe_link(OptionList& list, const std::string& channel, LinkOptions& options);
 
 }  // namespace laser

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "laser/compress/describe.hpp"
 #include "laser/compress/elementwise.hpp"
 #include "laser/compress/fused_pass.hpp"
 #include "laser/compress/low_rank.hpp"

@@ -17,7 +17,6 @@
 #include "laser/compress/compressor_options.hpp"
 #include "laser/core/factors.hpp"
 #include "laser/core/layout.hpp"
-#include "laser/core/options.hpp"
 #include "laser/core/part.hpp"
 #include "laser/core/random.hpp"
 
@@ -151,7 +150,8 @@ struct CompressorEntry : PartRow {
 /// exchange.products for a message that is there already: what a round does on the way.
 void form_products(const Compressor& compressor, Exchange& exchange);
 
-/// memory [K, m, n] -= left^T right with factors [r, m] or [K, r, m], and likewise.
+/// memory [K, m, n] -= left^T right, each factor ([r, m], [r, n]) common to all workers or one a worker, [K,
+/// r, ...].
 void subtract_product(at::Tensor& memory, const Factors& factors);
 
 /// All compressors.

@@ -6,9 +6,7 @@
 
 namespace laser {
 
-class OptionList;
-
-/// Options of all compressors; each uses some. describe() says what they may be.
+/// Options of all compressors; each uses some. `laser help` says what they may be.
 struct CompressorOptions {
   std::string name = "low_rank";
   std::int64_t rank = 4;
@@ -24,9 +22,5 @@ struct CompressorOptions {
   double factor_step = 0.5;      // parallel: gamma from the old factors to the refined ones
   double magnitude_share = 0.5;  // AgeTop-k: coordinates that are chosen by magnitude
 };
-
-/// The options of compressors with what each may be: the one home for the command, its
-/// configurations and make_compressor().
-void describe(OptionList& list, CompressorOptions& options);
 
 }  // namespace laser

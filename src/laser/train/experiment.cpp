@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "laser/aggregate/describe.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/core/collect.hpp"
 #include "laser/core/error.hpp"

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "laser/aggregate/describe.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/core/error.hpp"
 #include "laser/link/units.hpp"
