@@ -196,8 +196,7 @@ def _check_together(values: Mapping[str, str]) -> None:
                      "feedback=none, or channel=awgn")
     if values["memory"] != "float32" and not (keeps["residual"] and sends["factored"]):
         raise _error(f"memory = '{values['memory']}' goes with a compressor of factors and a feedback that keeps what they leave, "
-                     f"and compressor = '{compressor}' with feedback = '{feedback}' is none. HINT: memory=float32, or "
-                     "compressor=low_rank and feedback=local")
+                     f"and compressor = '{compressor}' with feedback = '{feedback}' is none. HINT: memory=float32")
     if air["noisy"] and float(values["power"]) <= 0:
         raise _error(f"power = {values['power']} must be above 0 on the channel '{channel}'. HINT: for exact communication "
                      "set channel=noiseless")

@@ -112,7 +112,7 @@ void check_together(const Algorithm& algorithm, const Parts& parts, const Parts&
   if (algorithm.memory != "float32" && !(feedback.residual && compressor.factored)) {
     fail(ExitCode::kConfiguration,
          "memory = '{}' goes with a compressor of factors and a feedback that keeps what they leave, and {} "
-         "with {} is none. HINT: memory=float32, or compressor=low_rank and feedback=local",
+         "with {} is none. HINT: memory=float32",
          algorithm.memory, called("compressor", algorithm.compressor.name, given.compressor != nullptr),
          called("feedback", algorithm.feedback, given.feedback != nullptr));
   }
