@@ -74,6 +74,7 @@ std::vector<Wrong> wrong_values() {
   names("channel", LASER_FIELD(channel), {"rayleigh", "AWGN"});
   names("channel_mode", LASER_FIELD(channel_mode), {"physicl", "exact"});
   names("allocation", LASER_FIELD(allocation), {"norms", "comp-norm"});
+  names("precoding", LASER_FIELD(precoding), {"norm", "expectation"});
   reals("least_gain", LASER_FIELD(link.least_gain), {-0.1, 10.5});
   integers("antennas", LASER_FIELD(link.antennas), {0, -4, 4097});
   reals("channel_error", LASER_FIELD(link.channel_error), {-0.1, 1});
