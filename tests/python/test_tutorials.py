@@ -58,6 +58,10 @@ class Pages(unittest.TestCase):
                 mine, theirs = plain.round(gradients), aggregator.round(gradients).estimate
                 for name in shapes:
                     torch.testing.assert_close(mine[name], theirs[name], rtol=1e-5, atol=1e-5, msg=f"{name}, round {number}, rank {rank}")
+            state = aggregator.state_dict()
+            for name, factors in plain.factors.items():  # estimates say nothing of the signs of columns
+                for side, factor in zip(("left", "right"), factors):
+                    torch.testing.assert_close(factor.T, state[f"shared/{name}/{side}"], rtol=1e-5, atol=1e-5)
 
     def test_the_page_names_every_formula_and_nothing_else(self):
         page = (ROOT / "docs" / "python.md").read_text().partition("## Formulas")[2].partition("`laser.power`")[0]
