@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from laser import parts
 from laser.native import EXIT_CONFIGURATION, core, error, is_flag, pairs
 
 MOST_DECIBELS = 200
@@ -15,6 +16,9 @@ _ROUNDING = 1e-9  # as far apart may power and snr_db be that say the same
 # at 91 % at P = 100 (1.4 and 77) and at 22 % at P = 30 (4.7 and 257).
 LARGE_INFLUENCE = 3.0
 LARGE_NOISE = 200.0
+# Channels that add up what all workers send, with weights that are equal and amplitudes that are known: there lambda is D / (P k^2) at its
+# least. No trait of a channel tells that: "saturating" and "csir" have the traits of these, and other weights.
+_EQUAL_WEIGHTS = ("awgn", "csit", "sum_power")
 
 
 def plain_power(power: Any) -> Any:
@@ -75,8 +79,8 @@ def doubt(power: float, shapes: Sequence[tuple[str, Sequence[int]]], settings: d
     its energy: lambda x lag is the noise energy of a step over that of a gradient. The theorem's condition A5, lambda <= delta / 20 at
     most, asks for 1/20 of it, since delta is 1 / lag; training is more patient, but not without end."""
     whole = core.settings(pairs(settings))
-    if (whole["receiver"] != "unbiased" or whole["channel"] not in ("awgn", "csit", "sum_power") or
-            whole["compressor"] not in ("identity", "low_rank")):
+    receiver = parts.traits("receiver", whole["receiver"])
+    if receiver["scales"] or receiver["weighs"] or whole["channel"] not in _EQUAL_WEIGHTS or not _sends_whole_or_factors(whole["compressor"]):
         return None  # weights or signs bound a step, or lambda is another one
     tensors, flat = [(name, list(shape)) for name, shape in shapes], pairs(settings)
     symbols = core.symbols_a_round(tensors, flat)
@@ -89,6 +93,12 @@ def doubt(power: float, shapes: Sequence[tuple[str, Sequence[int]]], settings: d
     return (f"this run can hardly learn: at P = {power:g} (SNR {ratio_of(power, symbols):.1f} dB a symbol) lambda, noise over signal, is "
             f"{influence:.3g} at best{lags}: a step may carry {influence * lag:.3g} times the energy of a gradient as noise. HINT: power = "
             f"{_rounded_up(enough):g} or more, more workers, or a learning rate lower by as much")
+
+
+def _sends_whole_or_factors(compressor: str) -> bool:
+    """Whether messages cross as they are, all of them, or as the factors of one of the transports."""
+    reads, traits = parts.reads("compressor", compressor), parts.traits("compressor", compressor)
+    return "transport" in reads or (not reads and bool(traits["linear"]))
 
 
 def _rounded_up(value: float) -> float:

@@ -133,7 +133,8 @@ class LaserState(Saving):
         self._settings = {"method": method, "workers": self.processes.workers, "compress": "always", **given}
         plain = core.settings(pairs(self._settings))
         self._noisy = parts.noisy(self._parts, plain["channel"])
-        if plain["compressor"] == "low_rank":
+        read = parts.reads("compressor", plain["compressor"])
+        if "transport" in read:
             self._settings = {"rank": 4, "transport": "alternating" if self._noisy else "two_phase"} | self._settings
         if error_feedback is False:
             if settings.get("feedback", "none") != "none":
@@ -146,7 +147,7 @@ class LaserState(Saving):
         idle = [text for text, is_idle in (
             ("power", power is not None and not self._noisy and "power" not in given),
             ("snr_db", snr_db is not None and not self._noisy),
-            ("min_compression_rate", min_compression_rate is not None and plain["compressor"] != "low_rank"),
+            ("min_compression_rate", min_compression_rate is not None and "compress" not in read),
             ("error_feedback", error_feedback is True and plain["feedback"] == "none")) if is_idle]
         if self.processes.first_worker == 0:
             reading.tell_without_effect(given, self._settings, "LaserState", 4, tuple(idle))
@@ -360,7 +361,7 @@ class LaserState(Saving):
     def _choose_shapes(self, least_rate: float) -> list[tuple[str, list[int]]]:
         """What the round takes each parameter for: a matrix, or a vector that is sent as it is."""
         shapes = {name: matrix_shape(p) for name, p in self._gradients.parameters.items()}
-        if core.settings(pairs(self._settings))["compressor"] == "low_rank":
+        if "compress" in parts.reads("compressor", self._whole()["compressor"]):
             rank = int(self._settings["rank"])
             saves = {name: core.compression_saves(shape, rank, least_rate) for name, shape in shapes.items()}
             shapes = {name: shape if saves[name] else [math.prod(shape)] for name, shape in shapes.items()}
@@ -381,8 +382,7 @@ class LaserState(Saving):
             alone = self.processes.workers == 1
             return DeviceRound(self._shapes, self._whole(), self.processes.workers, seed, self._device, double,
                                None if alone else self.processes.model_group, self.processes.first_worker)
-        return core.Aggregator(self._shapes, pairs(self._settings), self.processes, self._gradients.kind == torch.float64,
-                               seed, self._parts)
+        return core.Aggregator(self._shapes, pairs(self._settings), self.processes, double, seed, self._parts)
 
     def _count(self, sent: int) -> None:
         self._numbers[0] += self._gradients.size

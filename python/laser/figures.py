@@ -118,13 +118,10 @@ def sparse(place: int, count: int, points: int) -> tuple[int, int]:
 
 
 def line_options(series: dict[str, Any], marker: bool) -> dict[str, Any]:
+    """How matplotlib draws the line of a series: its colour and dash and, with `marker`, its marker; LASER's is the widest, on top."""
     star = series["method"] == "laser"
-    options = {
-        "color": series["style"]["color"],
-        "linestyle": series["style"]["linestyle"],
-        "linewidth": 2.6 if star else 1.5,
-        "zorder": 5 if star else 3,
-    }
+    options = {"color": series["style"]["color"], "linestyle": series["style"]["linestyle"], "linewidth": 2.6 if star else 1.5,
+               "zorder": 5 if star else 3}
     if marker:
         options.update(marker=series["style"]["marker"], markersize=14 if star else 6.5, markeredgecolor="white", markeredgewidth=0.6)
     return options
@@ -193,19 +190,21 @@ def metric_axis(axes: Any, summary: dict[str, Any]) -> None:
 
 
 def noiseless_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows or curves without a power: those of runs without noise."""
     return [entry for entry in entries if entry["power"] is None]
 
 
 def power_axis(axes: Any, powers: list[float]) -> None:
+    """Gives the axes a logarithmic x axis, with a tick at each of the powers and none between them."""
     axes.set_xscale("log")
     axes.set_xticks(powers, [f"{p:g}" if p < 1e4 else f"{p / 1000:g}k" for p in powers])
     axes.minorticks_off()
-    ratio = max(powers) / min(powers) if len(powers) > 1 else 10
-    margin = ratio ** 0.05
+    margin = (max(powers) / min(powers) if len(powers) > 1 else 10) ** 0.05
     axes.set_xlim(min(powers) / margin, max(powers) * margin)
 
 
 def plain(axes: Any) -> None:
+    """Takes the frame from the axes but for its left and lower side, and draws grey lines at the ticks of y, behind all else."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#E3E7EB", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -464,7 +463,7 @@ def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
 
 def run(arguments: list[str], usage: str, expected: str, is_expected: Callable[[dict[str, Any]], bool],
         draw_files: Callable[[dict[str, Any], Path], list[Path]]) -> int:
-    """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files."""
+    """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files. Raises nothing."""
     if len(arguments) != 2:
         print(f"usage: {usage}", file=sys.stderr)
         return 2
@@ -488,6 +487,7 @@ def run(arguments: list[str], usage: str, expected: str, is_expected: Callable[[
 
 
 def main(arguments: list[str]) -> int:
+    """The command line "figures.py SUMMARY_JSON FOLDER"; returns the exit code."""
     return run(arguments, "figures.py SUMMARY_JSON FOLDER", "summary.json of a report", lambda summary: "rows" in summary, draw)
 
 

@@ -45,8 +45,8 @@ def methods() -> Table:
 
 
 def rows(role: str) -> Table:
-    """Likewise the parts of a role: method, compressor, feedback, receiver, channel, allocation. Raises Error (configuration) for
-    another role.
+    """The parts that can play a role, each with its source and a sentence: method, compressor, feedback, receiver, channel or
+    allocation. Raises Error (configuration) for another role.
 
     >>> list(laser.listing.rows("receiver"))
     ['unbiased', 'mmse', 'mmse_genie', 'matched']

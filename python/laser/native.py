@@ -35,6 +35,7 @@ def pairs(settings: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def text_of(value: Any) -> str:
+    """A value of a setting as the command reads it: flags as true and false, lists and arrays in brackets."""
     if is_flag(value):
         return "true" if value else "false"
     if hasattr(value, "tolist") and (isinstance(value, torch.Tensor) or value.ndim > 0):  # an array of numpy

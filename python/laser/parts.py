@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -196,6 +197,21 @@ def names(role: str) -> list[str]:
     return [name for owner, name, _, _ in core.part_rows() if owner == role]
 
 
+@functools.cache
+def _facts() -> dict[str, Any]:
+    return core.part_facts()
+
+
+def traits(role: str, name: str) -> dict[str, Any]:
+    """What holds for a part of the tables; of a compressor with transports nothing, since it holds for each of them."""
+    return dict(_facts()[role][name]["traits"])
+
+
+def reads(role: str, name: str) -> list[str]:
+    """The settings that a part of the tables reads and others need not."""
+    return list(_facts()[role][name]["reads"])
+
+
 def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings for the command's list, and the objects that play a role in the place of a name."""
     plain, objects = dict(settings), {}
@@ -209,7 +225,7 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def noisy(objects: dict[str, Any], channel: str) -> bool:
     """Whether the channel, one of one's own or that of the name, needs power."""
-    return bool(objects["channel"].noisy) if "channel" in objects else channel != "noiseless"
+    return bool(objects["channel"].noisy) if "channel" in objects else bool(traits("channel", channel)["noisy"])
 
 
 def called(objects: dict[str, Any]) -> dict[str, str]:

@@ -66,6 +66,7 @@ def channel_named(channel: Any) -> Any:
 
 
 def check_seed(seed: object) -> int:
+    """A whole number from 0 to 2^64 - 1. Raises Error (configuration) for anything else."""
     number = whole_number(seed)
     if number is None or not 0 <= number <= MOST_SEED:
         raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1)")
@@ -73,6 +74,7 @@ def check_seed(seed: object) -> int:
 
 
 def check_whole(name: str, value: object, least: int) -> int:
+    """A whole number that is `least` or more. Raises Error (configuration) for anything else."""
     number = whole_number(value)
     if number is None or number < least:
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more")
@@ -80,7 +82,7 @@ def check_whole(name: str, value: object, least: int) -> int:
 
 
 def check_flag(name: str, value: object) -> bool:
-    """True or False, of Python or of numpy; what merely counts as one of them (0, "no") is refused."""
+    """True or False, of Python or of numpy; what merely counts as one of them (0, "no") raises Error (configuration)."""
     if not is_flag(value):
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be True or False")
     return bool(value)
@@ -97,6 +99,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def check_positive(name: str, value: object) -> float:
+    """A finite number above 0. Raises Error (configuration) for anything else."""
     number = real_number(value)
     if not (math.isfinite(number) and number > 0):
         raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a number above 0")
@@ -104,7 +107,8 @@ def check_positive(name: str, value: object) -> float:
 
 
 def check_power(power: object, round_number: int | None = None) -> float:
-    """A budget that is fixed is above 0; one of a function may be 0 in a round, which nobody hears then."""
+    """A budget that is fixed is above 0; one of a function may be 0 in a round, which nobody hears then. Raises
+    Error (configuration) for anything else."""
     number = real_number(power)
     least_fits = number > 0 if round_number is None else number >= 0
     if not (math.isfinite(number) and least_fits):
@@ -115,7 +119,7 @@ def check_power(power: object, round_number: int | None = None) -> float:
 
 
 def power_in(function: Callable[[int], float], round_number: int) -> float:
-    """What a function says for a round."""
+    """What a function says for a round. Raises Error (configuration) where it fails, or says what no budget is."""
     try:
         power = function(round_number)
     except Exception as problem:
@@ -125,6 +129,7 @@ def power_in(function: Callable[[int], float], round_number: int) -> float:
 
 
 def real_number(value: Any) -> float:
+    """Of Python, numpy or a tensor of one; NaN for anything else, for flags and for texts."""
     if is_flag(value) or isinstance(value, (str, bytes, bytearray)):
         return math.nan
     try:
@@ -162,9 +167,11 @@ class SharedBudget:
         self._members: weakref.WeakSet[Power] = weakref.WeakSet()  # of the states that are there
 
     def join(self, member: Power) -> None:
+        """Counts a state's budget among those that share this one, for as long as the state is there."""
         self._members.add(member)
 
     def of(self, member: Power, round_number: int) -> float:
+        """The part of a round's budget that a state has: in proportion to the numbers of its parameters."""
         whole = power_in(self.power, round_number) if callable(self.power) else self.power
         return whole * member.size / sum(one.size for one in self._members)
 
@@ -193,13 +200,14 @@ class Power:
 
     def agree(self, powers: list[float]) -> float:
         """One budget from those of all ranks. Ranks with more states have smaller parts of a shared budget, and the smallest
-        keeps to it everywhere."""
+        keeps to it everywhere. Raises Error (configuration) where ranks have different powers that are not shared."""
         if self._shared is None and len(set(powers)) > 1:
             raise error(EXIT_CONFIGURATION, f"the ranks have different powers: {powers}. HINT: a power that is a function "
                         "must give all ranks the same")
         return min(powers)
 
     def text(self) -> str:
+        """What ranks compare: equal for budgets that are given alike."""
         if self._shared:
             return "a shared budget"
         return "a function" if self._function else repr(float(self._fixed))

@@ -53,7 +53,8 @@ def check_compressor(compressor: Any) -> None:
 
 
 def check_channel(channel: Any) -> None:
-    """Likewise for a channel: budgets of unlike workers, weights that add up to 1, fresh draws, lost messages.
+    """Raises AssertionError where a law of channels does not hold: budgets of unlike workers, weights that add up to 1, fresh
+    draws, lost messages.
 
     >>> class Uneven(laser.Channel):
     ...     def gains(self, workers, exchange):
@@ -64,7 +65,7 @@ def check_channel(channel: Any) -> None:
 
 
 def check_feedback(feedback: Any) -> None:
-    """Likewise for a feedback: what was not heard is kept, what arrived is not sent twice.
+    """Raises AssertionError where a law of feedbacks does not hold: what was not heard is kept, what arrived is not sent twice.
 
     >>> class Local(laser.Feedback):
     ...     def update(self, messages, arrived):
@@ -75,7 +76,8 @@ def check_feedback(feedback: Any) -> None:
 
 
 def check_receiver(receiver: Any) -> None:
-    """Likewise for a receiver: without noise it changes nothing, with little power all stays finite.
+    """Raises AssertionError where a law of receivers does not hold: without noise it changes nothing, with little power all stays
+    finite.
 
     >>> class Matched(laser.Receiver):
     ...     def weight(self, noise, energies):

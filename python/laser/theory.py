@@ -125,7 +125,7 @@ def influence_alternating_odd(m: float, n: float, rank: float, power: float) -> 
 def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
-    """Likewise in odd rounds, where P [m, r] is sent: m r / P (spec 2.4 C, 6)."""
+    """lambda of LASER alternating in odd rounds, where P [m, r] is sent: m r / P (spec 2.4 C, 6)."""
 
 
 @overload
@@ -154,7 +154,7 @@ def influence_workers_equal(symbols: float, power: float, workers: float) -> flo
 def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
-    """Likewise of k workers with equal gradients: D / (P k^2) (spec 6)."""
+    """lambda of k workers with equal gradients: D / (P k^2) (spec 6)."""
 
 
 @overload
@@ -163,7 +163,7 @@ def influence_workers_orthogonal(symbols: float, power: float, workers: float) -
 def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
-    """Likewise of k workers with orthogonal gradients of equal norm: D / (P k) (spec 6)."""
+    """lambda of k workers with orthogonal gradients of equal norm: D / (P k) (spec 6)."""
 
 
 @overload
@@ -200,7 +200,7 @@ def rank_influence_bound(m: float, n: float, rank: float, energy: float) -> floa
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n rank")
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any:
-    """The same over r rank-one terms: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10])."""
+    """The bound on lambda of r rank-one terms together: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10])."""
 
 
 def memory_lag(shapes: Mapping[str, tuple[int, ...]], **settings: Any) -> float | None:

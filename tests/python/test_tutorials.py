@@ -1,5 +1,5 @@
-"""The pages docs/python.md and docs/simulator.md, the example of an own model and the notebooks, all run as they stand; formulas over
-arrays, the tables and plots that they speak of."""
+"""The pages docs/python.md, docs/simulator.md and docs/method.md, the example of an own model and the notebooks, all run as they
+stand; formulas over arrays, the tables and plots that they speak of."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def run(script, folder, timeout=400):
 
 class Pages(unittest.TestCase):
     def test_every_block_runs(self):
-        for page, blocks in ("docs/python.md", 4), ("docs/simulator.md", 4), ("README.md", 1):
+        for page, blocks in ("docs/python.md", 4), ("docs/simulator.md", 4), ("docs/method.md", 2), ("README.md", 1):
             with self.subTest(page), tempfile.TemporaryDirectory() as folder:
                 found = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
                 self.assertGreaterEqual(len(found), blocks)
@@ -40,6 +40,28 @@ class Pages(unittest.TestCase):
                 script.write_text("\n".join(found))
                 done = run(script, folder)
                 self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+
+    def test_the_method_on_one_page_is_the_compiled_round(self):
+        block = re.search(r"## The method on one page.*?```python\n(.*?)```", (ROOT / "docs" / "method.md").read_text(), re.S)[1]
+        self.assertLessEqual(len(block.splitlines()), 36)
+        there = {}
+        exec(block, there)
+        shapes = {"wide": (8, 20), "filters": (10, 4, 3), "bias": (8,)}
+        for rank in 1, 3:
+            aggregator = laser.Aggregator(shapes, workers=3, rank=rank, channel="noiseless", transport="alternating", feedback="local",
+                                          double_precision=True)
+            state, random = aggregator.state_dict(), torch.Generator().manual_seed(rank)
+            plain = there["PlainLaser"]({name: (state[f"shared/{name}/left"].T, state[f"shared/{name}/right"].T)
+                                         for name in ("wide", "filters")})
+            for number in range(6):
+                gradients = {name: torch.randn(3, *shape, dtype=torch.float64, generator=random) for name, shape in shapes.items()}
+                mine, theirs = plain.round(gradients), aggregator.round(gradients).estimate
+                for name in shapes:
+                    torch.testing.assert_close(mine[name], theirs[name], rtol=1e-5, atol=1e-5, msg=f"{name}, round {number}, rank {rank}")
+            state = aggregator.state_dict()
+            for name, factors in plain.factors.items():  # estimates say nothing of the signs of columns
+                for side, factor in zip(("left", "right"), factors):
+                    torch.testing.assert_close(factor.T, state[f"shared/{name}/{side}"], rtol=1e-5, atol=1e-5)
 
     def test_the_page_names_every_formula_and_nothing_else(self):
         page = (ROOT / "docs" / "python.md").read_text().partition("## Formulas")[2].partition("`laser.power`")[0]
