@@ -30,7 +30,7 @@ LONGER_FUNCTIONS = {
     "tests/contract/energy_laws_test.cpp passes_of": 62,
     "tests/contract/energy_laws_test.cpp EnergyLaws.EveryGroupHasTheEnergyOfTheFormulas": 80,
     "tests/contract/energy_laws_test.cpp RankAllocation.OptMinimisesTheNoiseOfAFactorPair": 61,
-    "tests/contract/option_laws_test.cpp wrong_values": 69,
+    "tests/contract/option_laws_test.cpp wrong_values": 68,
     "tests/kernels/normal_quality_test.cpp NormalQuality.ABillionNumbersOfNeighbouringStreams": 66,
     "tests/python/test_parts.py Refusals.test_what_does_not_fit_is_refused_with_the_next_step": 114,
 }

@@ -23,6 +23,9 @@ struct Wrong {
   std::function<void(Algorithm&)> set;
 };
 
+#define LASER_FIELD(name) \
+  [](Algorithm & a) -> auto& { return a.name; }
+
 std::vector<Wrong> wrong_values() {
   std::vector<Wrong> list;
   // Empty, in capitals, with a letter more, with a blank, in another option's words.
@@ -42,8 +45,6 @@ std::vector<Wrong> wrong_values() {
     for (const auto value : values)
       list.push_back({option, std::to_string(value), [field, value](Algorithm& a) { field(a) = value; }});
   };
-#define LASER_FIELD(name) \
-  [](Algorithm & a) -> auto& { return a.name; }
   names("compressor", LASER_FIELD(compressor.name), {"lowrank", "laser", "LOW_RANK"});
   integers("rank", LASER_FIELD(compressor.rank), {0, -1, 65});
   names("transport", LASER_FIELD(compressor.transport), {"two-phase", "oneshot", "Alternating"});
