@@ -56,7 +56,7 @@ std::string picture(const std::vector<Run>& runs) {
   const auto& first = runs[0].summary;
   auto text = fmt::format(
       "{} workers train an MLP on MNIST together over a noisy channel, {} rounds.\n\n"
-      "  sent               power  symbols a round  accuracy, and test images told wrong\n",
+      "  sent               power  symbols a round  accuracy, and what is wrong\n",
       first.configuration.at("workers"), first.rounds);
   double most_wrong = 1e-9;
   for (const auto& run : runs) most_wrong = std::max(most_wrong, 100 - accuracy(run));
