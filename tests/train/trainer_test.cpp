@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "laser/aggregate/algorithm.hpp"
+#include "laser/compress/compressor.hpp"
 #include "laser/core/error.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/train/sweep.hpp"
@@ -64,23 +66,22 @@ TEST_P(PinnedCurve, FirstEpoch) {
   EXPECT_NEAR(outcome.epochs[0].test_accuracy, GetParam().accuracy, 0.3);
 }
 
+/// Every method and every order of factors, with power enough for bits to get across. Preconditioners are
+/// LibTorch's products and decompositions, whose bits follow the number of threads (docs/method.md).
 TEST(Trainer, SameConfigurationSameBitsForEveryThreadCount) {
-  for (const std::pair<std::string, std::string>& setting :
-       {std::pair<std::string, std::string>{"method", "laser"},
-        {"transport", "two_phase"},
-        {"transport", "one_shot"},
-        {"method", "zsgd"},
-        {"method", "signum"},
-        {"method", "randomk"},
-        {"method", "sketch"},
-        {"method", "adsgd"},
-        {"method", "sgd"}}) {
-    const auto hash = run({setting}, 1).summary.weights_hash;
-    EXPECT_EQ(run({setting}, 1).summary.weights_hash, hash) << setting.second << " again";
-    EXPECT_EQ(run({setting}, 2).summary.weights_hash, hash) << setting.second << ", 2 threads";
-    EXPECT_NE(run({setting, {"seed", "2"}}, 1).summary.weights_hash, hash)
+  std::vector<std::pair<std::string, std::string>> each;
+  for (const auto& recipe : recipes()) each.emplace_back("method", recipe.name);
+  for (const auto& transport : transports()) each.emplace_back("transport", transport.name);
+  for (const auto& setting : each) {
+    const std::pair<std::string, std::string> power{"power", "10000"}, rate{"learning_rate", "0.001"},
+        plain{"preconditioner", "none"};
+    const auto hash = run({setting, plain, power, rate}, 1).summary.weights_hash;
+    EXPECT_EQ(run({setting, plain, power, rate}, 2).summary.weights_hash, hash)
+        << setting.second << ", 2 threads";
+    EXPECT_NE(run({setting, plain, power, rate, {"seed", "2"}}, 1).summary.weights_hash, hash)
         << setting.second << ", other seed";
   }
+  EXPECT_EQ(run({}).summary.weights_hash, run({}).summary.weights_hash) << "again";
 }
 
 TEST(Trainer, AHiddenLayerLearnsWithTheSameBitsForEveryThreadCount) {

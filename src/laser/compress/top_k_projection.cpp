@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "laser/compress/elementwise.hpp"
+#include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"
 
@@ -83,13 +84,21 @@ class TopKProjection final : public FractionCompressor {
     auto transposed = at::empty({layer.size, s}, at::TensorOptions().dtype(type));  // A^T
     with_span(transposed, [&](auto span) { fill_normal(span, {seed, Purpose::kProjection, 0, index, 0}); });
     transposed.mul_(1.0 / std::sqrt(static_cast<double>(s)));
-    const auto gram = at::mm(transposed.t(), transposed).to(at::kDouble);
-    if (decoder_ == "pinv") {
-      return {{"transposed", transposed},
-              {"inverse", at::cholesky_inverse(at::linalg_cholesky(gram)).to(type)}};
-    }
-    const auto [values, vectors] = at::linalg_eigh(gram);  // A A^T = U diag(e) U^T
-    return {{"transposed", transposed}, {"values", values.to(type)}, {"vectors", vectors.to(type)}};
+    NamedTensors result{{"transposed", transposed}};
+    // On one thread, as pieces beside others have it: LibTorch's decompositions have other bits on several.
+    for_each_piece(2, [&](std::size_t piece) {
+      if (piece != 0) return;
+      use_one_thread();
+      const auto gram = at::mm(transposed.t(), transposed).to(at::kDouble);
+      if (decoder_ == "pinv") {
+        result["inverse"] = at::cholesky_inverse(at::linalg_cholesky(gram)).to(type);
+        return;
+      }
+      const auto [values, vectors] = at::linalg_eigh(gram);  // A A^T = U diag(e) U^T
+      result["values"] = values.to(type);
+      result["vectors"] = vectors.to(type);
+    });
+    return result;
   }
 
   Message encode(Exchange& exchange, int) const override {
