@@ -94,7 +94,7 @@ def plan_of(quick: bool = False, seeds: int | None = None, tasks: Sequence[str] 
         contests = tuple(one for one in contests if one.task == "mnist" and (one.data == "iid") == (one.air == "awgn"))
         return Plan(contests, {"mnist": power_scale}, {"mnist": epochs or 5}, {"mnist": 2}, {"mnist": 10}, _grid(1e-4, 1.0, 5), keep=2,
                     seeds=seeds or 2)
-    long = {"mnist_mlp_long"} & set(tasks)  # plans that were made without it stay as they are
+    long = [task for task in tasks if task in SAID]  # plans that were made without it stay as they are
     return Plan(contests, {"mnist": power_scale, "mnist_mlp": 10 * power_scale, **dict.fromkeys(long, power_scale)},
                 {"mnist": epochs or 20, "mnist_mlp": epochs or 5, **dict.fromkeys(long, epochs or 16)}, {"mnist": 4, "mnist_mlp": 1},
                 {"mnist": 40, "mnist_mlp": 10}, _grid(1e-4, 1.0, 9), seeds=seeds or 3)

@@ -175,31 +175,34 @@ def _check_together(values: Mapping[str, str]) -> None:
     if keeps["weighs"] and hears["scales"]:
         raise _error(f"feedback = '{feedback}' keeps what the receiver's weight left out, and receiver = '{receiver}' has no weight "
                      "that workers know. HINT: receiver=matched")
-    if values["equal_norms"] == "true" and keeps["remembers"]:
-        raise _error(f"equal_norms changes what arrives of a worker's message, and feedback = '{feedback}' counts on what was sent. "
-                     "HINT: feedback=none or hold")
     if keeps["holds"] and (not sends["linear"] or sends["passes"] > 1):
         raise _error(f"feedback = '{feedback}' holds what is sent in one pass and is linear in the messages, and compressor = "
                      f"'{compressor}' is not. HINT: transport=alternating, or compressor=sweep")
-    if values["equal_norms"] == "true" and (air["digital"] or air["as_energies"]):
-        raise _error(f"equal_norms = true scales numbers that add up as they are, which channel = '{channel}' does not do. HINT: "
-                     "equal_norms=false, or channel=awgn")
-    if values["precoding"] != "norms" and (air["digital"] or air["as_energies"]):
-        raise _error(f"precoding = '{values['precoding']}' scales numbers that add up as they are, which channel = '{channel}' does not "
-                     "do. HINT: precoding=norms, or channel=awgn")
-    for other in ("equal_norms", "fill_budget"):
-        if values["precoding"] != "norms" and values[other] == "true":
-            raise _error(f"precoding = '{values['precoding']}' scales without this round's norms, and {other} = true needs them. HINT: "
-                         f"{other}=false")
     if keeps["holds"] and air["digital"]:
         raise _error(f"feedback = '{feedback}' holds numbers that add up on the air, and channel = '{channel}' carries bits. HINT: "
                      "feedback=none, or channel=awgn")
     if values["memory"] != "float32" and not (keeps["residual"] and sends["factored"]):
         raise _error(f"memory = '{values['memory']}' goes with a compressor of factors and a feedback that keeps what they leave, "
                      f"and compressor = '{compressor}' with feedback = '{feedback}' is none. HINT: memory=float32")
+    _check_scales(values, keeps, air)
     if air["noisy"] and float(values["power"]) <= 0:
         raise _error(f"power = {values['power']} must be above 0 on the channel '{channel}'. HINT: for exact communication "
                      "set channel=noiseless")
+
+
+def _check_scales(values: Mapping[str, str], keeps: Mapping[str, Any], air: Mapping[str, Any]) -> None:
+    """Where scales are to follow something that the parts or other settings exclude."""
+    equal, expects, precoding = values["equal_norms"] == "true", values["precoding"] != "norms", f"precoding = '{values['precoding']}'"
+    if equal and keeps["remembers"]:
+        raise _error(f"equal_norms changes what arrives of a worker's message, and feedback = '{values['feedback']}' counts on what was "
+                     "sent. HINT: feedback=none or hold")
+    for asked, what, without in ((equal, "equal_norms = true", "equal_norms=false"), (expects, precoding, "precoding=norms")):
+        if asked and (air["digital"] or air["as_energies"]):
+            raise _error(f"{what} scales numbers that add up as they are, which channel = '{values['channel']}' does not do. HINT: "
+                         f"{without}, or channel=awgn")
+    for other in ("equal_norms", "fill_budget"):
+        if expects and values[other] == "true":
+            raise _error(f"{precoding} scales without this round's norms, and {other} = true needs them. HINT: {other}=false")
 
 
 def part_facts() -> dict[str, dict[str, Any]]:

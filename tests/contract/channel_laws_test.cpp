@@ -35,7 +35,7 @@ std::vector<LawCase> cases() {
         subject.algorithm.scale_bits = 0;
         subject.algorithm.filter.preconditioner_refresh = 1;  // within the few rounds of a law
         if (!channel.needs.empty()) subject.algorithm.link.trace = trace(antennas);
-        if (!go_together(subject)) continue;
+        if (!go_together(subject.algorithm, subject.parts)) continue;
         add_laws(result, channel.name + (antennas > 0 ? "_antennas_" : "_") + method, subject,
                  channel_laws());
       }

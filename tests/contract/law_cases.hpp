@@ -28,16 +28,6 @@ inline void add_laws(std::vector<LawCase>& cases, const std::string& name, const
   }
 }
 
-/// Whether the parts of a subject fit each other.
-inline bool go_together(const Subject& subject) {
-  try {
-    (void)make_parts(subject.algorithm, subject.parts);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 inline std::string case_name(const testing::TestParamInfo<LawCase>& info) {
   return info.param.law->name + "_" + info.param.subject_name;
 }

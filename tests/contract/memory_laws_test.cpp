@@ -18,7 +18,7 @@ std::vector<LawCase> cases(bool receiver) {
         Subject subject{algorithm_of(variant.options), {}};
         subject.algorithm.feedback = feedback.name;
         subject.algorithm.receiver = entry.name;
-        if (!go_together(subject)) continue;
+        if (!go_together(subject.algorithm, subject.parts)) continue;
         add_laws(result, variant.name + "_" + feedback.name + "_" + entry.name, subject,
                  receiver ? receiver_laws() : feedback_laws());
       }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "laser/aggregate/expected_norms.hpp"
 #include "laser/aggregate/round.hpp"
@@ -95,6 +96,29 @@ void Aggregator::Impl::gather_norms(std::vector<Transmission>& transmissions, co
   }
 }
 
+/// What the budget is shared by, [k, blocks]: norms of the messages, and of what is sent of them; where norms
+/// are expected, those of what is sent for both.
+std::pair<WorkerTable, WorkerTable> Aggregator::Impl::norms_of_tensors(
+    const Round& round, const std::vector<Transmission>& transmissions) const {
+  const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
+  WorkerTable raw(workers, blocks);
+  if (expected_norms_) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      for (std::size_t i = 0; i < workers; ++i) raw(i, b) = norm_of(transmissions[b].expected.row(i));
+    }
+    return {raw, raw};
+  }
+  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
+  WorkerTable contents(locals, blocks);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    raw.put(b, round.raw_norms.part(transmissions[b].tensor, 1));
+    const auto& content = transmissions[b].message.content_norm;
+    for (std::size_t i = 0; i < locals; ++i)
+      contents(i, b) = content.empty() ? norm_of(transmissions[b].local_norms.row(i)) : content[i];
+  }
+  return {raw, gather(contents)};
+}
+
 void Aggregator::Impl::allocate(Round& round, std::vector<Transmission>& transmissions, double budget,
                                 int pass) {
   const auto workers = static_cast<std::size_t>(collective_.workers()), blocks = transmissions.size();
@@ -107,28 +131,12 @@ void Aggregator::Impl::allocate(Round& round, std::vector<Transmission>& transmi
     share_energy(round, transmissions, pass);
     return superpose(round, transmissions);
   }
-  WorkerTable raw(workers, blocks);
   std::vector<std::int64_t> symbols(blocks, 0), held(blocks, 1);
   for (std::size_t b = 0; b < blocks; ++b) {
-    const auto& transmission = transmissions[b];
-    symbols[b] = transmission.symbols;
-    held[b] = held_rounds(transmission.tensor);
-    if (!expected_norms_) raw.put(b, round.raw_norms.part(transmission.tensor, 1));
-    for (std::size_t i = 0; i < workers && expected_norms_; ++i)
-      raw(i, b) = norm_of(transmission.expected.row(i));
+    symbols[b] = transmissions[b].symbols;
+    held[b] = held_rounds(transmissions[b].tensor);
   }
-  const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
-  const auto first = static_cast<std::size_t>(collective_.first_worker());
-  WorkerTable contents(locals, blocks);
-  for (std::size_t i = 0; i < locals; ++i) {
-    for (std::size_t b = 0; b < blocks; ++b) {
-      const auto& content = transmissions[b].message.content_norm;
-      contents(i, b) = expected_norms_   ? norm_of(transmissions[b].expected.row(first + i))
-                       : content.empty() ? norm_of(transmissions[b].local_norms.row(i))
-                                         : content[i];
-    }
-  }
-  const auto sent = gather(contents);
+  const auto [raw, sent] = norms_of_tensors(round, transmissions);
   const std::vector<double> budgets(workers, budget);
   const WorkerTable energies(
       block_energies(allocation_, budgets, {raw.numbers(), sent.numbers(), symbols, held}), blocks);

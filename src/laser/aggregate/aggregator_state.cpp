@@ -119,8 +119,7 @@ class SavedState {
       if (taken_.contains(name)) continue;
       fail(ExitCode::kData,
            "the saved state has a tensor '{}', which this method does not keep of this model. HINT: the "
-           "method, "
-           "the settings and the model that it was saved with",
+           "method, the settings and the model that it was saved with",
            name);
     }
   }
@@ -136,12 +135,9 @@ class SavedState {
 void Aggregator::Impl::load_state(const NamedTensors& state) {
   const auto workers = collective_.local_workers();
   SavedState saved(state);
-  const auto restored = [&](const std::string& name, at::IntArrayRef sizes, at::ScalarType type) {
-    return saved.take(name, sizes, type);
-  };
   auto filter = std::make_shared<MessageFilter>(*filter_);
   filter->load_state(state, workers, [&](const std::string& name, at::IntArrayRef sizes) {
-    return restored(name, sizes, type_);
+    return saved.take(name, sizes, type_);
   });
   auto tensors = tensors_;
   for (std::size_t l = 0; l < tensors.size(); ++l) {
@@ -150,10 +146,10 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
     const auto memory = "memory/" + layer.name, left = "pending/" + layer.name + "/left",
                right = "pending/" + layer.name + "/right", held = "held/" + layer.name;
     tensor.memory = remembers(tensor) && state.contains(memory)
-                        ? restored(memory, {workers, layer.rows, layer.columns}, memory_type_)
+                        ? saved.take(memory, {workers, layer.rows, layer.columns}, memory_type_)
                         : at::Tensor();
     tensor.pending = {};
-    tensor.held = holds(tensor) && state.contains(held) ? restored(held, {layer.rows, layer.columns}, type_)
+    tensor.held = holds(tensor) && state.contains(held) ? saved.take(held, {layer.rows, layer.columns}, type_)
                                                         : at::Tensor();
     if (state.contains(left)) {
       const auto part = [&](const std::string& name, std::int64_t size) {  // [r, size] or [K, r, size]
@@ -161,7 +157,7 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
         const auto dimensions = found == state.end() ? 0 : found->second.dim();
         const auto rank = dimensions < 2 ? 0 : found->second.size(-2);
         const Shape each{workers, rank, size}, common{rank, size};
-        return restored(name, dimensions == 3 ? each : common, type_);
+        return saved.take(name, dimensions == 3 ? each : common, type_);
       };
       tensor.pending = {part(left, layer.rows), part(right, layer.columns)};
       if (!tensor.memory.defined() || tensor.pending.left.size(-2) != tensor.pending.right.size(-2))
@@ -172,10 +168,11 @@ void Aggregator::Impl::load_state(const NamedTensors& state) {
       const auto found = state.find(name);
       const bool known = expected_norms_ && found != state.end() && found->second.dim() == 2;
       tensor.squares[pass] =
-          known ? restored(name, {collective_.workers(), found->second.size(1)}, at::kDouble) : at::Tensor();
+          known ? saved.take(name, {collective_.workers(), found->second.size(1)}, at::kDouble)
+                : at::Tensor();
     }
     for (auto& [key, value] : tensor.shared)
-      value = restored("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());
+      value = saved.take("shared/" + layer.name + "/" + key, value.sizes(), value.scalar_type());
   }
   saved.check_all_taken();
   filter_ = std::move(filter);

@@ -48,23 +48,23 @@ void check_scales(const Algorithm& algorithm, const Parts& parts, const Parts& g
          "feedback=none or hold",
          called("feedback", algorithm.feedback, given.feedback != nullptr));
   }
-  if (algorithm.filter.equal_norms && (channel.digital || channel.as_energies)) {
+  const bool expects = algorithm.precoding != "norms";
+  const auto precoding = fmt::format("precoding = '{}'", algorithm.precoding);
+  const auto add_up = [&](const std::string& what, const char* without) {
+    if (!channel.digital && !channel.as_energies) return;
     fail(ExitCode::kConfiguration,
-         "equal_norms = true scales numbers that add up as they are, which {} does not do. HINT: "
-         "equal_norms=false, or channel=awgn",
-         called("channel", algorithm.channel, given.channel != nullptr));
-  }
-  if (algorithm.precoding != "norms" && (channel.digital || channel.as_energies)) {
+         "{} scales numbers that add up as they are, which {} does not do. HINT: {}, or channel=awgn", what,
+         called("channel", algorithm.channel, given.channel != nullptr), without);
+  };
+  if (algorithm.filter.equal_norms) add_up("equal_norms = true", "equal_norms=false");
+  if (expects) add_up(precoding, "precoding=norms");
+  const std::pair<const char*, bool> askers[] = {{"equal_norms", algorithm.filter.equal_norms},
+                                                 {"fill_budget", algorithm.fill_budget}};
+  for (const auto& [name, asks] : askers) {
+    if (!expects || !asks) continue;
     fail(ExitCode::kConfiguration,
-         "precoding = '{}' scales numbers that add up as they are, which {} does not do. HINT: "
-         "precoding=norms, or channel=awgn",
-         algorithm.precoding, called("channel", algorithm.channel, given.channel != nullptr));
-  }
-  if (algorithm.precoding != "norms" && (algorithm.filter.equal_norms || algorithm.fill_budget)) {
-    fail(ExitCode::kConfiguration,
-         "precoding = '{}' scales without this round's norms, and {} = true needs them. HINT: {}=false",
-         algorithm.precoding, algorithm.filter.equal_norms ? "equal_norms" : "fill_budget",
-         algorithm.filter.equal_norms ? "equal_norms" : "fill_budget");
+         "{} scales without this round's norms, and {} = true needs them. HINT: {}=false", precoding, name,
+         name);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
@@ -114,6 +115,8 @@ class Aggregator::Impl {
   void predict(Round& round, std::vector<Transmission>& transmissions, int pass) const;
   [[nodiscard]] at::Tensor held_after(const Round& round, const Transmission& transmission, int pass,
                                       std::span<const Reception> heard) const;
+  [[nodiscard]] std::pair<WorkerTable, WorkerTable> norms_of_tensors(
+      const Round& round, const std::vector<Transmission>& transmissions) const;
   void allocate(Round& round, std::vector<Transmission>& transmissions, double budget, int pass);
   void superpose(const Round& round, std::vector<Transmission>& transmissions) const;
   [[nodiscard]] Superposition scales_of(const Round& round, std::size_t tensor, std::span<const double> norms,

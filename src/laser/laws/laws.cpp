@@ -38,23 +38,13 @@ struct Surroundings {
   const std::vector<Law>& laws;
 };
 
-/// Whether the traits of the parts allow it.
-bool go_together(const Subject& subject) {
-  try {
-    (void)make_parts(subject.algorithm, subject.parts);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 /// What is wrong in the first surroundings, and in those of the others that the part's traits allow. What has
 /// been found is not told again.
 std::vector<Violation> check_in(const std::vector<Surroundings>& all) {
   std::vector<Violation> violations;
   std::set<std::pair<std::string, std::string>> known;
   for (const auto& one : all) {
-    if (&one != all.data() && !go_together(one.subject)) continue;
+    if (&one != all.data() && !go_together(one.subject.algorithm, one.subject.parts)) continue;
     for (auto& violation : check(one.laws, one.subject)) {
       if (!known.emplace(violation.law, violation.what).second) continue;
       violation.surroundings = one.name;

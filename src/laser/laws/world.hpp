@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
+#include "laser/core/error.hpp"
 #include "laser/kernels/normal.hpp"
 
 namespace laser::laws {
@@ -25,6 +26,16 @@ inline Layout small_layout() {
   layout.add("conv", {5, 3, 2, 2});
   layout.add("bias", {5});
   return layout;
+}
+
+/// Whether the parts fit each other: those given, and those that the algorithm names.
+inline bool go_together(const Algorithm& algorithm, const Parts& parts = {}) {
+  try {
+    (void)make_parts(algorithm, parts);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 inline at::Tensor random_gradients(std::int64_t workers, std::int64_t size, std::uint32_t round,
