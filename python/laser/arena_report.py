@@ -211,7 +211,7 @@ def draw(plt: Any, summary: Mapping[str, Any], equal: str) -> Any:
     axes.set_yticks(range(len(methods)), methods)
     axes.set_ylim(-0.6, len(methods) - 0.4)
     axes.set_xlim(max(0.0, min(shown) - 5) if shown else 0.0, min(100.0, max(shown) + 1.5) if shown else 100.0)
-    axes.set_xlabel("Test accuracy (%), mean and standard deviation over the seeds")
+    axes.set_xlabel("Test accuracy (%),\nmean and standard deviation over the seeds")
     axes.set_title(f"At {EQUAL[equal]}", fontsize=11, loc="left", fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#E3E7EB", linewidth=0.8)
