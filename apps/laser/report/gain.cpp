@@ -175,7 +175,7 @@ std::vector<Table> gain_tables(const GainReport& report) {
 }
 
 std::string to_json(const GainReport& report) {
-  Json json;
+  Json json = Json::object();
   json["schema"] = 1;
   json["task"] = report.task;
   json["unit"] = report.unit;

@@ -10,8 +10,11 @@
 namespace laser {
 namespace {
 
-using Json = nlohmann::ordered_json;  // writing: in the order of the fields
-using Parsed = nlohmann::json;        // reading: found in logarithmic time, however many keys a file has
+// Writing: in the order of the fields. It starts as object() or array(), never as null: a null that becomes
+// an object by its first [] is left half made, and read by its destructor, when memory runs out in between
+// (3.11.2).
+using Json = nlohmann::ordered_json;
+using Parsed = nlohmann::json;  // reading: found in logarithmic time, however many keys a file has
 
 constexpr int kSchema = 1;
 
@@ -202,13 +205,13 @@ struct FieldWriter {
 }  // namespace
 
 std::string to_json_line(const EpochRecord& record) {
-  Json json;
+  Json json = Json::object();
   visit_epoch(record, FieldWriter{json});
   return dump(json, -1);
 }
 
 std::string to_json(const RunSummary& summary) {
-  Json json;
+  Json json = Json::object();
   json["schema"] = kSchema;
   visit_summary(summary, FieldWriter{json});
   return dump(json, 2) + "\n";
