@@ -39,17 +39,18 @@ std::string left_out_text(const PlannedTensors& tensors) {
 
 // Shares by shape: before training there are no norms to share by.
 std::vector<double> shares_by_shape(const std::string& name, const std::vector<std::int64_t>& symbols) {
-  const auto allocation = parse_allocation(name);
-  const bool by_shape = allocation == Allocation::uniform || allocation == Allocation::sqrt_dim ||
-                        allocation == Allocation::param || allocation == Allocation::param2;
-  if (!by_shape) {
-    fail(ExitCode::kConfiguration,
-         "allocation '{}' needs the norms of gradients, which are not known before training: choose uniform, "
-         "sqrt_dim, param or param2",
-         name);
+  const auto allocation = make_allocation(name);
+  if (!allocation->traits().by_shape) {
+    std::string others;
+    for (const auto& row : allocations())
+      if (row.make()->traits().by_shape) others += (others.empty() ? "" : ", ") + row.name;
+    fail(
+        ExitCode::kConfiguration,
+        "allocation '{}' needs the norms of gradients, which are not known before training: choose one of {}",
+        name, others);
   }
   const std::vector<double> norms(symbols.size(), 0.0);
-  return block_shares(allocation, {norms, norms, symbols});
+  return block_shares(*allocation, {norms, norms, symbols});
 }
 
 // lambda of a compressed tensor with energy `power`, one worker (spec 6).

@@ -386,6 +386,40 @@ class PythonChannel final : public Channel {
   bool noisy_, fades_, shares_power_;
 };
 
+class PythonAllocation final : public Allocation {
+ public:
+  explicit PythonAllocation(py::object object) : part_(std::move(object)), name_(part_.name()) {}
+  [[nodiscard]] std::vector<double> weights(const WorkerBlocks& blocks) const override {
+    const py::gil_scoped_acquire lock;
+    const auto tensor = [](auto numbers, at::ScalarType type) {
+      return at::tensor(at::ArrayRef(numbers.data(), numbers.size()), type);
+    };
+    const py::object told =
+        py::module_::import("laser.parts")
+            .attr("Blocks")(tensor(blocks.raw_norms, at::kDouble), tensor(blocks.sent_norms, at::kDouble),
+                            tensor(blocks.symbols, at::kDouble), tensor(blocks.held, at::kDouble));
+    py::object value = part_.get().attr("weights")(told);
+    if (py::isinstance(value, py::module_::import("torch").attr("Tensor"))) value = value.attr("tolist")();
+    std::vector<double> result;
+    try {
+      result = value.cast<std::vector<double>>();
+    } catch (const py::cast_error&) {
+      fail(ExitCode::kConfiguration, "{}.weights returned {}. HINT: [{}], a number for each tensor", name_,
+           type_name(value), blocks.symbols.size());
+    }
+    if (result.size() != blocks.symbols.size()) {
+      fail(ExitCode::kConfiguration,
+           "{}.weights returned {} numbers for {} tensors. HINT: one for each, in their order", name_,
+           result.size(), blocks.symbols.size());
+    }
+    return result;
+  }
+
+ private:
+  Held part_;
+  std::string name_;
+};
+
 using Problems = std::vector<std::tuple<std::string, std::string, std::string, std::string>>;
 
 Problems problems_of(const std::string& role, const py::object& object) {
@@ -397,6 +431,7 @@ Problems problems_of(const std::string& role, const py::object& object) {
   if (role == "feedback") violations = laws::check_feedback(parts.feedback);
   if (role == "receiver") violations = laws::check_receiver(parts.receiver);
   if (role == "channel") violations = laws::check_channel(parts.channel);
+  if (role == "allocation") violations = laws::check_allocation(parts.allocation);
   Problems problems;
   for (const auto& v : violations) problems.emplace_back(v.law, v.sentence, v.what, v.surroundings);
   return problems;
@@ -411,6 +446,7 @@ Parts parts_of(const PythonParts& objects) {
     if (role == "feedback") parts.feedback = std::make_shared<PythonFeedback>(object);
     if (role == "receiver") parts.receiver = std::make_shared<PythonReceiver>(object);
     if (role == "channel") parts.channel = std::make_shared<PythonChannel>(object);
+    if (role == "allocation") parts.allocation = std::make_shared<PythonAllocation>(object);
   }
   return parts;
 }

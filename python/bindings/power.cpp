@@ -17,7 +17,7 @@ void bind_power(py::module_& module) {
   });
   module.def("block_shares", [](const std::string& allocation, const Numbers& raw_norms,
                                 const Numbers& sent_norms, const std::vector<std::int64_t>& symbols) {
-    return block_shares(parse_allocation(allocation), {raw_norms, sent_norms, symbols});
+    return block_shares(*make_allocation(allocation), {raw_norms, sent_norms, symbols});
   });
   module.def("split_between_factors", [](std::int64_t m, std::int64_t n, double energy) {
     const auto split = split_between_factors(m, n, energy);

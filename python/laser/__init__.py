@@ -3,7 +3,7 @@
 A DDP communication hook that sends gradients over a simulated noisy channel (``LaserState``, ``laser_hook``,
 ``bf16_wrapper``, ``SharedBudget``), the round itself (``aggregate``, ``Aggregator``), the simulator (``Simulator`` for models and data of
 one's own, ``Training`` for the command's), what there is (``methods``, ``settings``), drawings (``plot``), parts of one's own (``Compressor``,
-``Channel``, ``Feedback``, ``Receiver``, and ``laser.testing``, their laws), the formulas
+``Channel``, ``Feedback``, ``Receiver``, ``Allocation``, and ``laser.testing``, their laws), the formulas
 (``laser.channels``, ``laser.power``, ``laser.theory``), and what runs leave behind (``load_run``, ``records``, ``laser.figures``,
 ``laser.export``, ``python -m laser.tensorboard``).
 
@@ -26,6 +26,8 @@ _HOMES = {
     "Channel": "laser.parts",
     "Feedback": "laser.parts",
     "Receiver": "laser.parts",
+    "Allocation": "laser.parts",
+    "Blocks": "laser.parts",
     "Exchange": "laser.parts",
     "Arrived": "laser.parts",
     "LaserState": "laser.ddp",

@@ -63,8 +63,8 @@ class Aggregator(NotCopied):
     power: energy of each worker and round in units of the noise variance, "10dB" is 10; None: 1. snr_db: in its place the ratio P /
         symbols in decibels. double_precision: whether rounds compute in float64, which float64 gradients need.
     settings: any other setting that a round reads (``laser.settings()``), such as method, rank, channel or seed; channel may also be
-        "none", which is "noiseless". compressor, feedback, receiver and channel may be objects of your own (``laser.Compressor`` and
-        its sisters).
+        "none", which is "noiseless". compressor, feedback, receiver, channel and allocation may be objects of your own
+        (``laser.Compressor`` and its sisters).
 
     Gradients that share a device other than the CPU are computed there, by laser.device_round, but for the settings that it leaves to the
     compiled round. Raises Error (usage, configuration) for names, shapes and settings that do not fit.

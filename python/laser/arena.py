@@ -344,7 +344,7 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
 def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None = None, **given: Any) -> dict[str, Any]:
     """Lets a method of one's own compete in all contests of an arena and writes the report anew; returns its summary.
 
-    given: parts (compressor, channel, feedback, receiver: objects of laser.Compressor ... or names) and settings, as of
+    given: parts (compressor, channel, feedback, receiver, allocation: objects of laser.Compressor ... or names) and settings, as of
     ``laser.Training``: ``laser.arena.enter("runs/arena", "halves", compressor=Halves())``. What a method leaves out is
     LASER's. Contests that it has been in already, by this name with the same settings and classes, are not run again.
     """

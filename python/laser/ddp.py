@@ -62,7 +62,7 @@ class LaserState(Saving):
     stream: number of its random streams, 0 for those of the command. States with the same stream and seed have the same
         noise. None: one that no other state has.
     settings: any other setting of the command that a round reads, such as allocation or receiver. Error where it would not.
-        compressor, feedback, receiver and channel may be objects of one's own (``laser.Compressor`` and its sisters).
+        compressor, feedback, receiver, channel and allocation may be objects of one's own (``laser.Compressor`` and its sisters).
 
     Raises Error (configuration) for values that do not fit, or that differ between ranks.
     """

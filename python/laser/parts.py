@@ -1,4 +1,4 @@
-"""Parts of a round of one's own: a compressor, a channel, a feedback or a receiver.
+"""Parts of a round of one's own: a compressor, a channel, a feedback, a receiver or an allocation.
 
 An object of a class below is accepted wherever the name of a part is: ``laser.Aggregator(shapes, workers=8,
 compressor=Mine())``, ``laser.LaserState(ddp, channel=Mine())``, ``laser.Training(task="mnist", feedback=Mine())``. A part
@@ -151,8 +151,28 @@ class Receiver:
         return 1.0
 
 
-ROLES: dict[str, type] = {"compressor": Compressor, "feedback": Feedback, "receiver": Receiver, "channel": Channel}
-_METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiver": (), "channel": ()}
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """What one worker knows of the B tensors of a round before it sends them; each a tensor [B] of doubles."""
+
+    raw_norms: torch.Tensor  # of the uncompressed messages, ||M_i||
+    sent_norms: torch.Tensor  # of what is sent of them, N_i
+    symbols: torch.Tensor  # D of each; with 0 the tensor takes no part
+    held: torch.Tensor  # rounds that its symbols are held: 1, but with feedback="hold" its cycle
+
+
+class Allocation:
+    """How a worker shares its energy over the tensors of a model (docs/specification.md, section 3.2)."""
+
+    def weights(self, blocks: Blocks) -> Sequence[float] | torch.Tensor:
+        """The weights w [B] of the tensors, at least 0, in any unit: a tensor gets w / sum(w) of this worker's energy, and the
+        server tells all workers the mean of what they would give it. Where all are 0 the tensors share alike."""
+        raise NotImplementedError
+
+
+ROLES: dict[str, type] = {"compressor": Compressor, "feedback": Feedback, "receiver": Receiver, "channel": Channel,
+                          "allocation": Allocation}
+_METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiver": (), "channel": (), "allocation": ("weights",)}
 
 
 def part(role: str, value: Any) -> Any:

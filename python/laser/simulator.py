@@ -44,7 +44,7 @@ class Simulator(Evaluating, Saving, NotCopied):
         ("iid", "sorted" by label, "dirichlet" with ``concentration``), or a list of one of them a worker.
     method, power, **settings: as of ``laser.Aggregator``; ``laser.methods()`` and ``laser.settings()`` list them. power is the
         energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); ``snr_db`` in its
-        place is the ratio P / symbols in decibels. compressor, channel, feedback and receiver may be one of your own.
+        place is the ratio P / symbols in decibels. compressor, channel, feedback, receiver and allocation may be one of your own.
     rounds: when iterating ends. batch_size: examples of a worker's step.
     optimizer: the server's, any of torch.optim over model.parameters(). By default the command's SGD (lr=0.01, momentum=0.9,
         weight_decay=1e-4); with local steps SGD(lr=1), which is FedAvg. With SGD(lr=1, momentum=0.9) it is FedAvgM, with Adam

@@ -86,3 +86,15 @@ def check_receiver(receiver: Any) -> None:
     >>> laser.testing.check_receiver(Matched)
     """
     _check("receiver", receiver)
+
+
+def check_allocation(allocation: Any) -> None:
+    """Raises AssertionError where a law of allocations does not hold: shares are at least 0 and add up to 1 whatever the norms,
+    neither their unit nor other workers matter, zeros stay finite.
+
+    >>> class LeastNoise(laser.Allocation):
+    ...     def weights(self, blocks):
+    ...         return blocks.sent_norms * blocks.symbols.sqrt()
+    >>> laser.testing.check_allocation(LeastNoise)
+    """
+    _check("allocation", allocation)

@@ -173,6 +173,43 @@ class Limiting : public Receiver {  // it has a unit
   void scale(Reception& heard, const at::Tensor&) const override { heard.values.clamp_(-0.5, 0.5); }
 };
 
+class Debtor : public Allocation {  // it takes from one tensor what it gives to another
+ public:
+  [[nodiscard]] std::vector<double> weights(const WorkerBlocks& blocks) const override {
+    std::vector<double> result(blocks.symbols.size(), 1.0);
+    result.front() = -0.5;
+    return result;
+  }
+};
+
+class Absolute : public Allocation {  // its norms have a unit
+ public:
+  [[nodiscard]] std::vector<double> weights(const WorkerBlocks& blocks) const override {
+    std::vector<double> result;
+    for (const double norm : blocks.sent_norms) result.push_back(1 + norm);
+    return result;
+  }
+};
+
+class Ratios : public Allocation {  // of norms that may be 0
+ public:
+  [[nodiscard]] std::vector<double> weights(const WorkerBlocks& blocks) const override {
+    std::vector<double> result;
+    for (std::size_t b = 0; b < blocks.symbols.size(); ++b)
+      result.push_back(blocks.sent_norms[b] / blocks.raw_norms[b]);
+    return result;
+  }
+};
+
+class Fickle : public Allocation, Memory {  // it gives the first tensor less each time
+ public:
+  [[nodiscard]] std::vector<double> weights(const WorkerBlocks& blocks) const override {
+    std::vector<double> result(blocks.symbols.size(), 1.0);
+    result.front() = less();
+    return result;
+  }
+};
+
 class Loud : public Plain {  // it spends twice the budget
   void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
              Superposition& result) const override {
@@ -234,6 +271,13 @@ template <class Part>
 Check receiver() {
   return [] {
     static const auto found = check_receiver(std::make_shared<Part>());
+    return found;
+  };
+}
+template <class Part>
+Check allocation() {
+  return [] {
+    static const auto found = check_allocation(std::make_shared<Part>());
     return found;
   };
 }
@@ -302,6 +346,19 @@ TEST(BrokenLaws, OfReceivers) {
                      {"ProcessesActAsOne", receiver<Moody>()},
                      {"SaveAndLoadMidRunIsTheUninterruptedRun", receiver<Moody>()},
                      {"ScalesFrom1eMinus18To1e18AreOneProblem", receiver<Limiting>()}},
+                    {});
+}
+
+TEST(BrokenLaws, OfAllocations) {
+  expect_all_broken(allocation_laws(),
+                    {{"SharesAreAtLeastZeroAndAddUpToOne", allocation<Debtor>()},
+                     {"AWorkersSharesFollowItsOwnProportionsAlone", allocation<Absolute>()},
+                     {"ZeroGradientsStayFinite", allocation<Ratios>()},
+                     {"SameKeySameBitsOtherKeyOtherBits", allocation<Fickle>()},
+                     {"PhysicalAndFastModeAgree", allocation<Fickle>()},
+                     {"ProcessesActAsOne", allocation<Fickle>()},
+                     {"SaveAndLoadMidRunIsTheUninterruptedRun", allocation<Fickle>()},
+                     {"ScalesFrom1eMinus18To1e18AreOneProblem", allocation<Absolute>()}},
                     {});
 }
 

@@ -27,27 +27,25 @@ struct Variant {
 
 inline std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 
-/// Each choice of the options that change the form of what is sent, where the compressor reads them.
+/// The compressor as it is, and with each other choice of each option that it reads.
 inline void add_choices(std::vector<Variant>& variants, const std::string& name, CompressorOptions options) {
+  variants.push_back({name, options});
   OptionList list;
   describe(list, options);
-  bool chosen = false;
   for (const auto& option : list.all()) {
-    const bool shapes =
-        option.name == "column_mode" || option.name == "decoder" || option.name == "canonical";
-    if (!shapes || !uses_setting(options, option.name)) continue;
-    const auto before = option.get();
+    const bool which = option.name == "compressor" || option.name == "transport";
+    if (which || option.range.find(" | ") == std::string::npos || !uses_setting(options, option.name))
+      continue;
+    const auto usual = option.get();
     std::string values = option.range + " | ";
     for (std::size_t at = 0; (at = values.find(" | ")) != std::string::npos; values = values.substr(at + 3)) {
       const auto value = values.substr(0, at);
+      if (value == usual) continue;
       option.set(value);
-      const bool flag = option.kind == Option::Kind::kFlag;
-      variants.push_back({name + (flag ? value == "true" ? "_" + option.name : "" : "_" + value), options});
+      variants.push_back({name + "_" + option.name + "_" + value, options});
     }
-    option.set(before);
-    chosen = true;
+    option.set(usual);
   }
-  if (!chosen) variants.push_back({name, options});
 }
 
 inline std::vector<Variant> variants() {

@@ -11,7 +11,7 @@ namespace laser::contract {
 /// Every second entry of a matrix, without anything shared.
 class EverySecond : public Compressor {
  public:
-  [[nodiscard]] Traits traits() const override { return {}; }
+  [[nodiscard]] Traits traits() const override { return {.linear = true}; }
   [[nodiscard]] double symbols(const Layer& layer) const override {
     return static_cast<double>((layer.size + 1) / 2);
   }

@@ -64,6 +64,8 @@ TEST(Strangers, PartsOfTheTablesObeyTheLawsFromOutside) {
     EXPECT_EQ(text_of(check_feedback(make_feedback(row.name))), "") << row.name;
   for (const auto& row : receivers())
     EXPECT_EQ(text_of(check_receiver(make_receiver(row.name))), "") << row.name;
+  for (const auto& row : allocations())
+    EXPECT_EQ(text_of(check_allocation(make_allocation(row.name))), "") << row.name;
   for (const auto& row : channels()) {
     if (!row.needs.empty()) continue;
     EXPECT_EQ(text_of(check_channel(make_channel(row.name))), "") << row.name;

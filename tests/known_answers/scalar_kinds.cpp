@@ -161,14 +161,14 @@ Json volume(const Json& inputs) {
 
 Json noise_std(const Json& inputs) {
   const auto rows = inputs.at("norms").get<std::vector<Reals>>();
-  const auto allocation = parse_allocation(inputs.at("allocation").get<std::string>());
+  const auto name = inputs.at("allocation").get<std::string>();
+  const auto allocation = make_allocation(name);
   const auto workers = rows.size();
   const auto blocks = rows.at(0).size();
-  const bool needs_dimensions = allocation == Allocation::sqrt_dim || allocation == Allocation::param ||
-                                allocation == Allocation::param2 || allocation == Allocation::norm_dim;
+  const bool needs_dimensions = name != "uniform" && (allocation->traits().by_shape || name == "norm_dim");
   // Without dimensions every block counts as one symbol, which only these allocations would notice.
   if (needs_dimensions && !inputs.contains("dims")) {
-    fail(ExitCode::kData, "allocation {} needs the input dims", inputs.at("allocation").get<std::string>());
+    fail(ExitCode::kData, "allocation {} needs the input dims", name);
   }
   const auto symbols = inputs.contains("dims") ? integers(inputs.at("dims")) : Integers(blocks, 1);
   if (symbols.size() != blocks)
@@ -180,7 +180,7 @@ Json noise_std(const Json& inputs) {
   }
   const Reals budgets(workers, real(inputs, "P"));
   const auto energies =
-      average_over_workers(block_energies(allocation, budgets, {norms, norms, symbols}), workers);
+      average_over_workers(block_energies(*allocation, budgets, {norms, norms, symbols}), workers);
 
   Reals largest(blocks, 0.0);
   Reals sigma(blocks, 0.0);

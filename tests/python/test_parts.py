@@ -44,6 +44,13 @@ class Basis(laser.Compressor):
         return received.view(-1, 2) @ basis.T, {"factor": exchange.state["factor"] + 0.1}
 
 
+class LeastNoise(laser.Allocation):
+    """norm_dim of the table."""
+
+    def weights(self, blocks):
+        return blocks.sent_norms * (blocks.symbols * blocks.held).sqrt()
+
+
 def gradients(seed: int = 0, workers: int = 3, kind=torch.float32) -> dict:
     generator = torch.Generator().manual_seed(seed)
     return {name: torch.randn(workers, *shape, generator=generator, dtype=kind) for name, shape in SHAPES.items()}
@@ -68,6 +75,7 @@ class Laws(unittest.TestCase):
         laser.testing.check_compressor(Basis())
         laser.testing.check_channel(laser.Channel())
         laser.testing.check_receiver(laser.Receiver)
+        laser.testing.check_allocation(LeastNoise)
 
     def test_wrong_parts_are_found_by_the_law_that_speaks_of_them(self):
         class Unlike(Same):  # another draw at the server
@@ -91,7 +99,16 @@ class Laws(unittest.TestCase):
             def scale(self, received, noise_std):
                 return received / 2
 
-        for role, wrong, law in (("compressor", Unlike, "SameKeySameBitsOtherKeyOtherBits"), ("channel", Fixed, "DrawsAreFresh"),
+        class Negative(laser.Allocation):
+            def weights(self, blocks):
+                return [-1.0] + [1.0] * (len(blocks.symbols) - 1)
+
+        class Unit(laser.Allocation):
+            def weights(self, blocks):
+                return 1 + blocks.sent_norms
+
+        for role, wrong, law in (("allocation", Negative, "SharesAreAtLeastZeroAndAddUpToOne"),
+                                 ("allocation", Unit, "AWorkersSharesFollowItsOwnProportionsAlone"), ("compressor", Unlike, "SameKeySameBitsOtherKeyOtherBits"), ("channel", Fixed, "DrawsAreFresh"),
                                  ("channel", Louder, "WeightsOfTheWorkersThatAreHeardAddUpToOne"),
                                  ("feedback", Twice, "NothingIsSentTwice"), ("receiver", Half, "WithoutNoiseNothingChanges")):
             with self.subTest(law):
@@ -113,8 +130,10 @@ class Rounds(unittest.TestCase):
 
         for name, own, settings in (("compressor", Same(), {"method": "zsgd", "allocation": "comp_norm"}),
                                     ("channel", laser.Channel(), {"rank": 2}), ("feedback", Local(), {"rank": 2}),
-                                    ("receiver", Matched(), {"method": "laser_matched", "rank": 2})):
-            plain = {"receiver": {"receiver": "matched"}, "compressor": {"compressor": "identity"}}.get(name, {})
+                                    ("receiver", Matched(), {"method": "laser_matched", "rank": 2}),
+                                    ("allocation", LeastNoise(), {"rank": 2})):
+            plain = {"receiver": {"receiver": "matched"}, "compressor": {"compressor": "identity"},
+                     "allocation": {"allocation": "norm_dim"}}.get(name, {})
             one = laser.Aggregator(SHAPES, 3, 50.0, double_precision=True, **settings, **plain)
             other = laser.Aggregator(SHAPES, 3, 50.0, double_precision=True, **settings, **{name: own})
             for t in range(4):
@@ -236,6 +255,21 @@ class Refusals(unittest.TestCase):
         class Shrinking(laser.Feedback):
             def update(self, messages, arrived):
                 return messages[0]
+
+        class Few(laser.Allocation):
+            def weights(self, blocks):
+                return [1.0]
+
+        class Worded(laser.Allocation):
+            def weights(self, blocks):
+                return "all to the first"
+
+        class Below(laser.Allocation):
+            def weights(self, blocks):
+                return -blocks.sent_norms
+
+        class Idle(laser.Allocation):
+            pass
 
         class Arguments(Same):
             def __init__(self, size):

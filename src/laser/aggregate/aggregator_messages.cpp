@@ -51,8 +51,8 @@ PassTensor Aggregator::Impl::prepare(Round& round, std::size_t l) {
   }
   task.projection = tensor.compressor->projection(exchange);
   // Norms of M: where the budget is shared by them, and where no product of M would show what is not finite.
-  task.norms_wanted =
-      uses_raw_norms(allocation_) || round.diagnosed || holds(tensor) || !task.projection.wanted();
+  task.norms_wanted = parts_.allocation->traits().reads_messages || round.diagnosed || holds(tensor) ||
+                      !task.projection.wanted();
   return task;
 }
 

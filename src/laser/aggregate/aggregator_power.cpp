@@ -139,7 +139,7 @@ void Aggregator::Impl::allocate(Round& round, std::vector<Transmission>& transmi
   const auto [raw, sent] = norms_of_tensors(round, transmissions);
   const std::vector<double> budgets(workers, budget);
   const WorkerTable energies(
-      block_energies(allocation_, budgets, {raw.numbers(), sent.numbers(), symbols, held}), blocks);
+      block_energies(*parts_.allocation, budgets, {raw.numbers(), sent.numbers(), symbols, held}), blocks);
   for (std::size_t b = 0; b < blocks; ++b) {
     auto& transmission = transmissions[b];
     const auto& layer = layout_.layers[transmission.tensor];

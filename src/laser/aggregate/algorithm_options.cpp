@@ -36,10 +36,9 @@ double air_symbols(const Layer& layer, std::int64_t air_rank) {
 
 void describe_round(OptionList& list, Algorithm& a) {
   list.group("round");
-  list.add_choice("feedback", a.feedback, names_of(feedbacks()),
-                  "what a worker keeps for later: nothing, message - own reconstruction, message - estimate, "
-                  "message - receiver's weight x own reconstruction, a share of message - fitted own "
-                  "reconstruction; hold: all keep one estimate, of which a round replaces what it sends");
+  list.add_choice(
+      "feedback", a.feedback, names_of(feedbacks()),
+      "what a worker keeps of its message for later; 'laser list feedback' has a sentence on each");
   list.group("round", [&a] { return row_reads(feedbacks(), a.feedback, "feedback_strength"); });
   list.add_real("feedback_strength", a.feedback_strength, 0, 1, true, "",
                 "c: share of what is left that the feedback 'fitted' keeps");
@@ -101,7 +100,7 @@ void describe_channel(OptionList& list, Algorithm& a) {
   list.group("channel", noisy);
   list.add_choice("channel_mode", a.channel_mode, {"fast", "physical"},
                   "exact mean + noise, or every transmitted signal formed and measured");
-  list.add_choice("allocation", a.allocation, choice_names(kAllocations),
+  list.add_choice("allocation", a.allocation, names_of(allocations()),
                   "how the budget is shared over the tensors");
   // An option that is younger than published runs is no part of their hashes while it says what they did.
   list.group("channel", [&a, noisy] { return a.fill_budget && noisy(); });

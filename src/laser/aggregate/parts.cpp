@@ -133,6 +133,7 @@ Parts make_parts(const Algorithm& algorithm, Parts parts) {
   } else {
     parts.channel = make_channel(algorithm.channel, algorithm.link);
   }
+  if (!parts.allocation) parts.allocation = make_allocation(algorithm.allocation);
   check_together(algorithm, parts, given);
   check_scales(algorithm, parts, given);
   return parts;

@@ -7,6 +7,7 @@
 #include "laser/channel/channel.hpp"
 #include "laser/compress/compressor.hpp"
 #include "laser/feedback/feedback.hpp"
+#include "laser/power/allocation.hpp"
 #include "laser/receive/receiver.hpp"
 
 namespace laser {
@@ -18,6 +19,7 @@ struct Parts {
   std::shared_ptr<const Feedback> feedback;
   std::shared_ptr<const Receiver> receiver;
   std::shared_ptr<const Channel> channel;
+  std::shared_ptr<const Allocation> allocation;
 };
 
 /// The parts that the algorithm names, but for those that are `given`. Throws Error (configuration) for a

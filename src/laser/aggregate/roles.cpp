@@ -26,7 +26,7 @@ std::vector<Role> roles() {
       {"feedback", "feedbacks", "what workers keep for later", rows_of(feedbacks())},
       {"receiver", "receivers", "what the server does to what it heard", rows_of(receivers())},
       {"channel", "channels", "model of the air", rows_of(channels())},
-      {"allocation", "allocations", "how the budget is shared over the tensors", allocations()},
+      {"allocation", "allocations", "how the budget is shared over the tensors", rows_of(allocations())},
       {"server_rule", "server rules", "what becomes of an update before the step", rows_of(server_rules())}};
 }
 

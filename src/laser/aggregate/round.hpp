@@ -10,7 +10,6 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/channel/superposition.hpp"
 #include "laser/core/worker_table.hpp"
-#include "laser/power/allocation.hpp"
 
 namespace laser {
 
@@ -193,7 +192,6 @@ class Aggregator::Impl {
   Parts parts_;
   std::unique_ptr<Compressor> uncompressed_;
   int last_pass_;
-  Allocation allocation_;
   at::ScalarType type_;
   at::ScalarType memory_type_;
   ChannelMode mode_;

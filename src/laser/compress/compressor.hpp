@@ -86,7 +86,7 @@ struct Decoded {
 
 /// What holds for a compressor; contract tests read these, never names.
 struct Traits {
-  bool linear = true;  // the decoded mean is a linear function of the workers' messages, given shared state
+  bool linear = false;  // the decoded mean is a linear function of the workers' messages, given shared state
   bool splits = true;  // own reconstruction + residual = message
   bool exact = false;  // without noise the estimate is the mean of the messages
   bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
@@ -102,7 +102,7 @@ struct Traits {
 class Compressor {
  public:
   virtual ~Compressor() = default;
-  /// What holds for it.
+  /// What holds for it; {} claims no more than that what arrives and what is kept add up.
   [[nodiscard]] virtual Traits traits() const = 0;
   /// Whether the tensor is compressed; if not it is sent as it is, in the last pass, without error memory.
   [[nodiscard]] virtual bool applies(const Layer&) const { return true; }

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "laser/core/error.hpp"
-
 namespace laser {
 
 /// A row's description of its part, read by the command's help and lists, by reports and by Python.
@@ -26,6 +24,9 @@ template <class Rows>
   });
 }
 
+/// Throws Error (configuration): no row of the role has that name, and those are `known`.
+[[noreturn]] void fail_unknown(const std::string& role, const std::string& name, const std::string& known);
+
 /// The row of that name. `role` is what an error calls it. Throws Error (configuration) with the known names.
 template <class Rows>
 [[nodiscard]] const auto& find_row(const Rows& rows, const std::string& role, const std::string& name) {
@@ -34,7 +35,7 @@ template <class Rows>
   if (found != rows.end()) return *found;
   std::string known;
   for (const auto& row : rows) known += (known.empty() ? "" : ", ") + row.name;
-  fail(ExitCode::kConfiguration, "{} = '{}' is unknown; choose one of {}", role, name, known);
+  fail_unknown(role, name, known);
 }
 
 }  // namespace laser

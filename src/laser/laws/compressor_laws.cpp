@@ -24,10 +24,10 @@ Subject noiseless(Subject subject) {
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 void budgets_hold(const Subject& subject, Findings& findings) {
-  for (const auto& [name, allocation] : kAllocations) {
+  for (const auto& row : allocations()) {
     for (const char* mode : {"fast", "physical"}) {
       auto variant = subject;
-      variant.algorithm.allocation = std::string(name);
+      variant.algorithm.allocation = row.name;
       variant.algorithm.channel_mode = mode;
       Solo solo(kWorkers);
       auto aggregator = make(variant, solo);
@@ -37,7 +37,7 @@ void budgets_hold(const Subject& subject, Findings& findings) {
         gradients[1].mul_(3);  // workers of different strength
         for (const double energy : aggregator.round(t, kPower, gradients, estimate).energy) {
           findings.expect_at_most(energy, kPower * (1 + 1e-9),
-                                  fmt::format("energy of a worker, {}, {}", name, mode));
+                                  fmt::format("energy of a worker, {}, {}", row.name, mode));
           findings.expect(energy > 0, "a worker with a gradient sends nothing");
         }
       }

@@ -68,6 +68,8 @@ Subject round_with(const Parts& parts, const std::function<void(Algorithm&)>& ch
 
 void over_bits(Algorithm& algorithm) { algorithm.channel = "digital"; }
 void with_coordinates(Algorithm& algorithm) { algorithm.compressor.name = "random_k"; }
+void with_signs(Algorithm& algorithm) { algorithm.compressor.name = "sign"; }
+void with_sketches(Algorithm& algorithm) { algorithm.compressor.name = "count_sketch"; }
 void held(Algorithm& algorithm) {
   algorithm.feedback = "hold";
   algorithm.prediction = "matched";
@@ -118,6 +120,8 @@ std::vector<Violation> check_feedback(std::shared_ptr<const Feedback> part) {
   };
   return check_in({{"a round of LASER", with_weights(nullptr), feedback_laws()},
                    {"compressor=random_k", with_weights(with_coordinates), feedback_laws()},
+                   {"compressor=sign", with_weights(with_signs), feedback_laws()},
+                   {"compressor=count_sketch", with_weights(with_sketches), feedback_laws()},
                    {"channel=digital", with_weights(over_bits), feedback_laws()}});
 }
 
@@ -127,9 +131,27 @@ std::vector<Violation> check_receiver(std::shared_ptr<const Receiver> part) {
   const auto of_weights = [](Algorithm& algorithm) { algorithm.feedback = "weighted"; };
   return check_in({{"a round of LASER", round_with(parts), receiver_laws()},
                    {"compressor=random_k", round_with(parts, with_coordinates), receiver_laws()},
+                   {"compressor=sign", round_with(parts, with_signs), receiver_laws()},
+                   {"compressor=count_sketch", round_with(parts, with_sketches), receiver_laws()},
                    {"feedback=weighted", round_with(parts, of_weights), receiver_laws()},
                    {"feedback=hold", round_with(parts, held), receiver_laws()},
                    {"channel=digital", round_with(parts, over_bits), receiver_laws()}});
+}
+
+std::vector<Violation> check_allocation(std::shared_ptr<const Allocation> part) {
+  Parts parts;
+  parts.allocation = std::move(part);
+  const auto by_transport = [](const char* transport) {
+    return [transport](Algorithm& algorithm) { algorithm.compressor.transport = transport; };
+  };
+  const auto of_method = [](const char* method) {
+    return [method](Algorithm& algorithm) { apply(find_recipe(method), algorithm); };
+  };
+  return check_in({{"a round of LASER", round_with(parts), allocation_laws()},
+                   {"transport=two_phase", round_with(parts, by_transport("two_phase")), allocation_laws()},
+                   {"transport=one_shot", round_with(parts, by_transport("one_shot")), allocation_laws()},
+                   {"method=zsgd", round_with(parts, of_method("zsgd")), allocation_laws()},
+                   {"feedback=hold", round_with(parts, held), allocation_laws()}});
 }
 
 }  // namespace laser::laws

@@ -1,4 +1,5 @@
-// Laws of the parts: what has to hold for every compressor, channel, feedback and receiver, whoever wrote it.
+// Laws of the parts: what has to hold for every compressor, channel, feedback, receiver and allocation,
+// whoever wrote it.
 //
 // `make test` runs them over all rows of the tables; check_compressor() and its sisters run
 // them over a part from outside. A law reads traits, never names. All of it works on a small
@@ -52,6 +53,7 @@ const std::vector<Law>& compressor_laws();
 const std::vector<Law>& channel_laws();
 const std::vector<Law>& feedback_laws();
 const std::vector<Law>& receiver_laws();
+const std::vector<Law>& allocation_laws();
 
 /// One thing that a law found; an Error or exception of the part is a finding too.
 struct Violation {
@@ -66,10 +68,12 @@ std::vector<Violation> check(const std::vector<Law>& laws, const Subject& subjec
 
 /// The laws over a part from outside: in a round of LASER's other parts, and in others that its traits allow.
 /// A compressor over a digital link, with an estimate that is held, and with weights; a channel under LASER,
-/// Z-SGD, swept averages and D-DSGD; a feedback and a receiver also with coordinates and over a digital link.
+/// Z-SGD, swept averages and D-DSGD; a feedback and a receiver also with coordinates, sketches, signs and
+/// over a digital link; an allocation under both orders of factors, with raw gradients and with what is held.
 std::vector<Violation> check_compressor(std::shared_ptr<const Compressor> part);
 std::vector<Violation> check_channel(std::shared_ptr<const Channel> part);
 std::vector<Violation> check_feedback(std::shared_ptr<const Feedback> part);
 std::vector<Violation> check_receiver(std::shared_ptr<const Receiver> part);
+std::vector<Violation> check_allocation(std::shared_ptr<const Allocation> part);
 
 }  // namespace laser::laws

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laser/core/error.hpp"
+
 namespace laser {
 namespace {
 
