@@ -53,7 +53,14 @@ class LowRank(Compressor):
         return self.context.first_normals(round_number, piece).view(self.rank, size)
 
     def initial_state(self) -> dict[str, torch.Tensor]:
+        """The factors that rounds start from; none without a warm start, where every round draws its own."""
+        return self.first_state() if self._warm else {}
+
+    def first_state(self) -> dict[str, torch.Tensor]:
         return {side: self._random(0, side).clone() for side in self.sides}
+
+    def _decoded(self, left: torch.Tensor, right: torch.Tensor, lasting: dict[str, torch.Tensor]) -> Decoded:
+        return Decoded(left.t() @ right, lasting if self._warm else {})
 
     def _start(self, side: str, shared: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return shared[side] if self._warm else self._random(self.round + 1, side)
@@ -107,7 +114,7 @@ class Alternating(LowRank):
                shared: dict[str, torch.Tensor]) -> Decoded:
         factor = self._factor(received[0])
         left, right = (factor, self._basis) if self.round % 2 else (self._basis, factor)
-        return Decoded(left.t() @ right, {"left": left, "right": right})
+        return self._decoded(left, right, {"left": left, "right": right})
 
 
 class TwoPhase(LowRank):
@@ -129,7 +136,7 @@ class TwoPhase(LowRank):
         if pass_number == 0:
             self._basis = self._orthonormal(factor, 1)
             return Decoded(None, shared)
-        return Decoded(self._basis.t() @ factor, {"right": factor})
+        return self._decoded(self._basis, factor, {"right": factor})
 
 
 class FactorPair(LowRank):
@@ -166,7 +173,7 @@ class OneShot(FactorPair):
     def decode(self, pass_number: int, received: Sequence[torch.Tensor], noise: Sequence[torch.Tensor],
                shared: dict[str, torch.Tensor]) -> Decoded:
         left, right = received
-        return Decoded(left.t() @ right, {"right": right})
+        return self._decoded(left, right, {"right": right})
 
 
 def _solved(products: torch.Tensor, factor: torch.Tensor, wide: torch.dtype) -> torch.Tensor:
@@ -193,7 +200,7 @@ class Parallel(FactorPair):
         super().__init__(layer, context, settings)
         self._step = float(settings["factor_step"])
 
-    def initial_state(self) -> dict[str, torch.Tensor]:
+    def first_state(self) -> dict[str, torch.Tensor]:
         right = self._random(0, "right").clone()
         return {"left": torch.zeros(self.rank, self.layer.rows, dtype=right.dtype, device=right.device), "right": right}
 
@@ -225,8 +232,8 @@ class Parallel(FactorPair):
                shared: dict[str, torch.Tensor]) -> Decoded:
         left, right = self._mixed("left", received[0]), self._mixed("right", received[1])
         nothing = (left == 0).all()
-        lasting = {name: torch.where(nothing, shared[name], one) for name, one in (("left", left), ("right", right))}
-        return Decoded(left.t() @ right, lasting)
+        return self._decoded(left, right, {name: torch.where(nothing, shared[name], one) if self._warm else one
+                                           for name, one in (("left", left), ("right", right))})
 
     def own_factors(self) -> tuple[torch.Tensor, torch.Tensor] | None:
         left, right = self._refined

@@ -34,6 +34,7 @@ PassTensor Aggregator::Impl::prepare(Round& round, std::size_t l) {
   exchange.layer = &layout_.layers[l];
   if (!holds(tensor)) exchange.out = round.estimate[l];
   exchange.index = static_cast<std::uint32_t>(l);
+  exchange.type = type_;
   exchange.seed = seed_;
   exchange.round = round.index;
   exchange.shared = &tensor.shared;

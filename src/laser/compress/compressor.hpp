@@ -57,6 +57,7 @@ struct Exchange {
   std::uint32_t index = 0;  // of the layer
   std::uint64_t seed = 0;
   std::int64_t round = 0;
+  at::ScalarType type = at::kDouble;        // of all numbers but those of a memory, which may be narrower
   at::Tensor message;                       // [K, m, n]: M_i, what each local worker wants to get across
   const NamedTensors* shared = nullptr;     // state that all workers and the server have in common
   const NamedTensors* constants = nullptr;  // derived from seed and shape, never saved
@@ -87,8 +88,8 @@ struct Decoded {
 /// What holds for a compressor; contract tests read these, never names.
 struct Traits {
   bool linear = false;  // the decoded mean is a linear function of the workers' messages, given shared state
-  bool splits = true;  // own reconstruction + residual = message
-  bool exact = false;  // without noise the estimate is the mean of the messages
+  bool splits = true;   // own reconstruction + residual = message
+  bool exact = false;   // without noise the estimate is the mean of the messages
   bool factored = false;  // a worker's own reconstruction is a product of factors (own_factors)
   bool scales = true;     // the estimate grows and shrinks with what is received (signs do not)
   bool absolute = false;  // it has a unit of its own (a pilot): gradients in other units are another problem

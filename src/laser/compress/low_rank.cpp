@@ -84,12 +84,12 @@ at::Tensor LowRankShape::first_factor(const Layer& layer, Side side, std::uint64
 }
 
 at::Tensor LowRankShape::start(const Exchange& exchange, Side side) const {
-  const auto& last = exchange.shared->at(side == Side::kLeft ? "left" : "right");
-  if (warm_start) return last;
+  if (warm_start) return exchange.shared->at(side == Side::kLeft ? "left" : "right");
   // Round 0 of the stream is the first factor; fresh ones follow.
   auto key = exchange.key(Purpose::kWarmStart, static_cast<std::uint32_t>(side));
   ++key.round;
-  return random_factor(last.size(0), last.size(1), key, last.scalar_type());
+  const auto& layer = *exchange.layer;
+  return random_factor(rank_of(layer), side == Side::kLeft ? layer.rows : layer.columns, key, exchange.type);
 }
 
 }  // namespace laser

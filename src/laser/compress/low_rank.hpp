@@ -53,10 +53,23 @@ class LowRankCompressor : public Compressor {
   }
   [[nodiscard]] bool applies(const Layer& layer) const final { return shape_.applies(layer); }
   void check(const Layout& layout) const final { shape_.check(layout); }
+  /// The factors that rounds start from; none without a warm start, where every round draws its own.
+  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                           at::ScalarType type) const final {
+    return shape_.warm_start ? first_state(layer, index, seed, type) : NamedTensors{};
+  }
   [[nodiscard]] double symbols(const Layer& layer) const final;
   [[nodiscard]] double lag(const Layer& layer) const final;
 
  protected:
+  /// The factors that the first round starts from.
+  [[nodiscard]] virtual NamedTensors first_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                                 at::ScalarType type) const = 0;
+  /// Those that the next round starts from.
+  [[nodiscard]] NamedTensors lasting(NamedTensors factors) const {
+    return shape_.warm_start ? std::move(factors) : NamedTensors{};
+  }
+
   LowRankShape shape_;
 
  private:

@@ -14,8 +14,8 @@ class AlternatingLowRank final : public LowRankCompressor {
   explicit AlternatingLowRank(const CompressorOptions& options)
       : LowRankCompressor(options, FactorsPerRound::one) {}
 
-  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
-                                           at::ScalarType type) const override {
+  [[nodiscard]] NamedTensors first_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                         at::ScalarType type) const override {
     return {{"left", shape_.first_factor(layer, Side::kLeft, seed, index, type)},
             {"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
@@ -36,7 +36,7 @@ class AlternatingLowRank final : public LowRankCompressor {
     const auto& basis = exchange.scratch.at("basis");
     const auto factor = received[0].values.view({basis.size(0), -1});
     const Factors pair = even(exchange) ? Factors{basis, factor} : Factors{factor, basis};
-    return {{}, pair, {{"left", pair.left}, {"right", pair.right}}};
+    return {{}, pair, lasting({{"left", pair.left}, {"right", pair.right}})};
   }
 
   Factors own_factors(const Exchange& exchange) const override {

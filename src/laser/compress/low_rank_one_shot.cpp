@@ -35,8 +35,8 @@ class OneShotLowRank final : public LowRankCompressor {
     return traits;
   }
 
-  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
-                                           at::ScalarType type) const override {
+  [[nodiscard]] NamedTensors first_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                         at::ScalarType type) const override {
     return {{"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
 
@@ -62,7 +62,7 @@ class OneShotLowRank final : public LowRankCompressor {
   Decoded decode(Exchange&, int, std::span<const Reception> received) const override {
     const auto& left = received[0].values;
     const auto& right = received[1].values;
-    return {{}, {left, right}, {{"right", right}}};
+    return {{}, {left, right}, lasting({{"right", right}})};
   }
 
   Factors own_factors(const Exchange& exchange) const override {

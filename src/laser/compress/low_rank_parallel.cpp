@@ -48,15 +48,14 @@ class ParallelLowRank final : public LowRankCompressor {
     return traits;
   }
 
-  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
-                                           at::ScalarType type) const override {
+  [[nodiscard]] NamedTensors first_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                         at::ScalarType type) const override {
     const auto right = shape_.first_factor(layer, Side::kRight, seed, index, type);
     return {{"left", at::zeros({right.size(0), layer.rows}, right.options())}, {"right", right}};
   }
 
   Projection projection(Exchange& exchange) const override {
-    const auto& left = exchange.shared->at("left");
-    if (started(exchange)) return {left, exchange.shared->at("right")};
+    if (started(exchange)) return {exchange.shared->at("left"), exchange.shared->at("right")};
     return {{}, shape_.start(exchange, Side::kRight)};
   }
 
@@ -78,7 +77,7 @@ class ParallelLowRank final : public LowRankCompressor {
     const auto left = mixed(exchange, "left", received[0].values);
     const auto right = mixed(exchange, "right", received[1].values);
     const bool nothing = at::count_nonzero(left).item<std::int64_t>() == 0;
-    return {{}, {left, right}, nothing ? *exchange.shared : NamedTensors{{"left", left}, {"right", right}}};
+    return {{}, {left, right}, nothing ? *exchange.shared : lasting({{"left", left}, {"right", right}})};
   }
 
   Factors own_factors(const Exchange& exchange) const override {

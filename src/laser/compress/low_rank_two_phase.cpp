@@ -16,8 +16,8 @@ class TwoPhaseLowRank final : public LowRankCompressor {
 
   [[nodiscard]] std::vector<double> pass_shares() const override { return {phase_share_, 1 - phase_share_}; }
 
-  [[nodiscard]] NamedTensors initial_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
-                                           at::ScalarType type) const override {
+  [[nodiscard]] NamedTensors first_state(const Layer& layer, std::uint32_t index, std::uint64_t seed,
+                                         at::ScalarType type) const override {
     return {{"right", shape_.first_factor(layer, Side::kRight, seed, index, type)}};
   }
 
@@ -40,7 +40,7 @@ class TwoPhaseLowRank final : public LowRankCompressor {
       exchange.scratch["basis"] = orthonormal_rows(factor, exchange.key(Purpose::kReplacement, 1));
       return {{}, {}, *exchange.shared};
     }
-    return {{}, {exchange.scratch.at("basis"), factor}, {{"right", factor}}};
+    return {{}, {exchange.scratch.at("basis"), factor}, lasting({{"right", factor}})};
   }
 
   Factors own_factors(const Exchange& exchange) const override {
