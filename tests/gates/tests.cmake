@@ -1,5 +1,5 @@
 # What the quick gate (make check) leaves out. In every run: the sanitizers over what needs no LibTorch, its sources and tests once more
-# with ASan and UBSan in one program, the readers of files with their 500 damaged ones each among them. In the slow tests: clang-tidy,
+# with ASan and UBSan in two programs, the readers of files with their 500 damaged ones each and the kernels among them. In the slow tests: clang-tidy,
 # 10,000 damaged files, and the sanitizers over everything.
 set(gate_sources)
 foreach(folder src/laser/core src/laser/hash src/laser/data src/laser/record src/laser/power src/laser/theory src/laser/link apps/laser/fetch)
@@ -12,18 +12,36 @@ foreach(folder data record power theory link)
 endforeach()
 # With OpenMP; those of the command, which have more sources; two with an operator new of their own, as hostile/ has.
 list(FILTER gate_sources EXCLUDE REGEX "core/parallel.cpp$|theory_table_test.cpp$|theory_command_test.cpp$|record/(safetensors|out_of_memory)_test.cpp$")
-add_executable(gates_sanitized ${gate_sources})  # and those of hostile/
-target_compile_features(gates_sanitized PRIVATE cxx_std_20)
-target_compile_definitions(gates_sanitized PRIVATE LASER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-target_compile_options(gates_sanitized PRIVATE -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -ffp-contract=off
+# One program more for the kernels, which walk over raw memory: on one instruction set, since what is wrong there is so on each.
+file(GLOB kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/laser/kernels/*.cpp ${CMAKE_SOURCE_DIR}/tests/kernels/*_test.cpp)
+list(FILTER kernel_sources EXCLUDE REGEX "cuda_test.cpp$|normal_quality_test.cpp$")
+set(sanitized -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -ffp-contract=off
   -fsanitize=address,undefined,float-cast-overflow)
-target_link_options(gates_sanitized PRIVATE -fsanitize=address,undefined)
-target_include_directories(gates_sanitized PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/apps)
-target_include_directories(gates_sanitized SYSTEM PRIVATE ${TORCH_DIR}/include)  # fmt
-target_link_libraries(gates_sanitized PRIVATE Threads::Threads ZLIB::ZLIB CURL::libcurl OpenSSL::Crypto nlohmann_json::nlohmann_json
-  GTest::gtest GTest::gtest_main)
-add_test(NAME gates.sanitized COMMAND gates_sanitized)
-set_tests_properties(gates.sanitized PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+add_executable(gates_sanitized ${gate_sources})  # and those of hostile/
+add_executable(gates_sanitized_kernels ${kernel_sources})
+foreach(program gates_sanitized gates_sanitized_kernels)
+  target_compile_features(${program} PRIVATE cxx_std_20)
+  target_compile_definitions(${program} PRIVATE LASER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${program} PRIVATE ${sanitized})
+  target_link_options(${program} PRIVATE -fsanitize=address,undefined)
+  target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/apps)
+  target_include_directories(${program} SYSTEM PRIVATE ${TORCH_DIR}/include)  # fmt
+  target_link_libraries(${program} PRIVATE Threads::Threads GTest::gtest GTest::gtest_main)
+endforeach()
+target_link_libraries(gates_sanitized PRIVATE ZLIB::ZLIB CURL::libcurl OpenSSL::Crypto nlohmann_json::nlohmann_json)
+set(kernel_level)
+file(STRINGS /proc/cpuinfo avx2 REGEX "avx2" LIMIT_COUNT 1)
+if(avx2)
+  set(kernel_level -mavx2 -mbmi -mbmi2 -mfma -mf16c -maes -mpclmul)
+endif()
+target_compile_options(gates_sanitized_kernels PRIVATE ${OpenMP_CXX_FLAGS} -DHWY_COMPILE_ONLY_STATIC -Wno-unused-variable ${kernel_level})
+target_link_options(gates_sanitized_kernels PRIVATE ${OpenMP_CXX_FLAGS})
+target_link_libraries(gates_sanitized_kernels PRIVATE laser_core hwy::hwy Eigen3::Eigen)
+foreach(program gates_sanitized gates_sanitized_kernels)
+  string(REPLACE "gates_" "gates." name ${program})
+  add_test(NAME ${name} COMMAND ${program})
+  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 900 ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+endforeach()
 
 find_program(LASER_CLANG_TIDY clang-tidy)
 find_program(LASER_CLANG clang++)
