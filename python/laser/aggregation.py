@@ -11,7 +11,7 @@ import json
 import math
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 import torch
@@ -19,7 +19,7 @@ import torch
 from laser import budget, parts
 from laser import reading
 from laser.device_round import DeviceRound, place_of
-from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, next_step, pairs
 
 Estimate = TypeVar("Estimate")
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -83,7 +83,7 @@ class Aggregator(NotCopied):
         reading.check_read(settings, "the round")
         if "channel" in settings:
             settings["channel"] = reading.channel_named(settings["channel"])
-        self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
+        self._shapes = {name: reading.check_shape(name, shape) for name, shape in reading.check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))
         settings, objects = parts.split(settings)
@@ -124,7 +124,7 @@ class Aggregator(NotCopied):
             if not self._noisy:
                 raise error(EXIT_CONFIGURATION, f"power = {power} would have no effect: the channel is noiseless. HINT: leave "
                             "it out")
-        given = {name: _tensor(name, value) for name, value in _check_mapping(gradients).items()}
+        given = {name: _tensor(name, value) for name, value in reading.check_mapping(gradients).items()}
         for name in given.keys() ^ self._shapes.keys():
             what = "is not one of the tensors" if name in given else "has no gradient"
             raise error(EXIT_CONFIGURATION, f"'{name}' {what}. HINT: the tensors are {', '.join(self._shapes)}")
@@ -162,6 +162,8 @@ class Aggregator(NotCopied):
     def forget(self, workers: Sequence[int]) -> None:
         """Empties the memories of some workers, by number: what they kept back is lost, as that of a client which leaves. Raises Error
         (configuration) for a number that no worker has."""
+        if not isinstance(workers, Iterable):
+            raise error(EXIT_USAGE, f"workers = {workers!r} is no list. HINT: forget([{workers!r}])")
         rows = [reading.check_whole("workers", worker, 0) for worker in workers]
         if rows and max(rows) >= self._workers:
             raise error(EXIT_CONFIGURATION, f"there is no worker {max(rows)}. HINT: 0 to {self._workers - 1}")
@@ -214,9 +216,11 @@ class Aggregator(NotCopied):
         tensors = _check_state(state, "an Aggregator", ("rounds", "setup"))
         rounds = tensors.pop("rounds")
         if rounds.numel() != 1 or rounds.dtype != torch.int64 or int(rounds) < 0:
-            raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds")
+            raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds. HINT: what "
+                        "state_dict() returned, unchanged")
         _check_setup(tensors.pop("setup"), self._setup)
-        self._now.load_state(tensors)
+        with next_step("what state_dict() of an Aggregator of the same shapes and settings returned"):
+            self._now.load_state(tensors)
         self.rounds = int(rounds)
 
 
@@ -239,7 +243,7 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     torch.Size([64, 32])
     """
     single = not isinstance(gradients, Mapping)
-    named: Mapping[str, Any] = {"gradient": gradients} if single else _check_mapping(gradients)
+    named: Mapping[str, Any] = {"gradient": gradients} if single else reading.check_mapping(gradients)
     tensors = {name: _tensor(name, value) for name, value in named.items()}
     first, tensor = next(iter(tensors.items()))
     if tensor.dim() == 0:
@@ -254,37 +258,17 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     return outcome
 
 
-def _check_mapping(tensors: Any) -> Mapping[str, Any]:
-    if not isinstance(tensors, Mapping):
-        raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
-    if not tensors:
-        raise error(EXIT_CONFIGURATION, "there is no tensor to send. HINT: at least one")
-    for name in tensors:
-        if not isinstance(name, str):
-            raise error(EXIT_USAGE, f"{name!r} is no name of a tensor. HINT: names are texts")
-    return tensors
-
-
-def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(map(reading.whole_number, shape))
-    except TypeError:
-        sizes = (None,)
-    if isinstance(shape, str) or any(size is None or size < 1 for size in sizes):
-        raise error(EXIT_CONFIGURATION, f"'{name}' has shape {shape}, and a round needs numbers to send. HINT: dimensions of "
-                    "1 or more, such as (64, 32); leave out tensors without elements")
-    return tuple(size for size in sizes if size is not None)
-
-
 def _check_state(state: Any, owner: str, needed: tuple[str, ...]) -> dict[str, torch.Tensor]:
     if not isinstance(state, Mapping):
         raise error(EXIT_USAGE, f"{type(state).__name__} is no saved state. HINT: what state_dict() returned")
     for name in needed:
         if name not in state:
-            raise error(EXIT_DATA, f"the saved state has no '{name}': it is not of {owner} of this version")
+            raise error(EXIT_DATA, f"the saved state has no '{name}': it is not of {owner} of this version. HINT: what its "
+                        "state_dict() returned")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise error(EXIT_DATA, f"the saved state has {name!r} of type {type(value).__name__}, where tensors have names")
+            raise error(EXIT_DATA, f"the saved state has {name!r} of type {type(value).__name__}, where tensors have names. "
+                        "HINT: what state_dict() returned")
     return dict(state)
 
 
@@ -397,4 +381,5 @@ class Training(NotCopied):
         """Restores what ``state_dict`` returned; raises Error where it is of other settings or does not fit."""
         tensors = _check_state(state, "a Training", ("setup",))
         _check_setup(tensors.pop("setup"), self._core.course)
-        self._core.load_state(tensors)
+        with next_step("what state_dict() of a Training of the same settings returned"):
+            self._core.load_state(tensors)

@@ -31,8 +31,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from laser.arena_plan import ALL_TASKS, COMMON, Contest, DATA, METHODS, Plan, SCHEMA, SLOW, TASKS, air_of, plan_of, said_of, shapes_of
-from laser.arena_plan import EQUAL as EQUAL
+from laser.arena_plan import ALL_TASKS, COMMON, Contest, DATA, METHODS, Plan, SCHEMA, SLOW, TASKS, air_of, check_options, plan_of, said_of
+from laser.arena_plan import EQUAL as EQUAL, shapes_of
 from laser.messages import complain
 
 EXIT_IO = 6
@@ -200,7 +200,8 @@ def _read_plan(folder: Path) -> Plan:
     try:
         return Plan.from_json(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: laser arena --quick --out {folder}") from problem
+        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: "
+                    f"laser.arena.run({str(folder)!r}, quick=True) makes one") from problem
 
 
 def _open(folder: Path, plan: Plan, resume: bool) -> None:
@@ -210,7 +211,7 @@ def _open(folder: Path, plan: Plan, resume: bool) -> None:
         _write(folder / "plan.json", plan.to_json())
         return
     if not resume:
-        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: --resume goes on with it, or choose another folder")
+        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: resume=True goes on with it, or choose another folder")
     if _read_plan(folder) != plan:
         raise error(EXIT_CONFIGURATION, f"{folder} holds an arena of another plan. HINT: another folder, or the same options as then")
 
@@ -292,6 +293,7 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
     from laser.native import EXIT_CONFIGURATION, error
 
     say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
+    check_options(methods, tasks, power_scale, {"seeds": seeds, "epochs": epochs, "jobs": jobs}, resume and not folder)
     plan = plan_of(quick, seeds, tasks, power_scale, epochs)
     if only:
         plan = dataclasses.replace(plan, contests=tuple(one for one in plan.contests if only in one.name))
@@ -301,16 +303,15 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
     names = methods or [name for name in METHODS if not (quick and name in SLOW)]
     contestants = [contestant(text) for text in dict.fromkeys(names)]
     at_once = jobs or os.cpu_count() or 1
-    if resume and not folder:
-        raise error(EXIT_CONFIGURATION, "which arena is to go on? HINT: its folder, as --out runs/arena")
     root = Path(folder) if folder else Path("runs") / time.strftime("arena-%Y%m%d-%H%M%S")
     if (root / "config.toml").exists():
-        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another --out")
+        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another folder")
     for one in contestants:  # what fits nowhere is a mistake; what fits somewhere is told where it does not
         agreed = [terms(plan, contest, one, shapes_of(contest.task)) for contest in plan.contests]
         reasons = {contest.name: text for contest, text in zip(plan.contests, agreed) if isinstance(text, str)}
         if len(reasons) == len(agreed):
-            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}")
+            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}. HINT: a method that "
+                        f"fits the model and the air, of {', '.join(METHODS[:3])} ...")
         for text in dict.fromkeys(reasons.values()):
             where = [name for name, reason in reasons.items() if reason == text]
             say(f"left out: {one.name} in {where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {text}")
@@ -402,7 +403,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs,
                       only=a.only, jobs=a.jobs, resume=a.resume, dry_run=a.dry_run)
     except Error as problem:
-        complain(str(problem), "laser arena")
+        complain(str(problem.args[0]), "laser arena")  # in the words of the command
         return int(problem.exit_code)
     except KeyboardInterrupt:
         print("laser: interrupted. HINT: the same command with --resume goes on", file=sys.stderr)

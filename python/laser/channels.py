@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from laser.native import core
+from laser import reading
+from laser.native import EXIT_CONFIGURATION, core, error
 
 
 def names() -> dict[str, str]:
@@ -26,4 +27,8 @@ def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, ro
     >>> scales["amplitude"], scales["receive_scale"], scales["noise_std"]
     ([2.0, 2.0], 0.25, 0.25)
     """
-    return core.superpose(channel, list(map(float, norms)), energy, seed, round)
+    listed = reading.numbers_of("norms", norms, 0.0)
+    if not listed:
+        raise error(EXIT_CONFIGURATION, "norms has no worker. HINT: norms=[1.0, 2.0], one a worker")
+    return core.superpose(channel, listed, reading.check_positive("energy", energy), reading.check_seed(seed),
+                          reading.check_whole("round", round, 0))

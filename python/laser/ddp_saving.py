@@ -128,9 +128,10 @@ class Saving:
         except (KeyError, ValueError):
             position = {}
         if texts.get("format") != FORMAT or not position:
-            raise error(EXIT_DATA, f"{path} is not the shard of a LaserState")
+            raise error(EXIT_DATA, f"{path} is not the shard of a LaserState. HINT: a folder that LaserState.save wrote")
         if (position["iteration"], position["runs"][-1][0]) != shard.moment:
-            raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says")
+            raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says. HINT: "
+                        "remove the file, or load an earlier iteration")
         return tensors | position
 
     def _check_bound(self) -> None:
@@ -144,7 +145,8 @@ class Saving:
         mine = {"rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup()}
         for key in POSITION:
             if key not in state:
-                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState of this version")
+                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState of this version. HINT: what its "
+                            "state_dict() returned")
         for key in "rank", "ranks":
             if state[key] != mine[key]:
                 raise error(EXIT_DATA, f"the saved state is of rank {state['rank']} of {state['ranks']}, this is rank "
@@ -153,4 +155,5 @@ class Saving:
         for part, value in self._setup().items():
             theirs = state["setup"].get(part)
             if theirs != value:
-                raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}")
+                raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}. HINT: the "
+                            f"{part} that it was made with")

@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         complain(str(problem), "laser export")
         return EXIT_DATA
     except ValueError as problem:
-        complain(f"{problem}. HINT: 'laser report {given.folder}' tells which records can be read", "laser export")
+        complain(f"{problem}. HINT: the folders of other runs, one by one, or what is damaged repaired", "laser export")
         return EXIT_DATA
     except OSError as problem:
         complain(f"{problem.filename}: can't write: {problem.strerror}. HINT: choose another --out", "laser export")

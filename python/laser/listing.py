@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from typing import Any
 
@@ -12,6 +13,10 @@ WIDTH = 130
 
 class Table(dict[str, dict[str, str]]):
     """Rows by name; shows itself as a table."""
+
+    def __missing__(self, name: object) -> dict[str, str]:
+        near = difflib.get_close_matches(str(name), self, 1)
+        raise KeyError(f"there is no {name!r} here{f'; did you mean {near[0]!r}?' if near else '.'} HINT: print the table, or list(...) it")
 
     def __repr__(self) -> str:
         if not self:

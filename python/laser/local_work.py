@@ -14,7 +14,7 @@ import torch
 from torch.func import functional_call, grad_and_value, vmap
 
 from laser.examples import Shards
-from laser.native import EXIT_CONFIGURATION, core, error
+from laser.native import EXIT_CONFIGURATION, Error, core, error
 
 Tensors = dict[str, torch.Tensor]
 DRAWS = (1 << 24) - 2  # in the place of a tensor's number, which no tensor has
@@ -133,7 +133,15 @@ class LocalWork:
         copies = {name: b.clone() for name, b in held.items()}
         fixed = {name: p.detach() for name, p in self.model.named_parameters()}
         with torch.no_grad(), self._draws(0, 0, TRIAL):
-            self._forward(fixed, copies, *self._batch(0, 0, 0))
+            inputs, targets = self._batch(0, 0, 0)
+            try:
+                self._forward(fixed, copies, inputs, targets)
+            except (RuntimeError, TypeError, ValueError, IndexError) as problem:
+                if isinstance(problem, Error):
+                    raise
+                shapes = " and ".join(str(tuple(getattr(part, "shape", ()))) for part in (inputs, targets))
+                raise error(EXIT_CONFIGURATION, f"loss(model(inputs), targets) fails with inputs and targets of shapes {shapes}: {problem}. "
+                            "HINT: call it so on a batch of your own until it works") from problem
         changed = [name for name, b in held.items() if not torch.equal(b, copies[name])]
         rows = self.shards.workers
         self.statistics = {name: held[name].detach().expand(rows, *held[name].shape).clone() for name in changed}

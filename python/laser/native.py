@@ -6,7 +6,7 @@ from laser.extension import MODULE, check_torch  # first: it says what to do whe
 
 import torch
 
-from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error
+from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error, next_step
 
 if TYPE_CHECKING:
     from laser import _core as core
@@ -16,7 +16,7 @@ else:
     from laser import portable as core
 
 __all__ = ["COMPILED", "EXIT_CONFIGURATION", "EXIT_DATA", "EXIT_NON_FINITE", "EXIT_USAGE", "Error", "NotCopied", "check_torch", "core", "error",
-           "is_flag", "pairs", "text_of"]
+           "is_flag", "next_step", "pairs", "text_of"]
 
 COMPILED = MODULE is not None
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from laser.native import EXIT_CONFIGURATION, core, error
+from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, core, error, is_flag
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Exchange:
         """Random numbers for this round and tensor, the same at the server and at all workers, others for another ``unit``:
         ``torch.randn(8, generator=exchange.random())``. They follow from the run's seed, so that a run that is resumed goes
         on with what it would have drawn."""
+        if not isinstance(unit, int) or not 0 <= unit < 2**32:
+            raise error(EXIT_USAGE, f"unit = {unit!r} must be a whole number from 0 to 2^32 - 1. HINT: exchange.random(1)")
         word = core.part_word(self.seed, self.round, self.tensor, unit)
         return torch.Generator().manual_seed(word - 2**64 if word >= 2**63 else word)
 
@@ -157,6 +159,8 @@ _METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiv
 
 def part(role: str, value: Any) -> Any:
     """An object that plays the role, from one or from its class. Raises Error where it does not fit."""
+    if role not in ROLES:
+        raise error(EXIT_USAGE, f"there is no role {role!r}. HINT: {', '.join(ROLES)}")
     base = ROLES[role]
     if isinstance(value, type) and issubclass(value, base):
         try:
@@ -166,10 +170,14 @@ def part(role: str, value: Any) -> Any:
                         "of it") from problem
     if isinstance(value, str):
         raise error(EXIT_CONFIGURATION, f"'{value}' is a name, and here a {role} of your own is asked for: a class or an object. "
-                    "The package's parts are checked by its own tests")
+                    f"HINT: class Mine(laser.{base.__name__}), as docs/parts.md has it; the package's parts are checked by its own tests")
     if not isinstance(value, base):
         raise error(EXIT_CONFIGURATION, f"{role} = {value!r} is neither a name nor a laser.{base.__name__}. HINT: class "
                     f"Mine(laser.{base.__name__}), as docs/parts.md has it, or one of {', '.join(names(role))}")
+    for flag in (name for name, default in vars(base).items() if isinstance(default, bool)):
+        if not is_flag(getattr(value, flag)):
+            raise error(EXIT_CONFIGURATION, f"{role} = {type(value).__name__} has {flag} = {getattr(value, flag)!r}. HINT: {flag} = True or "
+                        f"{flag} = False")
     _check_methods(role, type(value), base)
     for method in _METHODS[role]:
         if getattr(type(value), method) is getattr(base, method):

@@ -37,6 +37,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
         import matplotlib.pyplot as plt
     except ImportError as problem:
         raise ImportError("laser.plot needs matplotlib. HINT: pip install matplotlib") from problem
+    if _is_named(records) and not records:
+        raise ValueError("there is no record to draw. HINT: {'laser': simulator.records}")
     runs = {str(name): _rows(one) for name, one in records.items()} if _is_named(records) else {"": _rows(records)}
     if quantity is None:
         several = [_points(rows, "accuracy", "round") for _, rows in runs.values()]
@@ -100,6 +102,8 @@ def _rows(one: Any) -> tuple[str, list[Mapping[str, Any]]]:
     if isinstance(one, Sequence) and all(isinstance(row, Mapping) for row in one):
         if not one:
             raise ValueError("there is no record to draw. HINT: those of a Simulator whose rounds were run")
+        if "round" not in one[0]:
+            raise ValueError(f"the records have no 'round', only {', '.join(map(str, one[0]))}. HINT: simulator.records, or dicts with the round")
         return "", list(one)
     raise TypeError(f"{type(one).__name__} holds no records. HINT: simulator.records, laser.load_run(folder), or a dict of them by name")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from laser.native import EXIT_CONFIGURATION, core, error
+from laser import reading
+from laser.native import EXIT_CONFIGURATION, core, error, next_step
 
 
 def schedule(policy: str, periods: int, average: float, custom: list[float] | None = None, exponent: float = 0.8) -> list[float]:
@@ -15,7 +16,9 @@ def schedule(policy: str, periods: int, average: float, custom: list[float] | No
     >>> laser.power.schedule("custom", 4, 100.0, custom=[1, 1, 2, 4])
     [50.0, 50.0, 100.0, 200.0]
     """
-    return core.power_schedule(policy, periods, average, custom or [], exponent)
+    with next_step("help(laser.power.schedule) has the policies and what each needs"):
+        return core.power_schedule(policy, reading.check_whole("periods", periods, 1), reading.check_positive("average", average),
+                                   reading.numbers_of("custom", custom or []), reading.check_positive("exponent", exponent))
 
 
 def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[float]],
@@ -27,12 +30,15 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
     >>> laser.power.shares("comp_norm", raw_norms=[[4.0, 1.0]], sent_norms=[[3.0, 1.0]], symbols=[100, 10])
     [[0.75, 0.25]]
     """
+    raw_norms, sent_norms = ([reading.numbers_of(name, row, 0.0) for row in rows] for name, rows in (("raw_norms", raw_norms),
+                                                                                                     ("sent_norms", sent_norms)))
     told = [len(raw_norms), *map(len, raw_norms), *map(len, sent_norms)]
     if told != [len(sent_norms), *[len(symbols)] * (2 * len(raw_norms))]:
         raise error(EXIT_CONFIGURATION, f"the norms are not those of as many workers, each with {len(symbols)} blocks. HINT: [k][blocks], and "
                     "a number of symbols for each block")
-    flat = core.block_shares(allocation, [n for row in raw_norms for n in row], [n for row in sent_norms for n in row],
-                             list(symbols))
+    with next_step("laser.settings()['allocation'] lists the allocations"):
+        flat = core.block_shares(allocation, [n for row in raw_norms for n in row], [n for row in sent_norms for n in row],
+                                 [reading.check_whole("symbols", one, 1) for one in symbols])
     width = len(symbols)
     return [flat[i : i + width] for i in range(0, len(flat), width)]
 
@@ -46,7 +52,7 @@ def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
     >>> split["left_energy"], split["right_energy"], round(split["influence"], 4)
     (50.0, 50.0, 4.1984)
     """
-    return core.split_between_factors(m, n, energy)
+    return core.split_between_factors(*_sizes(m, n), reading.check_positive("energy", energy))
 
 
 def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict[str, Any]:
@@ -58,4 +64,10 @@ def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal:
     >>> split["energies"]
     [75.0, 25.0]
     """
-    return core.split_over_ranks(m, n, energy, list(map(float, kappa)), optimal)
+    with next_step("kappa=[9.0, 1.0], an energy for each of 1 to min(m, n) terms"):
+        return core.split_over_ranks(*_sizes(m, n), reading.check_positive("energy", energy), reading.numbers_of("kappa", kappa, 0.0),
+                                     reading.check_flag("optimal", optimal))
+
+
+def _sizes(m: int, n: int) -> tuple[int, int]:
+    return reading.check_whole("m", m, 1), reading.check_whole("n", n, 1)

@@ -10,16 +10,18 @@ import math
 import operator
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from laser.budget import plain_power
-from laser.native import EXIT_CONFIGURATION, core, error, is_flag, pairs
+from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, core, error, is_flag, pairs
 
 GIVEN = ("method", "workers", "seed", "power")  # read, though no part of the algorithm
 MOST_SEED = 2**64 - 1
 OF_TRAINING = "it belongs to the training loop and the optimizer, which are yours"
 HINTS = {  # by group of the option list, or by setting
+    "learning_rate": "that of your optimizer, torch.optim.SGD(model.parameters(), lr=0.1); laser.Training has it",
+    "epochs": "rounds= of laser.Simulator; elsewhere the training loop is yours",
     "training": OF_TRAINING,
     "model": "the model is yours",
     "shards": "the data are yours: give each rank its part",
@@ -69,7 +71,7 @@ def check_seed(seed: object) -> int:
     """A whole number from 0 to 2^64 - 1. Raises Error (configuration) for anything else."""
     number = whole_number(seed)
     if number is None or not 0 <= number <= MOST_SEED:
-        raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1)")
+        raise error(EXIT_CONFIGURATION, f"seed = {seed!r} must be a whole number from 0 to {MOST_SEED} (2^64 - 1). HINT: seed=1")
     return number
 
 
@@ -77,14 +79,14 @@ def check_whole(name: str, value: object, least: int) -> int:
     """A whole number that is `least` or more. Raises Error (configuration) for anything else."""
     number = whole_number(value)
     if number is None or number < least:
-        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more")
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a whole number, {least} or more. HINT: {name}={max(least, 1)}, an int")
     return number
 
 
 def check_flag(name: str, value: object) -> bool:
     """True or False, of Python or of numpy; what merely counts as one of them (0, "no") raises Error (configuration)."""
     if not is_flag(value):
-        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be True or False")
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be True or False. HINT: {name}=True or {name}=False")
     return bool(value)
 
 
@@ -102,7 +104,7 @@ def check_positive(name: str, value: object) -> float:
     """A finite number above 0. Raises Error (configuration) for anything else."""
     number = real_number(value)
     if not (math.isfinite(number) and number > 0):
-        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a number above 0")
+        raise error(EXIT_CONFIGURATION, f"{name} = {value!r} must be a number above 0. HINT: {name}=0.1, say")
     return number
 
 
@@ -136,6 +138,49 @@ def real_number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return math.nan
+
+
+def numbers_of(name: str, values: Any, least: float = -math.inf) -> list[float]:
+    """A list of finite numbers that are `least` or more.
+
+    name: what messages call it. values: numbers of Python, numpy or torch in any order that can be iterated. least: the smallest that
+    fits. Raises Error (configuration) for anything else.
+    """
+    listed = [real_number(one) for one in values] if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) else [math.nan]
+    if not all(math.isfinite(one) and one >= least for one in listed):
+        bound = "" if least == -math.inf else f", {least:g} or more"
+        raise error(EXIT_CONFIGURATION, f"{name} = {values!r} must be a list of finite numbers{bound}. HINT: {name}=[1.0, 2.0], say")
+    return listed
+
+
+def check_mapping(tensors: Any) -> Mapping[str, Any]:
+    """Tensors or shapes by name.
+
+    tensors: a mapping of one name or more. Returns it. Raises Error (usage, configuration) for anything else.
+    """
+    if not isinstance(tensors, Mapping):
+        raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
+    if not tensors:
+        raise error(EXIT_CONFIGURATION, "there is no tensor to send. HINT: at least one")
+    for name in tensors:
+        if not isinstance(name, str):
+            raise error(EXIT_USAGE, f"{name!r} is no name of a tensor. HINT: names are texts")
+    return tensors
+
+
+def check_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """The dimensions of a tensor.
+
+    name: of the tensor. shape: whole numbers of 1 or more; () for a single number. Raises Error (configuration) for anything else.
+    """
+    try:
+        sizes = tuple(map(whole_number, shape))
+    except TypeError:
+        sizes = (None,)
+    if isinstance(shape, str) or any(size is None or size < 1 for size in sizes):
+        raise error(EXIT_CONFIGURATION, f"'{name}' has shape {shape}, and a round needs numbers to send. HINT: dimensions of "
+                    "1 or more, such as (64, 32); leave out tensors without elements")
+    return tuple(size for size in sizes if size is not None)
 
 
 def difference(theirs: Any, mine: Any) -> str:

@@ -74,11 +74,7 @@ class Simulator(Evaluating, Saving, NotCopied):
                  vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
                  seed: int = 1, snr_db: float | None = None, **settings: Any):
         core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
-        if not isinstance(model, torch.nn.Module):
-            raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
-        if not callable(loss):
-            raise error(EXIT_USAGE, f"loss is of type {type(loss).__name__}. HINT: a function of outputs and targets, such as "
-                        "torch.nn.functional.cross_entropy")
+        _check_given(model, loss, scheduler)
         self.model, self.loss = model, loss
         self.workers = reading.check_whole("workers", workers, 1)
         self.rounds = reading.check_whole("rounds", rounds, 0)
@@ -94,7 +90,8 @@ class Simulator(Evaluating, Saving, NotCopied):
         self._diagnose = reading.check_flag("diagnose", diagnose)
         self._ema_decay = reading.real_number(ema_decay)
         if not 0 <= self._ema_decay < 1:
-            raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1")
+            raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1. HINT: 0.99, or 0 for no "
+                        "average")
         self.optimizer = optimizer if optimizer is not None else self._default_optimizer(rate)
         self._check_optimizer()
         self.scheduler = scheduler
@@ -102,7 +99,8 @@ class Simulator(Evaluating, Saving, NotCopied):
         self._set_round(method, power, snr_db, settings)
         self._shards = Shards(data, self.workers, reading.check_whole("batch_size", batch_size, 1), self.seed, sharding, concentration)
         self.rounds_per_epoch = math.ceil(self._shards.steps_per_epoch / self._local)  # until as many examples were seen
-        self._work = LocalWork(model, loss, self._names, self._shards, self.seed, self._local, rate, float(proximal), vectorize)
+        self._work = LocalWork(model, loss, self._names, self._shards, self.seed, self._local, rate, float(proximal),
+                               None if vectorize is None else reading.check_flag("vectorize", vectorize))
         self.per_client = reading.check_flag("per_client", per_client)
         self._tests = self._test_sets(test)
         every = self.rounds_per_epoch if evaluate_every is None else evaluate_every
@@ -361,6 +359,17 @@ class Simulator(Evaluating, Saving, NotCopied):
         return {name: value / (1 - self._remaining) for name, value in self._average.items()}
 
 
+def _check_given(model: Any, loss: Any, scheduler: Any) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
+    if not callable(loss):
+        raise error(EXIT_USAGE, f"loss is of type {type(loss).__name__}. HINT: a function of outputs and targets, such as "
+                    "torch.nn.functional.cross_entropy")
+    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+        raise error(EXIT_USAGE, f"scheduler is of type {type(scheduler).__name__}. HINT: one of torch.optim.lr_scheduler over the "
+                    "optimizer")
+
+
 def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
     if rate is None:
         if steps != 1:
@@ -370,5 +379,5 @@ def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
                         "and local_learning_rate")
         return None
     if not (math.isfinite(reading.real_number(proximal)) and proximal >= 0):
-        raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above")
+        raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above. HINT: 0.01, say")
     return reading.check_positive("local_learning_rate", rate)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from laser.ddp import LaserState
-from laser.native import EXIT_DATA, error
+from laser.native import EXIT_DATA, EXIT_USAGE, error
 from laser.reading import check_whole
 
 
@@ -24,6 +24,8 @@ class Stateful:
     """state: bound to its model. saved_by: ranks of the job whose checkpoint is loaded; None: as many as this one has."""
 
     def __init__(self, state: LaserState, saved_by: int | None = None):
+        if not isinstance(state, LaserState):
+            raise error(EXIT_USAGE, f"state is of type {type(state).__name__}. HINT: laser.Stateful(laser.LaserState(ddp))")
         self._state = state
         self._saved_by = None if saved_by is None else check_whole("saved_by", saved_by, 1)
 

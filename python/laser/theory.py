@@ -20,7 +20,8 @@ from typing import Any, overload
 
 import numpy
 
-from laser.native import EXIT_CONFIGURATION, core, error, pairs
+from laser import reading
+from laser.native import EXIT_CONFIGURATION, core, error, next_step, pairs
 
 Numbers = Any  # a number, or what numpy makes an array of
 
@@ -32,7 +33,8 @@ def _over_arrays(function: Callable[..., float], names: Sequence[str], whole: Se
         if array.dtype.kind not in "iuf":
             raise error(EXIT_CONFIGURATION, f"{name} is of type {array.dtype}. HINT: a number, or an array of numbers")
         if name in whole and array.dtype.kind == "f" and not (array == numpy.floor(array)).all():
-            raise error(EXIT_CONFIGURATION, f"{name} = {array} must be whole numbers")
+            raise error(EXIT_CONFIGURATION, f"{name} = {array} must be whole numbers. HINT: 64, or "
+                        "numpy.round(...)")
     try:
         spread = numpy.broadcast_arrays(*arrays)
     except ValueError:
@@ -41,7 +43,9 @@ def _over_arrays(function: Callable[..., float], names: Sequence[str], whole: Se
             from None
     kinds = [int if name in whole else float for name in names]
     places = zip(*(array.ravel().tolist() for array in spread))
-    result = [function(*(kind(value) for kind, value in zip(kinds, place))) for place in places]
+    name = function.__name__ if function.__name__.isidentifier() else "influence_workers"
+    with next_step(f"help(laser.theory.{name}) says what each argument is"):
+        result = [function(*(kind(value) for kind, value in zip(kinds, place))) for place in places]
     shape = spread[0].shape
     return numpy.array(result, dtype=float).reshape(shape) if shape else result[0]
 
@@ -56,7 +60,8 @@ def _formula(whole: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def over_arrays(*given: Any, **named: Any) -> Any:
             values = dict(zip(names, given)) | named
             if len(given) > len(names) or set(values) != set(names) or set(names[: len(given)]) & set(named):
-                raise TypeError(f"{described.__name__}({', '.join(names)}) was given {len(given)} arguments and {sorted(named)}")
+                raise TypeError(f"{described.__name__}({', '.join(names)}) was given {len(given)} arguments and {sorted(named)}. HINT: "
+                                f"help(laser.theory.{described.__name__}) says what each is")
             return _over_arrays(getattr(core, described.__name__), names, whole.split(), [values[name] for name in names])
 
         return over_arrays
@@ -144,8 +149,9 @@ def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean
 def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean_norm: float) -> Any:
     """lambda of k workers that send D = ``symbols`` numbers each: (D / P) max_i ||g_i||^2 / (k^2 ||mean g||^2), of ``norms`` ||g_i|| [k]
     and ``mean_norm`` = ||mean g|| > 0; ``power`` may be an array (spec 6)."""
-    each = list(map(float, norms))
-    return _over_arrays(lambda one: core.influence_workers(symbols, one, each, float(mean_norm)), ["power"], [], [power])
+    each = reading.numbers_of("norms", norms, 0.0)
+    many, mean = reading.check_whole("symbols", symbols, 1), reading.check_positive("mean_norm", mean_norm)
+    return _over_arrays(lambda one: core.influence_workers(many, one, each, mean), ["power"], [], [power])
 
 
 @overload
@@ -211,11 +217,17 @@ def memory_lag(shapes: Mapping[str, tuple[int, ...]], **settings: Any) -> float 
     >>> round(laser.theory.memory_lag({"weight": (512, 4608)}, rank=4), 1)
     230.4
     """
-    return core.memory_lag([(name, list(shape)) for name, shape in shapes.items()], pairs(settings))
+    return core.memory_lag(_shapes(shapes), pairs(settings))
 
 
 def data_volume(shapes: Mapping[str, tuple[int, ...]], scheme: str, rank: int = 4,
                 compression_factor: float = 0.2) -> dict[str, Any]:
     """What one worker sends per round: symbols, bytes, and how many times less than the gradient (spec 7). ``scheme`` is one of
     zsgd, signum, randomk, sketch, adsgd, laser_two_phase, laser_one_shot, laser_alt_even, laser_alt_odd."""
-    return core.data_volume([(name, list(shape)) for name, shape in shapes.items()], scheme, rank, compression_factor)
+    with next_step("help(laser.theory.data_volume) has the schemes and what each reads"):
+        return core.data_volume(_shapes(shapes), scheme, reading.check_whole("rank", rank, 1),
+                                reading.check_positive("compression_factor", compression_factor))
+
+
+def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[str, list[int]]]:
+    return [(name, list(reading.check_shape(name, shape))) for name, shape in reading.check_mapping(shapes).items()]
