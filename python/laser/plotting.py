@@ -122,9 +122,21 @@ def _points(rows: list[Mapping[str, Any]], quantity: str, over: str) -> list[tup
         number = _mean(value) if isinstance(value, Sequence) else float(value)
         if math.isfinite(number):
             points.append((float(place), number))
-    if quantity in OF_TWO_ROUNDS and over == "round" and len(points) > 2 and len(points) == last:
-        return [(second[0], (first[1] + second[1]) / 2) for first, second in zip(points[::2], points[1::2])]
+    if quantity in OF_TWO_ROUNDS and over == "round" and len(points) > 2 and len(rows) == last:
+        return _pairs(points)
     return points
+
+
+def _pairs(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The means of neighbouring rounds, each point in one pair at most, at the second of the two."""
+    means, first = [], None
+    for point in points:
+        if first is not None and point[0] == first[0] + 1:
+            means.append((point[0], (first[1] + point[1]) / 2))
+            first = None
+        else:
+            first = point
+    return means
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -33,6 +33,7 @@ from laser.waiting import Waiting
 
 SETTLED = 10  # lags: with fewer a run shows the start of a method, as the command says too
 MOST_RANK = 64
+MOST_PAIRS, PAIR_SPACING = 8, 16  # of diagnosed rounds between two evaluations, and rounds from pair to pair at least
 DEFAULT = "the command's SGD: lr=0.01, momentum=0.9, weight_decay=1e-4"
 
 
@@ -57,7 +58,10 @@ class Simulator(Evaluating, Saving, NotCopied):
         and at the end; or a list of one data set a client. per_client: accuracy, loss and energy of each client, of the test set
         of each where ``test`` is a list, else of its own training examples.
     ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0 for none.
-    diagnose: whether lambda, delta and what else needs the round without noise are measured.
+    diagnose: in which rounds lambda, delta and what else needs the round without noise are measured; in the others they are None. None (the
+        default): in pairs of rounds, as the command does: the two before each evaluation and before the end, and where evaluations are
+        far apart up to eight pairs between two of them. True: in every round, which makes a round of a small model up to a quarter
+        dearer (docs/simulator.md). False: never.
     vectorize: None: all workers at once where the model allows; False: one by one.
     folder, resume: a run folder as the command's, with a checkpoint a minute and at the end; resume=True goes on there, bit for
         bit, where a run was left, and begins one where there is none. progress: a line on stderr where it takes long.
@@ -70,7 +74,7 @@ class Simulator(Evaluating, Saving, NotCopied):
                  batch_size: int = 128, sharding: str = "iid", concentration: float = 0.3,
                  optimizer: torch.optim.Optimizer | None = None, scheduler: Any = None, local_steps: int = 1,
                  local_learning_rate: float | None = None, proximal: float = 0.0, asleep: str = "keep", test: Any = None,
-                 evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool = True,
+                 evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool | None = None,
                  vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
                  seed: int = 1, snr_db: float | None = None, **settings: Any):
         core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
@@ -87,7 +91,7 @@ class Simulator(Evaluating, Saving, NotCopied):
             raise error(EXIT_CONFIGURATION, f"asleep = {asleep!r} is unknown. HINT: 'keep' or 'drop' the memory of workers that "
                         "are not awake")
         self._asleep = asleep
-        self._diagnose = reading.check_flag("diagnose", diagnose)
+        self._diagnose = None if diagnose is None else reading.check_flag("diagnose", diagnose)
         self._ema_decay = reading.real_number(ema_decay)
         if not 0 <= self._ema_decay < 1:
             raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1. HINT: 0.99, or 0 for no "
@@ -295,7 +299,7 @@ class Simulator(Evaluating, Saving, NotCopied):
             messages = {name: torch.zeros((self.workers, *m.shape[1:]), dtype=m.dtype).index_copy_(0, rows, m.cpu())
                         for name, m in messages.items()}
         power = self._power.of(t) if self._power else None
-        outcome = self._aggregator.round(messages, power=power, diagnose=self._diagnose)
+        outcome = self._aggregator.round(messages, power=power, diagnose=self._diagnosed(t))
         if self._asleep == "drop" and len(awake) < self.workers:
             self._aggregator.forget([i for i in range(self.workers) if i not in set(awake)])
         rate = self.optimizer.param_groups[0]["lr"]
@@ -321,6 +325,16 @@ class Simulator(Evaluating, Saving, NotCopied):
         if self._folder is not None:
             self._folder.append(run_folder.ROUNDS, record)
         return record
+
+    def _diagnosed(self, t: int) -> bool:
+        """Whether round t is one of those in which the command diagnoses; the transmitted factor alternates, so that two are a whole."""
+        if self._diagnose is not None:
+            return self._diagnose
+        every = self._evaluate_every
+        pairs = min(max(every // PAIR_SPACING, 1), MOST_PAIRS)
+        left = every - 1 - t % every  # rounds until the evaluation
+        ends = [j * every // pairs for j in range(pairs)]  # rounds after each pair
+        return t >= self.rounds - 2 or left in ends or left - 1 in ends
 
     def _record(self, outcome: Outcome[dict[str, torch.Tensor]], losses: torch.Tensor, power: float | None, rate: float, awake: int
                 ) -> Record:
