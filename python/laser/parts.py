@@ -50,10 +50,15 @@ class Compressor:
     estimate [m, n] of the mean message. What a worker would have got across by itself, which error feedback takes from its
     memory, is ``decode`` of its own symbols, unless ``own`` says otherwise. Tensors of one dimension are m x 1 matrices.
 
-    Say what holds: ``linear`` (False), the estimate is linear in the messages, encode and decode both, given state and random
-    numbers: no rounding, no signs; receivers with a ``weight`` need it. ``exact`` (False), without noise the estimate is the
-    mean of the messages. ``scales`` (True), the estimate grows and shrinks with what is received; that of signs does not.
-    ``splits`` (True), what a worker alone gets across and what it keeps add up to its message.
+    Four class attributes say what holds. What would let a compressor into more rounds is False until it is said; what makes the laws of
+    ``laser.testing`` look harder is True until it is denied. Each is True or False, and anything else is refused.
+
+    linear: (False) the estimate is linear in the messages, encode and decode both, given state and random numbers: no rounding, no signs.
+        Receivers with a ``weight`` and feedback="hold" refuse a compressor that does not say so.
+    exact: (False) without noise the estimate is the mean of the messages.
+    scales: (True) the estimate grows and shrinks with what is received. That of signs does not: deny it there, and receivers that scale or
+        weigh are refused.
+    splits: (True) what a worker alone gets across and what it keeps add up to its message. Only the laws read it.
     """
 
     linear = False
