@@ -123,7 +123,9 @@ def air_of(contest: Contest, method: str) -> str | None:
 def check_options(methods: Any, tasks: Any, power_scale: Any, counts: Mapping[str, Any], nowhere: bool) -> None:
     """Refuses options of ``laser.arena.run`` that fit no plan.
 
-    methods, tasks: lists of names, or None for methods. power_scale: a number above 0. counts: whole numbers of 1 or more by name, or None.
+    methods, tasks: lists of names, or None for methods.
+    power_scale: a number above 0.
+    counts: whole numbers of 1 or more by name, or None.
     nowhere: whether an arena is to go on without a folder. Raises Error (usage, configuration) with the first that does not fit.
     """
     from laser import reading

@@ -181,7 +181,11 @@ class LaserState(Saving):
 
     def attach(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None) -> None:
         """Binds a state that was made without a model, on every rank; ``register_comm_hook`` is still to be called, where no
-        framework does it. Raises Error (usage) where it has a model already."""
+        framework does it. Raises Error (usage) where it has a model already.
+
+        model: the DDP module, or the module inside.
+        process_group: of the data-parallel ranks; None: DDP's own.
+        """
         if self._bound:
             raise error(EXIT_USAGE, "this LaserState has a model. HINT: a state of its own for each model")
         self._bind(model, process_group)
@@ -218,18 +222,29 @@ class LaserState(Saving):
 
     def protect(self, optimizer: Any) -> None:
         """Makes ``optimizer.step()`` leave this model's weights alone after a skipped round, also where momentum or weight
-        decay would move them without a gradient. Takes an optimizer inside of what a framework puts around it too."""
+        decay would move them without a gradient. Takes an optimizer inside of what a framework puts around it too.
+
+        optimizer: of torch.optim over the model's parameters, or what a framework puts around it. Raises Error (configuration) for anything
+            else.
+        """
         self._protection.protect(optimizer)
 
     def attach_scaler(self, scaler: torch.amp.GradScaler) -> None:
-        """Keeps the memory in the gradients' own units while a GradScaler changes the scale of the loss."""
+        """Keeps the memory in the gradients' own units while a GradScaler changes the scale of the loss.
+
+        scaler: a torch.amp.GradScaler. Raises Error (configuration) for anything else.
+        """
         self._protection.attach_scaler(scaler)
 
     # -- a backward pass ----------------------------------------------------------------------------------------------
 
     def take(self, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
-        has read there. What ``laser_hook`` calls."""
+        has read there. What ``laser_hook`` calls.
+
+        bucket: of DDP, with gradients of this rank. Raises Error as a round does: for gradients that are not finite where
+            on_nonfinite="stop".
+        """
         if not self._bound:
             self._bind(module_of(bucket), None)
         if bucket.index() == 0:
@@ -411,7 +426,10 @@ class LaserState(Saving):
 
 
 def module_of(bucket: dist.GradBucket) -> DistributedDataParallel:
-    """The DDP module that a bucket is of. Raises Error (usage) where there is none."""
+    """The DDP module that a bucket is of. Raises Error (usage) where there is none.
+
+    bucket: as a hook is given it.
+    """
     mine = {id(p) for p in bucket.parameters()}
     for one in gc.get_objects():
         if issubclass(type(one), DistributedDataParallel) and any(id(p) in mine for p in one.parameters()):
@@ -427,7 +445,11 @@ def _unpickled(given: dict[str, Any], state: dict[str, Any] | None) -> LaserStat
 
 
 def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
-    """For ``ddp.register_comm_hook(state, laser.laser_hook)``."""
+    """For ``ddp.register_comm_hook(state, laser.laser_hook)``.
+
+    state: of this rank.
+    bucket: of DDP. Returns a future of its mean gradients, as received. Raises Error (usage) for another state.
+    """
     if not isinstance(state, LaserState):
         raise error(EXIT_USAGE, f"state is of type {type(state).__name__}. HINT: ddp.register_comm_hook(laser.LaserState(ddp), laser.laser_hook)")
     return state.take(bucket)
@@ -435,7 +457,10 @@ def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Futu
 
 def bf16_wrapper(hook: Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]
                  ) -> Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]:
-    """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32."""
+    """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32.
+
+    hook: ``laser_hook``, or one with its arguments. Returns a hook. Raises Error (usage) for what can not be called.
+    """
 
     if not callable(hook):
         raise error(EXIT_USAGE, f"hook is of type {type(hook).__name__}. HINT: laser.bf16_wrapper(laser.laser_hook)")

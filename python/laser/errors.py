@@ -37,7 +37,8 @@ else:
 def error(exit_code: int, text: str) -> Exception:
     """An Error with an exit code of the command.
 
-    exit_code: EXIT_USAGE, EXIT_CONFIGURATION, EXIT_DATA or EXIT_NON_FINITE. text: what is wrong, what is possible, and a HINT.
+    exit_code: EXIT_USAGE, EXIT_CONFIGURATION, EXIT_DATA or EXIT_NON_FINITE.
+    text: what is wrong, what is possible, and a HINT.
     """
     made = Error(text)
     made.exit_code = exit_code

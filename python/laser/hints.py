@@ -48,7 +48,8 @@ def in_python(text: str) -> str:
 def with_hint(text: str, hint: str) -> str:
     """The text with a next step, where it names none yet.
 
-    text: of an error. hint: what is done next, without "HINT:".
+    text: of an error.
+    hint: what is done next, without "HINT:".
     """
     if "HINT:" in text:
         return text

@@ -53,6 +53,8 @@ def rows(role: str) -> Table:
     """The parts that can play a role, each with its source and a sentence: method, compressor, feedback, receiver, channel or
     allocation. Raises Error (configuration) for another role.
 
+    role: one of those above.
+
     >>> list(laser.listing.rows("receiver"))
     ['unbiased', 'mmse', 'mmse_genie', 'matched']
     """
@@ -67,6 +69,9 @@ def settings(group: str | None = None, reader: str = "round") -> Table:
     """Every setting that a round reads, by name, with its group, default, range and a sentence: what ``Aggregator``, ``Simulator``
     and ``LaserState`` take by keyword. ``group`` chooses one; reader="run" also lists what only the command and ``Training`` read.
     Raises Error (configuration) for another group or reader.
+
+    group: one of the groups that the rows name ("channel", "compressor" ...); None: all of them.
+    reader: "round", or "run" for what only runs read as well.
 
     >>> laser.settings("links")["participation"]["range"]
     'above 0, at most 1'

@@ -23,8 +23,18 @@ AT_ONCE = 4096  # examples that vmap works on together: more need memory and are
 
 
 class LocalWork:
-    """steps: of each worker between two rounds. rate: their step size, None for the gradient of a single step. proximal: mu of
-    FedProx, which adds mu/2 ||w - w_server||^2 to the loss."""
+    """What k workers compute between two rounds.
+
+    model: of the server.
+    loss: a function of (outputs, targets) that returns the mean over a batch.
+    names: of the parameters that are trained.
+    shards: the workers' examples.
+    seed: of the random draws of model and data.
+    steps: of each worker between two rounds; 1 by default.
+    rate: their step size; None: the gradient of a single step is sent.
+    proximal: mu of FedProx, which adds mu/2 ||w - w_server||^2 to the loss; 0 by default.
+    vectorize: None: all workers at once where the model allows; True: or Error (configuration); False: one by one.
+    """
 
     def __init__(self, model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], names: Sequence[str], shards: Shards,
                  seed: int, steps: int = 1, rate: float | None = None, proximal: float = 0.0, vectorize: bool | None = None):
@@ -39,7 +49,11 @@ class LocalWork:
 
     def messages(self, round_number: int, awake: Sequence[int]) -> tuple[Tensors, torch.Tensor]:
         """What the workers that are awake have to say after round `round_number` (from 0), by name [a, ...], and their mean
-        losses [a] in float64, on the CPU."""
+        losses [a] in float64, on the CPU.
+
+        round_number: from 0.
+        awake: numbers of the workers that take part, a of them.
+        """
         self.model.train()
         if self.vectorized:
             return self._at_once(round_number, awake, self.steps, self.rate)

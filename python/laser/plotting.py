@@ -26,8 +26,11 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
     returns the axes of matplotlib.
 
     records: of a Simulator (``simulator.records``), a run of ``laser.load_run``, its folder, or a mapping of names to any of
-        these: a line each. quantity: an entry of the records ("accuracy", "loss", "lambda", "energy" ...); where it is not given
-        the accuracy, or the loss where there is none. over: another entry for the horizontal axis, such as "energy_so_far" (of a
+        these: a line each.
+    quantity: an entry of the records ("accuracy", "loss", "lambda", "energy" ...); where it is not given
+        the accuracy, or the loss where there is none.
+    axes: of matplotlib to draw on; None: new ones.
+    over: "round", or another entry for the horizontal axis, such as "energy_so_far" (of a
         worker, in units of the noise variance) or "symbols_so_far" (channel uses). Of records a round, what alternates with the
         transmitted factor (lambda, delta, the SNR, symbols) is drawn as the mean of two rounds.
 

@@ -13,6 +13,12 @@ def schedule(policy: str, periods: int, average: float, custom: list[float] | No
     power_law (in proportion to (t + 1)^exponent) or custom, with relative sizes [periods]. Raises Error (configuration) for another
     policy and for sizes that do not fit.
 
+    policy: one of the names above.
+    periods: how many budgets, 1 or more.
+    average: their mean, energy a worker and round, above 0.
+    custom: relative sizes [periods] for the policy "custom"; None for the others.
+    exponent: of "power_law", 0.8 by default.
+
     >>> laser.power.schedule("custom", 4, 100.0, custom=[1, 1, 2, 4])
     [50.0, 50.0, 100.0, 200.0]
     """
@@ -26,6 +32,11 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
     """How each worker divides its budget over the blocks, [k][blocks], each row adding up to 1 (spec 3.2); the norms of messages and of
     what is sent of them are [k][blocks] too, ``symbols`` [blocks]. Raises Error (configuration) for another allocation or shapes that
     do not fit.
+
+    allocation: a value of the setting ``allocation``.
+    raw_norms: [k][blocks] of the messages, 0 or more.
+    sent_norms: [k][blocks] of what is sent of them, 0 or more.
+    symbols: [blocks] channel uses of each block.
 
     >>> laser.power.shares("comp_norm", raw_norms=[[4.0, 1.0]], sent_norms=[[3.0, 1.0]], symbols=[100, 10])
     [[0.75, 0.25]]
@@ -48,6 +59,9 @@ def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
     ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises
     Error (configuration) unless sizes are at least 1 and the energy is above 0.
 
+    m, n: rows and columns.
+    energy: P of the term, above 0.
+
     >>> split = laser.power.split_between_factors(64, 64, energy=100.0)
     >>> split["left_energy"], split["right_energy"], round(split["influence"], 4)
     (50.0, 50.0, 4.1984)
@@ -59,6 +73,11 @@ def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal:
     """Over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their columns: the lists
     ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as
     ``split_between_factors``.
+
+    m, n: rows and columns.
+    energy: P of all terms together, above 0.
+    kappa: [r] energies of the terms, 0 or more, 1 to min(m, n) of them.
+    optimal: True: the exact optimum in place of Lemma 8's split; False by default.
 
     >>> split = laser.power.split_over_ranks(64, 64, energy=100.0, kappa=[9.0, 1.0])
     >>> split["energies"]

@@ -26,6 +26,7 @@ from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_CONFIGURATION, EXIT_NON_FINITE, EXIT_USAGE, Error, NotCopied, core, error, pairs
 from laser.progress import ProgressLine
+from laser.simulator_checks import check_given, local_rate
 from laser.simulator_evaluation import Evaluating
 from laser.simulator_records import Record
 from laser.simulator_saving import Saving
@@ -40,31 +41,43 @@ DEFAULT = "the command's SGD: lr=0.01, momentum=0.9, weight_decay=1e-4"
 class Simulator(Evaluating, Saving, NotCopied):
     """Training over the air, k workers in one process. Iterating gives one ``Record`` a round; what was left is gone on with.
 
-    model: any torch.nn.Module; it is trained in place, where its parameters are. loss(outputs, targets): the mean over a batch.
-    data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``
-        ("iid", "sorted" by label, "dirichlet" with ``concentration``), or a list of one of them a worker.
-    method, power, **settings: as of ``laser.Aggregator``; ``laser.methods()`` and ``laser.settings()`` list them. power is the
-        energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); ``snr_db`` in its
-        place is the ratio P / symbols in decibels. compressor, channel, feedback and receiver may be one of your own.
-    rounds: when iterating ends. batch_size: examples of a worker's step.
+    model: any torch.nn.Module; it is trained in place, where its parameters are.
+    loss: a function of (outputs, targets) that returns one number, the mean over a batch.
+    data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``,
+        or a list of one of them a worker.
+    sharding: "iid" (the default), "sorted" by label, or "dirichlet": class shares drawn for each worker.
+    concentration: alpha of "dirichlet", above 0, at most 1e6; 0.3 by default.
+    workers: k, 16 by default; all of them are computed in this process.
+    method: a name of ``laser.methods()``; "laser" by default.
+    power: energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); None: 1e3.
+    snr_db: in the place of power the ratio P / symbols in decibels, -200 to 200.
+    settings: any other that a round reads, as of ``laser.Aggregator``; ``laser.settings()`` lists them. compressor, channel, feedback and
+        receiver may be one of your own.
+    rounds: when iterating ends; 100 by default.
+    batch_size: examples of a worker's step; 128 by default, all of its own where it has fewer.
+    seed: 0 to 2^64 - 1, names batches, noise and first factors; 1 by default.
     optimizer: the server's, any of torch.optim over model.parameters(). By default the command's SGD (lr=0.01, momentum=0.9,
         weight_decay=1e-4); with local steps SGD(lr=1), which is FedAvg. With SGD(lr=1, momentum=0.9) it is FedAvgM, with Adam
-        FedAdam [Reddi et al., arXiv 2003.00295]. scheduler: of torch.optim.lr_scheduler, a step a round.
+        FedAdam [Reddi et al., arXiv 2003.00295].
+    scheduler: of torch.optim.lr_scheduler over that optimizer, a step a round; None: none.
     local_steps, local_learning_rate: with a rate workers make so many steps of SGD and send the difference w - w_i in place of a
-        gradient. proximal: mu of FedProx [Li et al., arXiv 1812.06127], mu/2 ||w_i - w||^2 in the loss of a worker.
-    participation (a setting): share of the workers that are awake in a round, which counts as a round. asleep: "keep" or "drop"
-        their error memory.
-    test: examples to evaluate with, every ``evaluate_every`` rounds (default: each time as many examples as there are were seen)
-        and at the end; or a list of one data set a client. per_client: accuracy, loss and energy of each client, of the test set
-        of each where ``test`` is a list, else of its own training examples.
-    ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0 for none.
+        gradient; 1 and None by default, which sends the gradient.
+    proximal: mu of FedProx [Li et al., arXiv 1812.06127], mu/2 ||w_i - w||^2 in the loss of a worker; 0 by default.
+    asleep: "keep" (the default) or "drop" the error memory of workers that are not awake in a round, which the setting participation says
+        the share of.
+    test: examples to evaluate with; or a list of one data set a client; None: nothing is evaluated.
+    evaluate_every: rounds from one evaluation to the next, and at the end there is one; None: as many as see each example once.
+    per_client: True measures accuracy, loss and energy of each client too, of the test set of each where ``test`` is a list, else of its own
+        training examples; False by default.
+    ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0.99 by default, 0 for none.
     diagnose: in which rounds lambda, delta and what else needs the round without noise are measured; in the others they are None. None (the
         default): in pairs of rounds, as the command does: the two before each evaluation and before the end, and where evaluations are
         far apart up to eight pairs between two of them. True: in every round, which makes a round of a small model up to a quarter
         dearer (docs/simulator.md). False: never.
     vectorize: None: all workers at once where the model allows; False: one by one.
     folder, resume: a run folder as the command's, with a checkpoint a minute and at the end; resume=True goes on there, bit for
-        bit, where a run was left, and begins one where there is none. progress: a line on stderr where it takes long.
+        bit, where a run was left, and begins one where there is none. None: nothing is written.
+    progress: whether a line on stderr tells where it takes long; True by default.
 
     Raises ``laser.Error`` with a HINT for what does not fit, and where training diverges.
     """
@@ -78,14 +91,14 @@ class Simulator(Evaluating, Saving, NotCopied):
                  vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
                  seed: int = 1, snr_db: float | None = None, **settings: Any):
         core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
-        _check_given(model, loss, scheduler)
+        check_given(model, loss, scheduler)
         self.model, self.loss = model, loss
         self.workers = reading.check_whole("workers", workers, 1)
         self.rounds = reading.check_whole("rounds", rounds, 0)
         self.seed = reading.check_seed(seed)
         self.method = method
         self._names = self._trained_names()
-        rate = _local_rate(local_steps, local_learning_rate, proximal)
+        rate = local_rate(local_steps, local_learning_rate, proximal)
         self._local = reading.check_whole("local_steps", local_steps, 1)
         if asleep not in ("keep", "drop"):
             raise error(EXIT_CONFIGURATION, f"asleep = {asleep!r} is unknown. HINT: 'keep' or 'drop' the memory of workers that "
@@ -205,7 +218,10 @@ class Simulator(Evaluating, Saving, NotCopied):
     # ---- what is said of it
 
     def lags_of(self, **changed: Any) -> float | None:
-        """How many lags of the error memory the rounds would be with other settings; None where there is no memory."""
+        """How many lags of the error memory the rounds would be with other settings; None where there is no memory.
+
+        changed: settings of the round by name, such as rank=8.
+        """
         lag = core.memory_lag(self._shapes, pairs({**self._plain, **changed}))
         return None if lag is None else self.rounds / lag
 
@@ -371,27 +387,3 @@ class Simulator(Evaluating, Saving, NotCopied):
     def average(self) -> Tensors:
         """The exponential moving average of weights and statistics, by name, without the bias of its start."""
         return {name: value / (1 - self._remaining) for name, value in self._average.items()}
-
-
-def _check_given(model: Any, loss: Any, scheduler: Any) -> None:
-    if not isinstance(model, torch.nn.Module):
-        raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
-    if not callable(loss):
-        raise error(EXIT_USAGE, f"loss is of type {type(loss).__name__}. HINT: a function of outputs and targets, such as "
-                    "torch.nn.functional.cross_entropy")
-    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
-        raise error(EXIT_USAGE, f"scheduler is of type {type(scheduler).__name__}. HINT: one of torch.optim.lr_scheduler over the "
-                    "optimizer")
-
-
-def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
-    if rate is None:
-        if steps != 1:
-            raise error(EXIT_CONFIGURATION, f"local_steps = {steps!r} without a step size. HINT: local_learning_rate=0.05, say")
-        if proximal != 0:
-            raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} would have no effect on a gradient. HINT: local_steps above 1 "
-                        "and local_learning_rate")
-        return None
-    if not (math.isfinite(reading.real_number(proximal)) and proximal >= 0):
-        raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above. HINT: 0.01, say")
-    return reading.check_positive("local_learning_rate", rate)

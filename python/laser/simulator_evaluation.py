@@ -42,7 +42,11 @@ class Evaluating:
 
     def evaluate(self, data: Any = None, weights: Mapping[str, torch.Tensor] | None = None) -> dict[str, float]:
         """Mean loss and, of a classifier, accuracy in percent, on ``data`` or on ``test``; of other ``weights`` where they are
-        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data."""
+        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data.
+
+        data: (inputs, targets) or a Dataset of pairs; None: the ``test`` of the Simulator.
+        weights: tensors by name in place of the model's own, such as ``average()``; None: the model's.
+        """
         if data is None and not self._tests:
             raise error(EXIT_USAGE, "there is nothing to evaluate with. HINT: Simulator(..., test=(inputs, targets)), or "
                         "evaluate((inputs, targets))")

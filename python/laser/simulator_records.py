@@ -29,7 +29,11 @@ class Record(dict[str, Any]):
 
 def spread(values: Sequence[float], largest_is_worst: bool) -> dict[str, float]:
     """The worst of the clients' values, the mean over the worst tenth of them (one at least), and over all [Li et al., Fair
-    resource allocation in federated learning, ICLR 2020]."""
+    resource allocation in federated learning, ICLR 2020].
+
+    values: one a client.
+    largest_is_worst: True for losses, False for accuracies. Returns "worst", "tenth" and "mean".
+    """
     ordered = sorted(values, reverse=largest_is_worst)
     tenth = ordered[: max(1, len(ordered) // 10)]
     return {"worst": ordered[0], "tenth": sum(tenth) / len(tenth), "mean": sum(ordered) / len(ordered)}

@@ -66,7 +66,11 @@ class Saving:
 
     def load_state_dict(self, state: Mapping[str, Any], records: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Restores what ``state_dict`` returned: all that follows is bit for bit what would have followed. ``records``: those
-        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version."""
+        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version.
+
+        state: of a Simulator of the same settings, model and optimizer.
+        records: of the rounds until then; None: those that are there.
+        """
         try:
             rest = json.loads(state["rest"])
         except (KeyError, TypeError, ValueError):

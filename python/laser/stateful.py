@@ -21,7 +21,12 @@ from laser.reading import check_whole
 
 
 class Stateful:
-    """state: bound to its model. saved_by: ranks of the job whose checkpoint is loaded; None: as many as this one has."""
+    """What torch.distributed.checkpoint saves of a LaserState.
+
+    state: bound to its model.
+    saved_by: ranks of the job whose checkpoint is loaded; None: as many as this one has. Raises Error (usage,
+        configuration) for anything else.
+    """
 
     def __init__(self, state: LaserState, saved_by: int | None = None):
         if not isinstance(state, LaserState):
@@ -40,7 +45,10 @@ class Stateful:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what was saved under this rank's key, or under those of all ranks that saved. Raises Error
-        (data) where a rank's part is missing."""
+        (data) where a rank's part is missing.
+
+        state: of torch.distributed.checkpoint, with the keys that ``state_dict`` gave.
+        """
         processes = self._state.processes
         ranks = self._saved_by or processes.workers
         wanted = range(ranks) if self._saved_by is not None else [processes.first_worker]

@@ -75,7 +75,11 @@ def signal_to_noise(m: float, n: float, power: float) -> float: ...
 def signal_to_noise(m: Numbers, n: Numbers, power: Numbers) -> Any: ...
 @_formula("m n")
 def signal_to_noise(m: Numbers, n: Numbers, power: Numbers) -> Any:
-    """SNR of a number of the matrix, P / (m n), linear (spec 1; [LASER, section 4])."""
+    """SNR of a number of the matrix, P / (m n), linear (spec 1; [LASER, section 4]).
+
+    m, n: rows and columns of the matrix, whole numbers of 1 or more.
+    power: P, above 0.
+    """
 
 
 @overload
@@ -84,7 +88,11 @@ def influence_uncompressed(m: float, n: float, power: float) -> float: ...
 def influence_uncompressed(m: Numbers, n: Numbers, power: Numbers) -> Any: ...
 @_formula("m n")
 def influence_uncompressed(m: Numbers, n: Numbers, power: Numbers) -> Any:
-    """lambda of Z-SGD, exact: m n / P = 1 / SNR (spec 6; [LASER, Lemma 9])."""
+    """lambda of Z-SGD, exact: m n / P = 1 / SNR (spec 6; [LASER, Lemma 9]).
+
+    m, n: rows and columns of the matrix.
+    power: P, above 0.
+    """
 
 
 @overload
@@ -93,7 +101,12 @@ def influence_one_shot_bound(m: float, n: float, rank: float, power: float) -> f
 def influence_one_shot_bound(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_one_shot_bound(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
-    """Upper bound on lambda of LASER in one shot: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 6; [LASER, Lemma 10])."""
+    """Upper bound on lambda of LASER in one shot: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 6; [LASER, Lemma 10]).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    power: P, above 0.
+    """
 
 
 @overload
@@ -102,7 +115,12 @@ def influence_bound_ratio(m: float, n: float, rank: float, power: float) -> floa
 def influence_bound_ratio(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_bound_ratio(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
-    """influence_one_shot_bound / influence_uncompressed = 4 r / min(m, n) + 4 r^2 / P: below 1 low rank pays (spec 6)."""
+    """influence_one_shot_bound / influence_uncompressed = 4 r / min(m, n) + 4 r^2 / P: below 1 low rank pays (spec 6).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    power: P, above 0.
+    """
 
 
 @overload
@@ -112,7 +130,13 @@ def influence_two_phase(m: Numbers, n: Numbers, rank: Numbers, power: Numbers, p
 @_formula("m n rank")
 def influence_two_phase(m: Numbers, n: Numbers, rank: Numbers, power: Numbers, phi: Numbers) -> Any:
     """lambda of LASER in two phases given the basis: n r / ((1 - phi) P); phi in (0, 1) is the first phase's part of the budget
-    (spec 2.4 A, 6)."""
+    (spec 2.4 A, 6).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    power: P, above 0.
+    phi: above 0 and below 1.
+    """
 
 
 @overload
@@ -121,7 +145,12 @@ def influence_alternating_even(m: float, n: float, rank: float, power: float) ->
 def influence_alternating_even(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_alternating_even(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
-    """lambda of LASER alternating in even rounds, where Q [n, r] is sent: n r / P (spec 2.4 C, 6)."""
+    """lambda of LASER alternating in even rounds, where Q [n, r] is sent: n r / P (spec 2.4 C, 6).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    power: P, above 0.
+    """
 
 
 @overload
@@ -130,7 +159,12 @@ def influence_alternating_odd(m: float, n: float, rank: float, power: float) -> 
 def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any: ...
 @_formula("m n rank")
 def influence_alternating_odd(m: Numbers, n: Numbers, rank: Numbers, power: Numbers) -> Any:
-    """lambda of LASER alternating in odd rounds, where P [m, r] is sent: m r / P (spec 2.4 C, 6)."""
+    """lambda of LASER alternating in odd rounds, where P [m, r] is sent: m r / P (spec 2.4 C, 6).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    power: P, above 0.
+    """
 
 
 @overload
@@ -139,7 +173,11 @@ def influence_random_k(coordinates: float, power: float) -> float: ...
 def influence_random_k(coordinates: Numbers, power: Numbers) -> Any: ...
 @_formula("coordinates")
 def influence_random_k(coordinates: Numbers, power: Numbers) -> Any:
-    """lambda of Random-K, and of any b symbols that are sent as they are: b / P, b = ``coordinates`` (spec 6)."""
+    """lambda of Random-K, and of any b symbols that are sent as they are: b / P, b = ``coordinates`` (spec 6).
+
+    coordinates: b, 1 or more.
+    power: P, above 0.
+    """
 
 
 @overload
@@ -148,7 +186,13 @@ def influence_workers(symbols: int, power: float, norms: Sequence[float], mean_n
 def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean_norm: float) -> Any: ...
 def influence_workers(symbols: int, power: Numbers, norms: Sequence[float], mean_norm: float) -> Any:
     """lambda of k workers that send D = ``symbols`` numbers each: (D / P) max_i ||g_i||^2 / (k^2 ||mean g||^2), of ``norms`` ||g_i|| [k]
-    and ``mean_norm`` = ||mean g|| > 0; ``power`` may be an array (spec 6)."""
+    and ``mean_norm`` = ||mean g|| > 0; ``power`` may be an array (spec 6).
+
+    symbols: D, a whole number of 1 or more.
+    power: P, above 0, a number or an array.
+    norms: [k] of the workers' gradients, 0 or more.
+    mean_norm: of the mean gradient, above 0.
+    """
     each = reading.numbers_of("norms", norms, 0.0)
     many, mean = reading.check_whole("symbols", symbols, 1), reading.check_positive("mean_norm", mean_norm)
     return _over_arrays(lambda one: core.influence_workers(many, one, each, mean), ["power"], [], [power])
@@ -160,7 +204,12 @@ def influence_workers_equal(symbols: float, power: float, workers: float) -> flo
 def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_equal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
-    """lambda of k workers with equal gradients: D / (P k^2) (spec 6)."""
+    """lambda of k workers with equal gradients: D / (P k^2) (spec 6).
+
+    symbols: D, 1 or more.
+    power: P, above 0.
+    workers: k, 1 or more.
+    """
 
 
 @overload
@@ -169,7 +218,12 @@ def influence_workers_orthogonal(symbols: float, power: float, workers: float) -
 def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any: ...
 @_formula("symbols workers")
 def influence_workers_orthogonal(symbols: Numbers, power: Numbers, workers: Numbers) -> Any:
-    """lambda of k workers with orthogonal gradients of equal norm: D / (P k) (spec 6)."""
+    """lambda of k workers with orthogonal gradients of equal norm: D / (P k) (spec 6).
+
+    symbols: D, 1 or more.
+    power: P, above 0.
+    workers: k, 1 or more.
+    """
 
 
 @overload
@@ -178,7 +232,11 @@ def influence_downlink(symbols: float, downlink_power: float) -> float: ...
 def influence_downlink(symbols: Numbers, downlink_power: Numbers) -> Any: ...
 @_formula("symbols")
 def influence_downlink(symbols: Numbers, downlink_power: Numbers) -> Any:
-    """lambda of a noisy broadcast of D = ``symbols`` numbers: D / P_dl (spec 1.4)."""
+    """lambda of a noisy broadcast of D = ``symbols`` numbers: D / P_dl (spec 1.4).
+
+    symbols: D, 1 or more.
+    downlink_power: P_dl, above 0.
+    """
 
 
 @overload
@@ -187,7 +245,11 @@ def influence_total(uplink_influence: float, downlink_influence: float) -> float
 def influence_total(uplink_influence: Numbers, downlink_influence: Numbers) -> Any: ...
 @_formula("")
 def influence_total(uplink_influence: Numbers, downlink_influence: Numbers) -> Any:
-    """Uplink and downlink together: lambda_ul + lambda_dl (1 + lambda_ul) (spec 1.4)."""
+    """Uplink and downlink together: lambda_ul + lambda_dl (1 + lambda_ul) (spec 1.4).
+
+    uplink_influence: lambda_ul, 0 or more.
+    downlink_influence: lambda_dl, 0 or more.
+    """
 
 
 @overload
@@ -197,7 +259,11 @@ def factor_influence_bound(m: Numbers, n: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n")
 def factor_influence_bound(m: Numbers, n: Numbers, energy: Numbers) -> Any:
     """Upper bound on lambda of the best split of ``energy`` P between the columns of a rank-one matrix: 4 max(m, n) / P +
-    4 m n / P^2, exact at m = n (spec 3.3; [LASER, Lemma 7])."""
+    4 m n / P^2, exact at m = n (spec 3.3; [LASER, Lemma 7]).
+
+    m, n: rows and columns of the matrix.
+    energy: P, above 0.
+    """
 
 
 @overload
@@ -206,13 +272,21 @@ def rank_influence_bound(m: float, n: float, rank: float, energy: float) -> floa
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n rank")
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any:
-    """The bound on lambda of r rank-one terms together: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10])."""
+    """The bound on lambda of r rank-one terms together: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10]).
+
+    m, n: rows and columns of the matrix.
+    rank: r, 1 to min(m, n).
+    energy: P of all terms together, above 0.
+    """
 
 
 def memory_lag(shapes: Mapping[str, tuple[int, ...]], **settings: Any) -> float | None:
     """Rounds that the error memory of a model lags in its largest compressed tensor: 2 / (r/m + r/n) where one factor goes out in a
     round, 1 / (1 - (1 - r/m)(1 - r/n)) where both do (spec 5.3); None where there is no such memory. ``settings``: method, rank,
     transport and so on, as of a run. A run of fewer than ten lags shows the start of its method.
+
+    shapes: of the model's tensors by name, such as {"weight": (512, 4608)}.
+    settings: any that a round reads (``laser.settings()``).
 
     >>> round(laser.theory.memory_lag({"weight": (512, 4608)}, rank=4), 1)
     230.4
@@ -223,7 +297,13 @@ def memory_lag(shapes: Mapping[str, tuple[int, ...]], **settings: Any) -> float 
 def data_volume(shapes: Mapping[str, tuple[int, ...]], scheme: str, rank: int = 4,
                 compression_factor: float = 0.2) -> dict[str, Any]:
     """What one worker sends per round: symbols, bytes, and how many times less than the gradient (spec 7). ``scheme`` is one of
-    zsgd, signum, randomk, sketch, adsgd, laser_two_phase, laser_one_shot, laser_alt_even, laser_alt_odd."""
+    zsgd, signum, randomk, sketch, adsgd, laser_two_phase, laser_one_shot, laser_alt_even, laser_alt_odd.
+
+    shapes: of the model's tensors by name.
+    scheme: one of the names above.
+    rank: r of LASER's schemes, 4 by default.
+    compression_factor: share of the coordinates that Random-K, sketches and A-DSGD send, above 0, at most 1; 0.2 by default.
+    """
     with next_step("help(laser.theory.data_volume) has the schemes and what each reads"):
         return core.data_volume(_shapes(shapes), scheme, reading.check_whole("rank", rank, 1),
                                 reading.check_positive("compression_factor", compression_factor))
