@@ -1,6 +1,6 @@
 """One round over the air, for gradients that are already there; and the simulator's runs.
 
-Settings are those of the command (``laser train --all``): method, rank, transport, feedback, allocation, receiver,
+Settings are those of the command (``laser.settings()`` lists them): method, rank, transport, feedback, allocation, receiver,
 channel and so on, by keyword. The numbers are the command's: same settings, same seed, same bits.
 """
 
