@@ -13,10 +13,9 @@ from laser import run_folder
 from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_NON_FINITE, EXIT_USAGE, error
-from laser.simulator_records import Record, spread
+from laser.simulator_records import DIAGNOSED, Record, spread
 
 AT_ONCE = 4096  # examples of an evaluation that are computed together
-MEANS = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")
 
 
 class Evaluating:
@@ -85,7 +84,7 @@ class Evaluating:
                                 "budget_use": max(one["budget_use"] for one in self._since),
                                 "energy": [sum(one["energy"][i] for one in self._since) / n for i in range(k)],
                                 "symbols": sum(one["symbols"] for one in self._since) / n}
-        for name in MEANS:
+        for name in DIAGNOSED:
             known = [one[name] for one in self._since if one[name] is not None]
             if known:
                 line[name] = sum(known) / len(known)

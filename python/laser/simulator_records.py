@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+DIAGNOSED = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")  # None in a round without a diagnosis
+OR_NONE = (*DIAGNOSED, "power", "snr_db", "lag")  # of a record; a file leaves them out where they are None
+
 
 class Record(dict[str, Any]):
     """What a round gave, a dict whose entries are attributes too (``record.loss``, ``record["lambda"]``):

@@ -18,7 +18,7 @@ from laser import reading, run_folder
 from laser.aggregation import Aggregator
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_DATA, EXIT_USAGE, error
-from laser.simulator_records import Record
+from laser.simulator_records import OR_NONE, Record
 
 
 class Saving:
@@ -94,7 +94,7 @@ class Saving:
         self.rounds_done, self._remaining, self._spent = rest["rounds_done"], rest["remaining"], rest["spent"]
         self._evaluations, self._seconds = rest["evaluations"], rest["seconds"]
         if records is not None:
-            self.records = [Record(one) for one in records]
+            self.records = [Record({**dict.fromkeys(OR_NONE), **one}) for one in records]
         self.records = self.records[: self.rounds_done]
         self._since = self.records[len(self.records) - rest["since"] :] if rest["since"] else []
 
