@@ -36,12 +36,13 @@ def main() -> None:
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
         return laser.Simulator(model, functional.cross_entropy, (inputs.flatten(1), targets), rounds=10**6, **settings, **more)
 
-    at_once, one_by_one, quick = simulator(), simulator(vectorize=False), simulator(diagnose=False)
+    at_once, one_by_one, quick, every = simulator(), simulator(vectorize=False), simulator(diagnose=False), simulator(diagnose=True)
     command = laser.Training(task="mnist_mlp", epochs=100, **settings)
     everyone = range(16)
     cases = {"command": lambda t: command.advance(),
              "Simulator": lambda t: at_once.advance(),
              "Simulator, diagnose=False": lambda t: quick.advance(),
+             "Simulator, diagnose=True": lambda t: every.advance(),
              "Simulator, one by one": lambda t: one_by_one.advance(),
              "gradients alone, all at once": lambda t: at_once._work.messages(t, everyone),
              "gradients alone, one by one": lambda t: one_by_one._work.messages(t, everyone)}
@@ -56,6 +57,7 @@ def main() -> None:
         each = each[1:]
         print(f"{name:30} {statistics.median(each):7.1f} ms  ({min(each):.1f} to {max(each):.1f})")
     for above, below in (("Simulator", "command"), ("Simulator, diagnose=False", "command"),
+                         ("Simulator", "Simulator, diagnose=False"), ("Simulator, diagnose=True", "Simulator, diagnose=False"),
                          ("Simulator, one by one", "Simulator"),
                          ("gradients alone, one by one", "gradients alone, all at once")):
         ratios = [a / b for a, b in zip(times[above][1:], times[below][1:])]

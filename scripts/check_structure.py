@@ -35,7 +35,8 @@ ALLOWED = {
 # Of the Python package: what the modules below the compiled core's users may import of it. Whatever is not listed may import everything.
 PYTHON = {
     "extension": {"_build", "_core"},
-    "errors": {"extension", "_core"},
+    "hints": set(),
+    "errors": {"extension", "hints", "_core"},
     "facts": set(),
     "device": {"errors", "facts"},
     "portable": {"errors", "facts", "device"},

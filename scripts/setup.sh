@@ -12,6 +12,12 @@ packages=(g++ cmake ninja-build ccache mold make python3 python3-venv python3-de
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libhwy-dev zlib1g-dev libssl-dev
   libgtest-dev librapidcheck-dev librandom123-dev libeigen3-dev libbenchmark-dev libcurl4-openssl-dev)
 oldest="the oldest systems that work are Debian 12 and Ubuntu 24.04 (CMake 3.25, g++ 12, Python 3.10)"
+# What goes into .venv beside Torch: for figures, for the Python package (scikit-build-core builds it) and for its checks.
+python_packages=(numpy matplotlib mypy scikit-build-core)
+# The sizes that are told here and in README.md and docs/installing.md (tests/documentation/test_setup.py holds them together).
+size_cpu="0.2 GB to download, 1 GB of disk"
+size_cuda="3 GB to download, 5 GB of disk"
+size_system="0.2 GB to download, 0.9 GB of disk"
 cpu_index=https://download.pytorch.org/whl/cpu
 
 say() { echo "setup: $*" >&2; }
@@ -71,21 +77,35 @@ fi
 gpu=no
 if [ -e /dev/nvidia0 ] || command -v nvidia-smi >/dev/null; then gpu=yes; fi
 
+wanted=()  # of the Python packages
+for package in "${python_packages[@]}"; do
+  [ -x "$python" ] && has "$python" "${package//-/_}" || wanted+=("$package")
+done
+interpreter=python3
+[ ! -x "$python" ] || interpreter=$python
+if command -v "$interpreter" >/dev/null && ! has "$interpreter" tomllib && ! has "$python" tomli; then wanted+=(tomli); fi  # Python 3.10
+
 # What will be done, and whether there is room for it.
 needed=1500
 [ ${#missing[@]} -eq 0 ] || needed=$((needed + 900))
-if [ ${#missing[@]} -gt 0 ] || [ -z "$torch" ]; then
-  say "this will be installed, once:"
-  [ ${#missing[@]} -eq 0 ] || say "  system packages (at most 0.2 GB to download, 0.9 GB of disk): ${missing[*]}"
+if [ ${#missing[@]} -gt 0 ] || [ -z "$torch" ] || [ ${#wanted[@]} -gt 0 ]; then
+  say "this will be installed, once, each with what it depends on:"
+  if [ ${#missing[@]} -gt 0 ]; then
+    count=$(apt-get -s install --no-install-recommends "${missing[@]}" 2>/dev/null | grep -c '^Inst' || true)
+    all=
+    [ "$count" -le ${#missing[@]} ] || all="$count packages in all, "  # nothing can be counted before the first apt-get update
+    say "  system packages (${all}at most $size_system): ${missing[*]}"
+  fi
   if [ -n "$torch" ]; then :
   elif [ $gpu = yes ]; then
-    say "  torch==2.13.0 with CUDA, numpy, matplotlib in .venv (3 GB to download, 5 GB of disk)"
+    say "  torch==2.13.0 with CUDA in .venv ($size_cuda)"
     needed=$((needed + 8000))
   else
-    say "  torch==2.13.0 for the CPU, numpy, matplotlib in .venv (0.3 GB to download, 1 GB of disk; 3 and 5 GB where"
-    say "  PyTorch's own index cannot be reached and PyPI's build with CUDA has to do)"
+    say "  torch==2.13.0 for the CPU in .venv ($size_cpu; $size_cuda where PyTorch's own index"
+    say "  cannot be reached and PyPI's build with CUDA has to do)"
     needed=$((needed + 1500))
   fi
+  [ ${#wanted[@]} -eq 0 ] || say "  Python packages in .venv (at most 0.1 GB to download, 0.2 GB of disk): ${wanted[*]}"
   say "a few minutes for that, and ten to twenty for building; build/apt.log and build/pip.log tell more"
 fi
 free=$(df -Pm . 2>/dev/null | awk 'NR == 2 {print $4}')
@@ -142,12 +162,11 @@ if [ -z "$torch" ]; then
   pip install -q "${from[@]}" torch==2.13.0 || { tail -n 20 build/pip.log >&2; stop "pip failed (build/pip.log)"; }
   torch=$(torch_of "$python") || { "$python" -c 'import torch' || true; stop "torch was installed, but does not start"; }
 fi
-wanted=()
-has "$python" numpy || wanted+=(numpy)
-has "$python" matplotlib || wanted+=(matplotlib)
-has "$python" mypy || wanted+=(mypy)
-has "$python" scikit_build_core || wanted+=(scikit-build-core)
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || has "$python" tomli || wanted+=(tomli)
+absent=()
+for package in "${wanted[@]}"; do
+  has "$python" "${package//-/_}" || absent+=("$package")  # a Torch may have brought some
+done
+wanted=("${absent[@]}")
 if [ ${#wanted[@]} -gt 0 ]; then
   say "installing ${wanted[*]} into .venv (for figures, the Python package and its checks)"
   pip install -q "${wanted[@]}" ||

@@ -53,7 +53,11 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"laser.{name}")
     if name == "__version__":
         return importlib.import_module("laser._build").VERSION
-    raise AttributeError(f"module 'laser' has no attribute '{name}'")
+    import difflib
+
+    near = [] if name.startswith("_") else difflib.get_close_matches(name, __all__, 1)
+    told = f"; did you mean '{near[0]}'? HINT: laser.{near[0]}" if near else ". HINT: dir(laser) lists what there is"
+    raise AttributeError(f"module 'laser' has no attribute '{name}'{told}")
 
 
 def __dir__() -> list[str]:

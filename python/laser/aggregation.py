@@ -1,17 +1,16 @@
 """One round over the air, for gradients that are already there; and the simulator's runs.
 
-Settings are those of the command (``laser train --all``): method, rank, transport, feedback, allocation, receiver,
+Settings are those of the command (``laser.settings()`` lists them): method, rank, transport, feedback, allocation, receiver,
 channel and so on, by keyword. The numbers are the command's: same settings, same seed, same bits.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 import torch
@@ -19,7 +18,8 @@ import torch
 from laser import budget, parts
 from laser import reading
 from laser.device_round import DeviceRound, place_of
-from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, pairs
+from laser.native import EXIT_CONFIGURATION, EXIT_DATA, EXIT_USAGE, NotCopied, core, error, next_step, pairs
+from laser.saved import check_setup, check_state, text_tensor
 
 Estimate = TypeVar("Estimate")
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -43,7 +43,12 @@ class Outcome(Generic[Estimate]):
 
     @classmethod
     def of(cls, estimate: Estimate, report: dict[str, Any], unheard: bool) -> Outcome[Estimate]:
-        """From a round's estimate and its report."""
+        """From a round's estimate and its report.
+
+        estimate: of the round.
+        report: the core's, a dict.
+        unheard: whether no worker was heard.
+        """
         return cls(estimate, report["energy"], report["symbols"], unheard, report.get("memory_ratio"), report.get("lambda"),
                    report.get("delta"), report["budget_use"], report.get("noise_energy"), report.get("sent_ratio"),
                    report.get("waiting_rounds"))
@@ -60,8 +65,9 @@ class Aggregator(NotCopied):
 
     shapes: of the parameter tensors, by name; those with two dimensions or more are matrices (the first dimension by the others).
     workers: k, rows of every gradient.
-    power: energy of each worker and round in units of the noise variance, "10dB" is 10; None: 1. snr_db: in its place the ratio P /
-        symbols in decibels. double_precision: whether rounds compute in float64, which float64 gradients need.
+    power: energy of each worker and round in units of the noise variance, "10dB" is 10; None: 1.
+    snr_db: in its place the ratio P / symbols in decibels, -200 to 200; None: power counts.
+    double_precision: whether rounds compute in float64, which float64 gradients need; False by default.
     settings: any other setting that a round reads (``laser.settings()``), such as method, rank, channel or seed; channel may also be
         "none", which is "noiseless". compressor, feedback, receiver, channel and allocation may be objects of your own
         (``laser.Compressor`` and its sisters).
@@ -83,7 +89,7 @@ class Aggregator(NotCopied):
         reading.check_read(settings, "the round")
         if "channel" in settings:
             settings["channel"] = reading.channel_named(settings["channel"])
-        self._shapes = {name: _check_shape(name, shape) for name, shape in _check_mapping(shapes).items()}
+        self._shapes = {name: reading.check_shape(name, shape) for name, shape in reading.check_mapping(shapes).items()}
         self._workers = reading.check_whole("workers", workers, 1)
         seed = reading.check_seed(settings.pop("seed", 1))
         settings, objects = parts.split(settings)
@@ -116,7 +122,12 @@ class Aggregator(NotCopied):
         type, on their device, an array where an array came in, and stays what it is however many rounds follow; memory of one
         that nobody holds any more is used again. ``power``: energy of each worker in this round, in units of the noise variance.
         ``diagnose`` fills in what Outcome marks so. Raises Error (usage, configuration) for gradients and powers that do not fit,
-        and Error (non-finite) naming worker, tensor and round; nothing has changed then."""
+        and Error (non-finite) naming worker, tensor and round; nothing has changed then.
+
+        gradients: by name, [k, ...] each.
+        power: energy of each worker in this round, in units of the noise variance ("10dB" is 10); None: that of the Aggregator.
+        diagnose: True measures lambda, delta and the memory too, and takes longer; False by default.
+        """
         diagnose = reading.check_flag("diagnose", diagnose)
         power = budget.plain_power(power)
         if power is not None:
@@ -124,7 +135,7 @@ class Aggregator(NotCopied):
             if not self._noisy:
                 raise error(EXIT_CONFIGURATION, f"power = {power} would have no effect: the channel is noiseless. HINT: leave "
                             "it out")
-        given = {name: _tensor(name, value) for name, value in _check_mapping(gradients).items()}
+        given = {name: _tensor(name, value) for name, value in reading.check_mapping(gradients).items()}
         for name in given.keys() ^ self._shapes.keys():
             what = "is not one of the tensors" if name in given else "has no gradient"
             raise error(EXIT_CONFIGURATION, f"'{name}' {what}. HINT: the tensors are {', '.join(self._shapes)}")
@@ -161,7 +172,12 @@ class Aggregator(NotCopied):
 
     def forget(self, workers: Sequence[int]) -> None:
         """Empties the memories of some workers, by number: what they kept back is lost, as that of a client which leaves. Raises Error
-        (configuration) for a number that no worker has."""
+        (configuration) for a number that no worker has.
+
+        workers: their numbers, 0 to k - 1, as a list.
+        """
+        if not isinstance(workers, Iterable):
+            raise error(EXIT_USAGE, f"workers = {workers!r} is no list. HINT: forget([{workers!r}])")
         rows = [reading.check_whole("workers", worker, 0) for worker in workers]
         if rows and max(rows) >= self._workers:
             raise error(EXIT_CONFIGURATION, f"there is no worker {max(rows)}. HINT: 0 to {self._workers - 1}")
@@ -206,17 +222,22 @@ class Aggregator(NotCopied):
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the rounds to come depend on, on the CPU."""
-        return self._lasting() | {"rounds": torch.tensor(self.rounds, device="cpu"), "setup": _text_tensor(self._setup)}
+        return self._lasting() | {"rounds": torch.tensor(self.rounds, device="cpu"), "setup": text_tensor(self._setup)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
         """Restores what ``state_dict`` returned, also with another power; raises Error where it is of other settings or does not
-        fit, and then changes nothing."""
-        tensors = _check_state(state, "an Aggregator", ("rounds", "setup"))
+        fit, and then changes nothing.
+
+        state: of an Aggregator of the same shapes, settings and seed.
+        """
+        tensors = check_state(state, "an Aggregator", ("rounds", "setup"))
         rounds = tensors.pop("rounds")
         if rounds.numel() != 1 or rounds.dtype != torch.int64 or int(rounds) < 0:
-            raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds")
-        _check_setup(tensors.pop("setup"), self._setup)
-        self._now.load_state(tensors)
+            raise error(EXIT_DATA, f"the saved state has rounds = {rounds.tolist()}, which is no number of rounds. HINT: what "
+                        "state_dict() returned, unchanged")
+        check_setup(tensors.pop("setup"), self._setup)
+        with next_step("what state_dict() of an Aggregator of the same shapes and settings returned"):
+            self._now.load_state(tensors)
         self.rounds = int(rounds)
 
 
@@ -235,11 +256,16 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     tensor is float64 the round computes in float64; each estimate has the type of its gradients. Raises Error as ``Aggregator`` and its
     ``round`` do.
 
+    gradients: one tensor or array [k, ...], or several by name.
+    power: energy of each worker in units of the noise variance; None: 1.
+    diagnose: True measures lambda, delta and the memory too.
+    settings: any that a round reads (``laser.settings()``), ``snr_db`` and ``double_precision``.
+
     >>> laser.aggregate(torch.randn(16, 64, 32), power=1e4, method="laser", rank=2).estimate.shape
     torch.Size([64, 32])
     """
     single = not isinstance(gradients, Mapping)
-    named: Mapping[str, Any] = {"gradient": gradients} if single else _check_mapping(gradients)
+    named: Mapping[str, Any] = {"gradient": gradients} if single else reading.check_mapping(gradients)
     tensors = {name: _tensor(name, value) for name, value in named.items()}
     first, tensor = next(iter(tensors.items()))
     if tensor.dim() == 0:
@@ -252,56 +278,6 @@ def aggregate(gradients: torch.Tensor | Mapping[str, torch.Tensor], power: float
     if single:
         outcome.estimate = outcome.estimate["gradient"]
     return outcome
-
-
-def _check_mapping(tensors: Any) -> Mapping[str, Any]:
-    if not isinstance(tensors, Mapping):
-        raise error(EXIT_USAGE, f"{type(tensors).__name__} does not map names to tensors. HINT: a dict")
-    if not tensors:
-        raise error(EXIT_CONFIGURATION, "there is no tensor to send. HINT: at least one")
-    for name in tensors:
-        if not isinstance(name, str):
-            raise error(EXIT_USAGE, f"{name!r} is no name of a tensor. HINT: names are texts")
-    return tensors
-
-
-def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(map(reading.whole_number, shape))
-    except TypeError:
-        sizes = (None,)
-    if isinstance(shape, str) or any(size is None or size < 1 for size in sizes):
-        raise error(EXIT_CONFIGURATION, f"'{name}' has shape {shape}, and a round needs numbers to send. HINT: dimensions of "
-                    "1 or more, such as (64, 32); leave out tensors without elements")
-    return tuple(size for size in sizes if size is not None)
-
-
-def _check_state(state: Any, owner: str, needed: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    if not isinstance(state, Mapping):
-        raise error(EXIT_USAGE, f"{type(state).__name__} is no saved state. HINT: what state_dict() returned")
-    for name in needed:
-        if name not in state:
-            raise error(EXIT_DATA, f"the saved state has no '{name}': it is not of {owner} of this version")
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise error(EXIT_DATA, f"the saved state has {name!r} of type {type(value).__name__}, where tensors have names")
-    return dict(state)
-
-
-def _text_tensor(setup: Any) -> torch.Tensor:
-    return torch.tensor(list(json.dumps(setup).encode()), dtype=torch.uint8, device="cpu")
-
-
-def _check_setup(saved: torch.Tensor, setup: Any) -> None:
-    """Raises Error where a saved state is of other settings."""
-    if torch.equal(saved.cpu(), _text_tensor(setup)):
-        return
-    try:
-        theirs = json.loads(bytes(saved.tolist()).decode())
-    except (TypeError, ValueError):
-        theirs = {}
-    raise error(EXIT_DATA, f"the saved state is of other settings: {reading.difference(theirs, setup)}. HINT: the settings that it was "
-                "made with")
 
 
 def _rows(tensor: torch.Tensor, workers: int, kind: torch.dtype, device: torch.device | None) -> torch.Tensor:
@@ -346,7 +322,11 @@ def _tensor(name: str, value: object) -> torch.Tensor:
 
 
 class Training(NotCopied):
-    """A run of the simulator, round by round, without files: ``Training(task="mnist", workers=4, rank=2)``."""
+    """A run of the simulator, round by round, without files: ``Training(task="mnist", workers=4, rank=2)``.
+
+    settings: any of ``laser.settings(reader="run")``; compressor, channel, feedback and receiver may be objects of your own. Raises Error
+        (usage, configuration, data) for what does not fit.
+    """
 
     def __init__(self, **settings: Any):
         settings, objects = parts.split(settings)
@@ -358,7 +338,10 @@ class Training(NotCopied):
         self.shapes = {name: tuple(shape) for name, shape in self._core.shapes}
 
     def advance(self, rounds: int = 1) -> None:
-        """So many rounds more; raises Error where training diverges."""
+        """So many rounds more; raises Error where training diverges.
+
+        rounds: how many more, 0 or more; 1 by default.
+        """
         self._core.advance(reading.check_whole("rounds", rounds, 0))
 
     @property
@@ -391,10 +374,14 @@ class Training(NotCopied):
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the rounds to come depend on."""
-        return self._core.state() | {"setup": _text_tensor(self._core.course)}
+        return self._core.state() | {"setup": text_tensor(self._core.course)}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Restores what ``state_dict`` returned; raises Error where it is of other settings or does not fit."""
-        tensors = _check_state(state, "a Training", ("setup",))
-        _check_setup(tensors.pop("setup"), self._core.course)
-        self._core.load_state(tensors)
+        """Restores what ``state_dict`` returned; raises Error where it is of other settings or does not fit.
+
+        state: of a Training of the same settings.
+        """
+        tensors = check_state(state, "a Training", ("setup",))
+        check_setup(tensors.pop("setup"), self._core.course)
+        with next_step("what state_dict() of a Training of the same settings returned"):
+            self._core.load_state(tensors)

@@ -31,8 +31,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from laser.arena_plan import ALL_TASKS, COMMON, Contest, DATA, METHODS, Plan, SCHEMA, SLOW, TASKS, air_of, plan_of, said_of, shapes_of
-from laser.arena_plan import EQUAL as EQUAL
+from laser.arena_plan import ALL_TASKS, COMMON, Contest, DATA, METHODS, Plan, SCHEMA, SLOW, TASKS, air_of, check_options, plan_of, said_of
+from laser.arena_plan import EQUAL as EQUAL, shapes_of
 from laser.messages import complain
 
 EXIT_IO = 6
@@ -57,7 +57,10 @@ class Contestant:
 
 
 def contestant(text: str) -> Contestant:
-    """"zsgd", or "zsgd:server_rule=polar,momentum=0.5": a method and settings beside it. Raises Error where there is none."""
+    """"zsgd", or "zsgd:server_rule=polar,momentum=0.5": a method and settings beside it. Raises Error where there is none.
+
+    text: METHOD, or METHOD:key=value,...
+    """
     from laser.native import EXIT_USAGE, core, error, pairs
 
     method, _, rest = text.partition(":")
@@ -75,7 +78,13 @@ def contestant(text: str) -> Contestant:
 
 
 def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | str:
-    """Channel uses a round of a method, its power and its epochs in a contest; or why it has no place in it."""
+    """Channel uses a round of a method, its power and its epochs in a contest; or why it has no place in it.
+
+    plan: of the arena.
+    contest: of the plan.
+    one: the method.
+    shapes: of the tensors of the contest's model.
+    """
     import torch
 
     from laser.aggregation import Aggregator
@@ -118,7 +127,12 @@ def _value(text: Any) -> float | None:
 
 
 def compete(plan: Plan, contest: Contest, one: Contestant) -> dict[str, Any]:
-    """Chooses a step size on held-out data and trains with it: the result of one method in one contest, as it is filed."""
+    """Chooses a step size on held-out data and trains with it: the result of one method in one contest, as it is filed.
+
+    plan: of the arena.
+    contest: of the plan.
+    one: the method.
+    """
     from laser.aggregation import Training
     from laser.native import EXIT_NON_FINITE, Error
 
@@ -200,7 +214,8 @@ def _read_plan(folder: Path) -> Plan:
     try:
         return Plan.from_json(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: laser arena --quick --out {folder}") from problem
+        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: "
+                    f"laser.arena.run({str(folder)!r}, quick=True) makes one") from problem
 
 
 def _open(folder: Path, plan: Plan, resume: bool) -> None:
@@ -210,7 +225,7 @@ def _open(folder: Path, plan: Plan, resume: bool) -> None:
         _write(folder / "plan.json", plan.to_json())
         return
     if not resume:
-        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: --resume goes on with it, or choose another folder")
+        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: resume=True goes on with it, or choose another folder")
     if _read_plan(folder) != plan:
         raise error(EXIT_CONFIGURATION, f"{folder} holds an arena of another plan. HINT: another folder, or the same options as then")
 
@@ -244,7 +259,12 @@ def _job(plan: Plan, contest: Contest, one: Contestant, path: str) -> dict[str, 
 
 
 def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
-    """What an arena costs, in words: trainings, epochs, and the time as a few rounds of two methods of it take it here."""
+    """What an arena costs, in words: trainings, epochs, and the time as a few rounds of two methods of it take it here.
+
+    plan: of the arena.
+    contestants: its methods.
+    jobs: trainings at once.
+    """
     from laser.aggregation import Training
 
     seconds, rounds = {}, {}
@@ -281,17 +301,26 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
         tell: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Lets methods compete and writes the report; returns its summary (laser.arena_report).
 
-    folder: for results and report; by default runs/arena-DATE-TIME. methods: names of ``laser.methods()``, with settings beside them where wanted
-        ("zsgd:server_rule=polar"); all of METHODS by default. quick: a first look. seeds: runs whose test accuracy counts.
-    power_scale: multiplies the energies of all contests. epochs: of all contests but those at equal air time. only: contests
-        whose name contains this text. jobs: trainings at once, by default one a core. resume: go on in a folder.
-    dry_run: only what it would cost. tell: is told the cost and each result in a line; by default stderr.
+    folder: for results and report; by default runs/arena-DATE-TIME.
+    methods: names of ``laser.methods()``, with settings beside them where wanted
+        ("zsgd:server_rule=polar"); all of METHODS by default.
+    quick: True for a first look; False by default.
+    seeds: runs whose test accuracy counts; None: 3, or 2 where quick.
+    tasks: names of laser.arena.ALL_TASKS; "mnist" and "mnist_mlp" by default.
+    power_scale: multiplies the energies of all contests; 1 by default.
+    epochs: of all contests but those at equal air time; None: 20 and 5, or 5 where quick.
+    only: contests whose name contains this text; all by default.
+    jobs: trainings at once; None: one a core.
+    resume: True goes on in a folder; False by default.
+    dry_run: True tells only what it would cost.
+    tell: is told the cost and each result in a line; by default stderr.
 
     Raises Error for methods, folders and settings that do not fit. A run that diverges is a result.
     """
     from laser.native import EXIT_CONFIGURATION, error
 
     say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
+    check_options(methods, tasks, power_scale, {"seeds": seeds, "epochs": epochs, "jobs": jobs}, resume and not folder)
     plan = plan_of(quick, seeds, tasks, power_scale, epochs)
     if only:
         plan = dataclasses.replace(plan, contests=tuple(one for one in plan.contests if only in one.name))
@@ -301,16 +330,15 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
     names = methods or [name for name in METHODS if not (quick and name in SLOW)]
     contestants = [contestant(text) for text in dict.fromkeys(names)]
     at_once = jobs or os.cpu_count() or 1
-    if resume and not folder:
-        raise error(EXIT_CONFIGURATION, "which arena is to go on? HINT: its folder, as --out runs/arena")
     root = Path(folder) if folder else Path("runs") / time.strftime("arena-%Y%m%d-%H%M%S")
     if (root / "config.toml").exists():
-        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another --out")
+        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another folder")
     for one in contestants:  # what fits nowhere is a mistake; what fits somewhere is told where it does not
         agreed = [terms(plan, contest, one, shapes_of(contest.task)) for contest in plan.contests]
         reasons = {contest.name: text for contest, text in zip(plan.contests, agreed) if isinstance(text, str)}
         if len(reasons) == len(agreed):
-            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}")
+            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}. HINT: a method that "
+                        f"fits the model and the air, of {', '.join(METHODS[:3])} ...")
         for text in dict.fromkeys(reasons.values()):
             where = [name for name, reason in reasons.items() if reason == text]
             say(f"left out: {one.name} in {where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {text}")
@@ -344,9 +372,15 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
 def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None = None, **given: Any) -> dict[str, Any]:
     """Lets a method of one's own compete in all contests of an arena and writes the report anew; returns its summary.
 
+    folder: of the arena.
+    name: that the method has in the report.
+    tell: is told each result in a line; by default stderr.
     given: parts (compressor, channel, feedback, receiver, allocation: objects of laser.Compressor ... or names) and settings, as of
-    ``laser.Training``: ``laser.arena.enter("runs/arena", "halves", compressor=Halves())``. What a method leaves out is
-    LASER's. Contests that it has been in already, by this name with the same settings and classes, are not run again.
+        ``laser.Training``: ``laser.arena.enter("runs/arena", "halves", compressor=Halves())``. What a method leaves out is
+        LASER's.
+
+    Contests that it has been in already, by this name with the same settings and classes, are not run again. Raises Error (data) where the
+    folder has no arena, and as ``laser.Training`` does.
     """
     from laser import arena_report, parts
 
@@ -365,7 +399,10 @@ def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None =
 
 
 def line(result: Mapping[str, Any]) -> str:
-    """A result in a line."""
+    """A result in a line.
+
+    result: of ``compete``.
+    """
     if "absent" in result:
         return f"{result['contest']} {result['method']}: {result['absent']}"
     known = [value for value in result["accuracy"] if value is not None]
@@ -375,7 +412,10 @@ def line(result: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command's arena; returns its exit code."""
+    """The command's arena; returns its exit code.
+
+    arguments: of the command line; None: those of the process.
+    """
     parser = argparse.ArgumentParser("laser arena", description="Methods against each other on equal terms: docs/arena.md")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="or METHOD:key=value,...; all of the field by default")
     parser.add_argument("--out", metavar="DIR", help="folder for results and report (default: runs/arena-DATE-TIME)")
@@ -402,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = run(a.out, a.methods or None, a.quick, seeds=a.seeds, tasks=a.task or TASKS, power_scale=a.power_scale, epochs=a.epochs,
                       only=a.only, jobs=a.jobs, resume=a.resume, dry_run=a.dry_run)
     except Error as problem:
-        complain(str(problem), "laser arena")
+        complain(str(problem.args[0]), "laser arena")  # in the words of the command
         return int(problem.exit_code)
     except KeyboardInterrupt:
         print("laser: interrupted. HINT: the same command with --resume goes on", file=sys.stderr)

@@ -118,3 +118,28 @@ def air_of(contest: Contest, method: str) -> str | None:
         return None
     airs = AIRS[contest.air]
     return airs.get(method, airs[""])
+
+
+def check_options(methods: Any, tasks: Any, power_scale: Any, counts: Mapping[str, Any], nowhere: bool) -> None:
+    """Refuses options of ``laser.arena.run`` that fit no plan.
+
+    methods, tasks: lists of names, or None for methods.
+    power_scale: a number above 0.
+    counts: whole numbers of 1 or more by name, or None.
+    nowhere: whether an arena is to go on without a folder. Raises Error (usage, configuration) with the first that does not fit.
+    """
+    from laser import reading
+    from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, error
+
+    if nowhere:
+        raise error(EXIT_CONFIGURATION, "which arena is to go on? HINT: its folder, such as 'runs/arena'")
+    for name, count in counts.items():
+        if count is not None:
+            reading.check_whole(name, count, 1)
+    reading.check_positive("power_scale", power_scale)
+    for name, given, known in (("methods", methods, METHODS), ("tasks", tasks, ALL_TASKS)):
+        if given is not None and (isinstance(given, str) or not all(isinstance(one, str) for one in given)):
+            raise error(EXIT_USAGE, f"{name} = {given!r} is no list of names. HINT: {name}={list(known[:2])}")
+    for task in tasks:
+        if task not in ALL_TASKS:
+            raise error(EXIT_CONFIGURATION, f"task '{task}' is unknown. HINT: {', '.join(ALL_TASKS)}")

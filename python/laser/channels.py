@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from laser.native import core
+from laser import reading
+from laser.native import EXIT_CONFIGURATION, core, error
 
 
 def names() -> dict[str, str]:
@@ -22,8 +23,18 @@ def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, ro
     whether anything was ``received``; amplitude and gain are [k] (spec 1.2, 1.3). ``norms`` [k] are the workers' norms of the
     block, ``energy`` the most that any of them spends on it. Raises Error (configuration) for another channel.
 
+    channel: a name of ``laser.channels.names()``.
+    norms: [k] of the workers' symbols in the block, 0 or more.
+    energy: the most that a worker spends on the block, above 0, in units of the noise variance.
+    seed: of the gains, 0 to 2^64 - 1; 1 by default.
+    round: whose gains are drawn, from 0.
+
     >>> scales = laser.channels.superpose("awgn", norms=[1.0, 2.0], energy=16.0)
     >>> scales["amplitude"], scales["receive_scale"], scales["noise_std"]
     ([2.0, 2.0], 0.25, 0.25)
     """
-    return core.superpose(channel, list(map(float, norms)), energy, seed, round)
+    listed = reading.numbers_of("norms", norms, 0.0)
+    if not listed:
+        raise error(EXIT_CONFIGURATION, "norms has no worker. HINT: norms=[1.0, 2.0], one a worker")
+    return core.superpose(channel, listed, reading.check_positive("energy", energy), reading.check_seed(seed),
+                          reading.check_whole("round", round, 0))

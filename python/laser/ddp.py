@@ -28,7 +28,7 @@ from laser.device_round import DeviceRound, place_of
 from laser.gradients import Gradients, Part, matrix_shape
 from laser.identity import Identity, check_same_everywhere, check_same_group, check_same_place, check_same_ranks, mark_of
 from laser.native import EXIT_CONFIGURATION, EXIT_NON_FINITE, EXIT_USAGE, core, error, pairs
-from laser.processes import Processes
+from laser.processes import Processes, check_seconds
 from laser.protection import Protection
 
 
@@ -77,7 +77,7 @@ class LaserState(Saving):
         if snr_db is not None:
             snr_db = budget.check_ratio(snr_db)
         if on_nonfinite not in ("skip", "pass", "stop"):
-            raise error(EXIT_CONFIGURATION, f"on_nonfinite = '{on_nonfinite}' is unknown; choose skip, pass or stop")
+            raise error(EXIT_CONFIGURATION, f"on_nonfinite = '{on_nonfinite}' is unknown. HINT: 'skip', 'pass' or 'stop'")
         self.start_iter = reading.check_whole("start_iter", start_iter, 0)
         self.on_nonfinite = on_nonfinite
         self.name = shards.check_name(name)
@@ -107,8 +107,20 @@ class LaserState(Saving):
         self._waiting: Any = None  # a saved state, for the model to come
         if model is not None:
             self._bind(model, process_group)
-        elif process_group is not None:
+        else:
+            self._check_settings(method, rank, power, channel, warm_start, transport, timeout, settings)
+        if model is None and process_group is not None:
             raise error(EXIT_CONFIGURATION, "process_group without a model. HINT: give it to attach(), or DDP's own is taken")
+
+    @staticmethod
+    def _check_settings(method: str, rank: Any, power: Any, channel: Any, warm_start: Any, transport: Any, timeout: Any,
+                        settings: dict[str, Any]) -> None:
+        """What is wrong whatever the model is told at once, also where the model comes later."""
+        check_seconds(timeout)
+        reading.Power(power, 1)
+        given = {"rank": rank, "channel": reading.channel_named(channel), "warm_start": warm_start, "transport": transport, **settings}
+        plain, _ = parts.split({name: value for name, value in given.items() if value is not None})
+        core.settings(pairs({"method": method, "compress": "always", **plain}))
 
     def _bind(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None) -> None:
         given = dict(self._given)
@@ -169,7 +181,11 @@ class LaserState(Saving):
 
     def attach(self, model: torch.nn.Module, process_group: dist.ProcessGroup | None = None) -> None:
         """Binds a state that was made without a model, on every rank; ``register_comm_hook`` is still to be called, where no
-        framework does it. Raises Error (usage) where it has a model already."""
+        framework does it. Raises Error (usage) where it has a model already.
+
+        model: the DDP module, or the module inside.
+        process_group: of the data-parallel ranks; None: DDP's own.
+        """
         if self._bound:
             raise error(EXIT_USAGE, "this LaserState has a model. HINT: a state of its own for each model")
         self._bind(model, process_group)
@@ -206,18 +222,29 @@ class LaserState(Saving):
 
     def protect(self, optimizer: Any) -> None:
         """Makes ``optimizer.step()`` leave this model's weights alone after a skipped round, also where momentum or weight
-        decay would move them without a gradient. Takes an optimizer inside of what a framework puts around it too."""
+        decay would move them without a gradient. Takes an optimizer inside of what a framework puts around it too.
+
+        optimizer: of torch.optim over the model's parameters, or what a framework puts around it. Raises Error (configuration) for anything
+            else.
+        """
         self._protection.protect(optimizer)
 
     def attach_scaler(self, scaler: torch.amp.GradScaler) -> None:
-        """Keeps the memory in the gradients' own units while a GradScaler changes the scale of the loss."""
+        """Keeps the memory in the gradients' own units while a GradScaler changes the scale of the loss.
+
+        scaler: a torch.amp.GradScaler. Raises Error (configuration) for anything else.
+        """
         self._protection.attach_scaler(scaler)
 
     # -- a backward pass ----------------------------------------------------------------------------------------------
 
     def take(self, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
-        has read there. What ``laser_hook`` calls."""
+        has read there. What ``laser_hook`` calls.
+
+        bucket: of DDP, with gradients of this rank. Raises Error as a round does: for gradients that are not finite where
+            on_nonfinite="stop".
+        """
         if not self._bound:
             self._bind(module_of(bucket), None)
         if bucket.index() == 0:
@@ -284,7 +311,8 @@ class LaserState(Saving):
                 return self._after_nonfinite(rank, int(index), numbers)
         power = self._power.agree(rows[1::5])
         if len(set(rows[2::5])) > 1:
-            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::5]}")
+            raise error(EXIT_CONFIGURATION, f"the loss has different scales on the ranks: {rows[2::5]}. HINT: one "
+                        "GradScaler a rank, each given to attach_scaler, with the same settings")
         if number < 0:
             self._average(numbers)
             self._count(self._gradients.size)
@@ -398,7 +426,10 @@ class LaserState(Saving):
 
 
 def module_of(bucket: dist.GradBucket) -> DistributedDataParallel:
-    """The DDP module that a bucket is of. Raises Error (usage) where there is none."""
+    """The DDP module that a bucket is of. Raises Error (usage) where there is none.
+
+    bucket: as a hook is given it.
+    """
     mine = {id(p) for p in bucket.parameters()}
     for one in gc.get_objects():
         if issubclass(type(one), DistributedDataParallel) and any(id(p) in mine for p in one.parameters()):
@@ -414,13 +445,25 @@ def _unpickled(given: dict[str, Any], state: dict[str, Any] | None) -> LaserStat
 
 
 def laser_hook(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
-    """For ``ddp.register_comm_hook(state, laser.laser_hook)``."""
+    """For ``ddp.register_comm_hook(state, laser.laser_hook)``.
+
+    state: of this rank.
+    bucket: of DDP. Returns a future of its mean gradients, as received. Raises Error (usage) for another state.
+    """
+    if not isinstance(state, LaserState):
+        raise error(EXIT_USAGE, f"state is of type {type(state).__name__}. HINT: ddp.register_comm_hook(laser.LaserState(ddp), laser.laser_hook)")
     return state.take(bucket)
 
 
 def bf16_wrapper(hook: Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]
                  ) -> Callable[[LaserState, dist.GradBucket], torch.futures.Future[torch.Tensor]]:
-    """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32."""
+    """The hook on gradients rounded to bfloat16; what is sent, factors and memories stay float32.
+
+    hook: ``laser_hook``, or one with its arguments. Returns a hook. Raises Error (usage) for what can not be called.
+    """
+
+    if not callable(hook):
+        raise error(EXIT_USAGE, f"hook is of type {type(hook).__name__}. HINT: laser.bf16_wrapper(laser.laser_hook)")
 
     def rounded(state: LaserState, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         exact = bucket.buffer()

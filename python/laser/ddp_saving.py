@@ -54,7 +54,11 @@ class Saving:
         """Restores what ``state_dict`` returned on the same rank of as many, with its random streams. Raises Error (exit
         code 4) where it is of another rank, model or setting, and then changes nothing. Call it on every rank. With
         ``reshard`` `state` is what all ranks returned, in their order, of any number: the sum of their error memories, the
-        mean of their averages and the shared factors are kept. Before there is a model the state waits for it."""
+        mean of their averages and the shared factors are kept. Before there is a model the state waits for it.
+
+        state: of this rank; with ``reshard`` a list of those of all ranks.
+        reshard: whether it may be of another number of ranks; False by default.
+        """
         if not self._bound:
             self._waiting = (state, reshard)
             return
@@ -79,7 +83,11 @@ class Saving:
 
     def save(self, folder: str | Path, keep: int | None = 2) -> Path:
         """Writes this rank's shard of the present iteration (safetensors with checksums, whole or not at all), and removes
-        this run's shards before the `keep` last ones (None: none). Other runs' are left alone. Call it on every rank."""
+        this run's shards before the `keep` last ones (None: none). Other runs' are left alone. Call it on every rank.
+
+        folder: that all ranks share; it is made where it is not there.
+        keep: how many saved iterations of this run stay, 2 or more; None: all. Returns the file.
+        """
         keep = shards.check_keep(keep)
         self._check_bound()
         place = self._folder(folder)
@@ -97,7 +105,12 @@ class Saving:
         """Restores the iteration of the model's own checkpoint, or without one what all ranks wrote last, and returns its
         number; 0, with nothing done, where nothing was saved. Raises Error (exit code 4) where what was saved is of another
         number of ranks, another model or setting, or has no such iteration. With ``reshard`` what any number of ranks wrote
-        is taken: the sum of their error memories and the shared factors are kept. Call it on every rank."""
+        is taken: the sum of their error memories and the shared factors are kept. Call it on every rank.
+
+        folder: that ``save`` wrote.
+        iteration: whose shards are loaded; None: the last that all ranks have.
+        reshard: whether it may be of another number of ranks; False by default.
+        """
         if iteration is not None:
             iteration = reading.check_whole("iteration", iteration, 0)
         reshard = reading.check_flag("reshard", reshard)
@@ -128,9 +141,10 @@ class Saving:
         except (KeyError, ValueError):
             position = {}
         if texts.get("format") != FORMAT or not position:
-            raise error(EXIT_DATA, f"{path} is not the shard of a LaserState")
+            raise error(EXIT_DATA, f"{path} is not the shard of a LaserState. HINT: a folder that LaserState.save wrote")
         if (position["iteration"], position["runs"][-1][0]) != shard.moment:
-            raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says")
+            raise error(EXIT_DATA, f"{path} is of iteration {position['iteration']} of another run than its name says. HINT: "
+                        "remove the file, or load an earlier iteration")
         return tensors | position
 
     def _check_bound(self) -> None:
@@ -144,7 +158,8 @@ class Saving:
         mine = {"rank": self.processes.first_worker, "ranks": self.processes.workers, "setup": self._setup()}
         for key in POSITION:
             if key not in state:
-                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState of this version")
+                raise error(EXIT_DATA, f"the saved state has no '{key}': it is not of a LaserState of this version. HINT: what its "
+                            "state_dict() returned")
         for key in "rank", "ranks":
             if state[key] != mine[key]:
                 raise error(EXIT_DATA, f"the saved state is of rank {state['rank']} of {state['ranks']}, this is rank "
@@ -153,4 +168,5 @@ class Saving:
         for part, value in self._setup().items():
             theirs = state["setup"].get(part)
             if theirs != value:
-                raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}")
+                raise error(EXIT_DATA, f"the saved state is of other {part}: {reading.difference(theirs, value)}. HINT: the "
+                            f"{part} that it was made with")

@@ -96,7 +96,8 @@ class Shards:
             self.examples = Examples(data)
             alpha = real_number(concentration)
             if not 0 < alpha <= 1e6:
-                raise error(EXIT_CONFIGURATION, f"concentration = {concentration!r} must be above 0, 1e6 at most")
+                raise error(EXIT_CONFIGURATION, f"concentration = {concentration!r} must be above 0, 1e6 at most. HINT: 0.3, smaller for "
+                            "workers that differ more")
             labels = torch.zeros(len(self.examples)) if sharding == "iid" else self.examples.labels()
             self._sharding = core.Sharding(labels.to(torch.uint8), sharding, alpha, 0.0, workers, batch_size, seed)
         self.workers = workers

@@ -34,7 +34,11 @@ def _package(name: str) -> Any:
 
 
 def to_csv(runs: dict[str, Run], out: Path) -> str:
-    """Two tables, epochs.csv and runs.csv, in ``out``; returns how to look at them."""
+    """Two tables, epochs.csv and runs.csv, in ``out``; returns how to look at them.
+
+    runs: of ``load_runs`` by name.
+    out: the folder to write into.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for name, rows in (("epochs.csv", [row for run, one in runs.items() for row in epoch_rows(one, run)]),
                        ("runs.csv", [{"run": run, **one.record()} for run, one in runs.items()])):
@@ -47,14 +51,22 @@ def to_csv(runs: dict[str, Run], out: Path) -> str:
 
 
 def to_tensorboard(runs: dict[str, Run], out: Path) -> str:
-    """TensorBoard's event files, a folder a run, in ``out``; returns how to look at them. Raises Missing where its package is not installed."""
+    """TensorBoard's event files, a folder a run, in ``out``; returns how to look at them. Raises Missing where its package is not installed.
+
+    runs: of ``load_runs`` by name.
+    out: the folder to write into.
+    """
     for name, run in runs.items():
         tensorboard.export(run, out / name)
     return f"tensorboard --logdir {out}   shows them"
 
 
 def to_wandb(runs: dict[str, Run], out: Path) -> str:
-    """Offline runs of Weights & Biases in ``out``; returns how to look at them. Raises Missing where its package is not installed."""
+    """Offline runs of Weights & Biases in ``out``; returns how to look at them. Raises Missing where its package is not installed.
+
+    runs: of ``load_runs`` by name.
+    out: the folder to write into.
+    """
     wandb = _package("wandb")
     out.mkdir(parents=True, exist_ok=True)
     os.environ["WANDB_SILENT"] = "true"
@@ -68,7 +80,11 @@ def to_wandb(runs: dict[str, Run], out: Path) -> str:
 
 
 def to_mlflow(runs: dict[str, Run], out: Path) -> str:
-    """Runs of MLflow in a file store in ``out``; returns how to look at them. Raises Missing where its package is not installed."""
+    """Runs of MLflow in a file store in ``out``; returns how to look at them. Raises Missing where its package is not installed.
+
+    runs: of ``load_runs`` by name.
+    out: the folder to write into.
+    """
     mlflow = _package("mlflow")
     out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # asked for by versions that would rather have a data base
@@ -94,7 +110,10 @@ FORMATS: dict[str, Callable[[dict[str, Run], Path], str]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's export; returns its exit code."""
+    """The command's export; returns its exit code.
+
+    arguments: of the command line; None: those of the process.
+    """
     parser = argparse.ArgumentParser("laser export", description="Runs for the trackers of others, from their records.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a run folder, or a folder that holds some")
     parser.add_argument("--to", required=True, choices=FORMATS)
@@ -112,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         complain(str(problem), "laser export")
         return EXIT_DATA
     except ValueError as problem:
-        complain(f"{problem}. HINT: 'laser report {given.folder}' tells which records can be read", "laser export")
+        complain(f"{problem}. HINT: the folders of other runs, one by one, or what is damaged repaired", "laser export")
         return EXIT_DATA
     except OSError as problem:
         complain(f"{problem.filename}: can't write: {problem.strerror}. HINT: choose another --out", "laser export")

@@ -39,7 +39,11 @@ POWER_LABEL = "Power budget P (per worker and round, noise variance 1)"
 
 
 def method_style(method: str, others: list[str]) -> dict[str, Any]:
-    """Colour and marker of a method; a method that we don't know gets one by its place in `others`."""
+    """Colour and marker of a method; a method that we don't know gets one by its place in `others`.
+
+    method: its name.
+    others: all methods without a style of their own, sorted.
+    """
     if method in STYLES:
         return STYLES[method]
     place = others.index(method)
@@ -49,7 +53,10 @@ def method_style(method: str, others: list[str]) -> dict[str, Any]:
 
 def told_apart(styles: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The styles with markers and dashes changed where an earlier one has the same: no two differ by colour alone. Where there are
-    more than dashes, those of one colour still have dashes of their own."""
+    more than dashes, those of one colour still have dashes of their own.
+
+    styles: colour, marker and dash of each line.
+    """
     markers: set[str] = set()
     dashes: set[object] = set()
     result: list[dict[str, Any]] = []
@@ -65,13 +72,19 @@ def told_apart(styles: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def label_of(entry: dict[str, Any]) -> str:
-    """The label of a row or curve, without the word that only the noiseless baseline needs in a table."""
+    """The label of a row or curve, without the word that only the noiseless baseline needs in a table.
+
+    entry: a row or curve.
+    """
     label: str = entry.get("label", entry["method"])
     return label
 
 
 def series_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Groups rows or curves with a power into one series a label, in the order of the file."""
+    """Groups rows or curves with a power into one series a label, in the order of the file.
+
+    entries: rows or curves.
+    """
     others = sorted({e["method"] for e in entries} - STYLES.keys())
     series: dict[str, dict[str, Any]] = {}
     for entry in entries:
@@ -86,19 +99,31 @@ def series_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def number(value: float | None) -> float:
-    """A number of the file; null (not finite, or no spread) becomes NaN."""
+    """A number of the file; null (not finite, or no spread) becomes NaN.
+
+    value: of the file.
+    """
     return math.nan if value is None else float(value)
 
 
 def band(mean: list[float], halves: list[float | None] | None) -> tuple[list[float], list[float]]:
-    """Lower and upper edge of the intervals mean +- half; of a single seed, which has none, the band has no height."""
+    """Lower and upper edge of the intervals mean +- half; of a single seed, which has none, the band has no height.
+
+    mean: of each point.
+    halves: half of each interval; None: there are none.
+    """
     spread = [0.0 if half is None else float(half) for half in halves or [None] * len(mean)]
     return [m - s for m, s in zip(mean, spread)], [m + s for m, s in zip(mean, spread)]
 
 
 def limits_of(values: list[float], halves: list[float | None], logarithmic: bool) -> tuple[float, float] | None:
     """Range of an axis: the values and their intervals, but of these no more than a third of the range of the values to each side, so
-    that a wide one does not flatten all else. None without a value."""
+    that a wide one does not flatten all else. None without a value.
+
+    values: of the points.
+    halves: half of each interval.
+    logarithmic: whether the axis is.
+    """
     pairs = [(v, 0.0 if h is None else float(h)) for v, h in zip(values, halves) if math.isfinite(v) and (v > 0 or not logarithmic)]
     if not pairs:
         return None
@@ -112,13 +137,22 @@ def limits_of(values: list[float], halves: list[float | None], logarithmic: bool
 
 
 def sparse(place: int, count: int, points: int) -> tuple[int, int]:
-    """Every how manieth of a curve's points has its marker: about six of them, not at the places of the other curves."""
+    """Every how manieth of a curve's points has its marker: about six of them, not at the places of the other curves.
+
+    place: of the curve among them, from 0.
+    count: curves.
+    points: of the curve.
+    """
     step = max(points // 6, 1)
     return (place * step // max(count, 1)) % step, step
 
 
 def line_options(series: dict[str, Any], marker: bool) -> dict[str, Any]:
-    """How matplotlib draws the line of a series: its colour and dash and, with `marker`, its marker; LASER's is the widest, on top."""
+    """How matplotlib draws the line of a series: its colour and dash and, with `marker`, its marker; LASER's is the widest, on top.
+
+    series: with its method and style.
+    marker: whether points are marked.
+    """
     star = series["method"] == "laser"
     options = {"color": series["style"]["color"], "linestyle": series["style"]["linestyle"], "linewidth": 2.6 if star else 1.5,
                "zorder": 5 if star else 3}
@@ -128,12 +162,19 @@ def line_options(series: dict[str, Any], marker: bool) -> dict[str, Any]:
 
 
 def small_markers(series: dict[str, Any]) -> dict[str, Any]:
-    """The line of a curve over many epochs."""
+    """The line of a curve over many epochs.
+
+    series: with its method and style.
+    """
     return dict(line_options(series, True), markersize=9 if series["method"] == "laser" else 5)
 
 
 def spread_positions(wanted: list[float], gap: float) -> list[float]:
-    """Moves positions apart to at least `gap`, keeping their order and, as well as it goes, their centre."""
+    """Moves positions apart to at least `gap`, keeping their order and, as well as it goes, their centre.
+
+    wanted: positions along the axis.
+    gap: the least distance.
+    """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     clusters: list[list[int]] = []
     centres: list[float] = []
@@ -155,7 +196,12 @@ def spread_positions(wanted: list[float], gap: float) -> list[float]:
 
 
 def label_lines(axes: Any, ends: list[tuple[float, str, dict[str, Any]]], font_size: float) -> None:
-    """Writes each series' name at the right of its last point, in its colour, pushed apart where they'd overlap."""
+    """Writes each series' name at the right of its last point, in its colour, pushed apart where they'd overlap.
+
+    axes: of matplotlib.
+    ends: last value, label and series of each line.
+    font_size: in points.
+    """
     limits = axes.get_ylim()
     along, back = (math.log, math.exp) if axes.get_yscale() == "log" else (float, float)
     low, high = map(along, limits)
@@ -178,7 +224,11 @@ def label_lines(axes: Any, ends: list[tuple[float, str, dict[str, Any]]], font_s
 
 
 def metric_axis(axes: Any, summary: dict[str, Any]) -> None:
-    """Perplexities, which fall, on a logarithmic axis with plain numbers."""
+    """Perplexities, which fall, on a logarithmic axis with plain numbers.
+
+    axes: of matplotlib.
+    summary: of a report.
+    """
     if summary.get("higher_is_better", True):
         return
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -190,12 +240,19 @@ def metric_axis(axes: Any, summary: dict[str, Any]) -> None:
 
 
 def noiseless_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows or curves without a power: those of runs without noise."""
+    """The rows or curves without a power: those of runs without noise.
+
+    entries: rows or curves.
+    """
     return [entry for entry in entries if entry["power"] is None]
 
 
 def power_axis(axes: Any, powers: list[float]) -> None:
-    """Gives the axes a logarithmic x axis, with a tick at each of the powers and none between them."""
+    """Gives the axes a logarithmic x axis, with a tick at each of the powers and none between them.
+
+    axes: of matplotlib.
+    powers: P, in units of the noise variance.
+    """
     axes.set_xscale("log")
     axes.set_xticks(powers, [f"{p:g}" if p < 1e4 else f"{p / 1000:g}k" for p in powers])
     axes.minorticks_off()
@@ -204,14 +261,21 @@ def power_axis(axes: Any, powers: list[float]) -> None:
 
 
 def plain(axes: Any) -> None:
-    """Takes the frame from the axes but for its left and lower side, and draws grey lines at the ticks of y, behind all else."""
+    """Takes the frame from the axes but for its left and lower side, and draws grey lines at the ticks of y, behind all else.
+
+    axes: of matplotlib.
+    """
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#E3E7EB", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
 def draw_over_power(plt: Any, summary: dict[str, Any]) -> Any:
-    """One line a method with its band over the seeds, the paper's values as open markers; None where there are not two powers."""
+    """One line a method with its band over the seeds, the paper's values as open markers; None where there are not two powers.
+
+    plt: matplotlib.pyplot.
+    summary: of a report.
+    """
     from matplotlib.lines import Line2D
 
     series = series_of(summary["rows"])
@@ -268,7 +332,11 @@ def draw_over_power(plt: Any, summary: dict[str, Any]) -> Any:
 
 
 def epoch_limits(curves: list[dict[str, Any]], logarithmic: bool = False) -> tuple[float, float] | None:
-    """Range of the curves after the first tenth of the epochs: the first steps would flatten everything else."""
+    """Range of the curves after the first tenth of the epochs: the first steps would flatten everything else.
+
+    curves: of a report.
+    logarithmic: whether the axis is; False by default.
+    """
     values = []
     for curve in curves:
         start = len(curve["mean"]) // 10
@@ -282,7 +350,11 @@ def epoch_limits(curves: list[dict[str, Any]], logarithmic: bool = False) -> tup
 
 
 def draw_over_epochs(plt: Any, summary: dict[str, Any]) -> Any:
-    """One panel a power, one line a method with its band over the seeds; None without curves."""
+    """One panel a power, one line a method with its band over the seeds; None without curves.
+
+    plt: matplotlib.pyplot.
+    summary: of a report.
+    """
     from matplotlib.lines import Line2D
 
     curves = summary["curves"]
@@ -340,7 +412,11 @@ DIAGNOSED_ON_LOG = ("lambda", "memory")
 
 
 def draw_diagnostics(plt: Any, summary: dict[str, Any]) -> Any:
-    """A panel a quantity of the inside of training, one line a method; None where no record has any."""
+    """A panel a quantity of the inside of training, one line a method; None where no record has any.
+
+    plt: matplotlib.pyplot.
+    summary: of a report.
+    """
     curves = summary.get("diagnostics")
     if not curves:
         return None
@@ -378,7 +454,11 @@ AXES = {"energy": "Energy that a worker sent", "transmit_power": "Transmit power
 
 
 def draw_on_three_axes(plt: Any, summary: dict[str, Any]) -> Any:
-    """A panel an axis: what each method reaches with at most so much of it, as steps; None without energies."""
+    """A panel an axis: what each method reaches with at most so much of it, as steps; None without energies.
+
+    plt: matplotlib.pyplot.
+    summary: of a report.
+    """
     fronts = summary.get("axes")
     if not fronts:
         return None
@@ -422,7 +502,13 @@ def draw_on_three_axes(plt: Any, summary: dict[str, Any]) -> Any:
 def draw_all(drawings: Mapping[str, Callable[[Any, dict[str, Any]], Any]], summary: dict[str, Any], folder: Path, *,
              pictures: bool = True) -> list[Path]:
     """Draws each figure NAME: drawing(plt, summary), in the project's style, as NAME.svg and, with `pictures`, NAME.png. Equal
-    data give equal files. A drawing that returns None is left out."""
+    data give equal files. A drawing that returns None is left out.
+
+    drawings: functions by the name of their figure.
+    summary: of a report.
+    folder: to write into.
+    pictures: whether PNG files are written too; True by default.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -450,7 +536,11 @@ def draw_all(drawings: Mapping[str, Callable[[Any, dict[str, Any]], Any]], summa
 
 
 def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
-    """Draws every figure that the summary has data for and returns the files written."""
+    """Draws every figure that the summary has data for and returns the files written.
+
+    summary: of a report.
+    folder: to write into.
+    """
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from paper_figures import draw_beside_paper, draw_spectra
 
@@ -463,7 +553,14 @@ def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
 
 def run(arguments: list[str], usage: str, expected: str, is_expected: Callable[[dict[str, Any]], bool],
         draw_files: Callable[[dict[str, Any], Path], list[Path]]) -> int:
-    """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files. Raises nothing."""
+    """The command line "PROGRAM SOURCE FOLDER" of a figure program: checks the JSON file, draws, prints the files. Raises nothing.
+
+    arguments: of the command line.
+    usage: the line that tells how it is called.
+    expected: what the file should be, in words.
+    is_expected: whether what was read is that.
+    draw_files: draws it and returns the files.
+    """
     if len(arguments) != 2:
         print(f"usage: {usage}", file=sys.stderr)
         return 2
@@ -487,7 +584,10 @@ def run(arguments: list[str], usage: str, expected: str, is_expected: Callable[[
 
 
 def main(arguments: list[str]) -> int:
-    """The command line "figures.py SUMMARY_JSON FOLDER"; returns the exit code."""
+    """The command line "figures.py SUMMARY_JSON FOLDER"; returns the exit code.
+
+    arguments: of the command line.
+    """
     return run(arguments, "figures.py SUMMARY_JSON FOLDER", "summary.json of a report", lambda summary: "rows" in summary, draw)
 
 

@@ -57,7 +57,7 @@ class Gradients:
             if p.numel() > 0:
                 self.parameters[bare_name(module, name)] = p
         if not self.parameters:
-            raise error(EXIT_CONFIGURATION, "the model has no parameter that is trained")
+            raise error(EXIT_CONFIGURATION, "the model has no parameter that is trained. HINT: requires_grad=True for some")
         wide = any(p.dtype in (torch.float64, torch.complex128) for p in self.parameters.values())
         self.kind = torch.float64 if wide else torch.float32
         self.places: dict[int, tuple[int, int]] = {}  # of a parameter: its first number and how many

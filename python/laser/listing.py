@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from typing import Any
 
@@ -12,6 +13,10 @@ WIDTH = 130
 
 class Table(dict[str, dict[str, str]]):
     """Rows by name; shows itself as a table."""
+
+    def __missing__(self, name: object) -> dict[str, str]:
+        near = difflib.get_close_matches(str(name), self, 1)
+        raise KeyError(f"there is no {name!r} here{f'; did you mean {near[0]!r}?' if near else '.'} HINT: print the table, or list(...) it")
 
     def __repr__(self) -> str:
         if not self:
@@ -48,6 +53,8 @@ def rows(role: str) -> Table:
     """The parts that can play a role, each with its source and a sentence: method, compressor, feedback, receiver, channel or
     allocation. Raises Error (configuration) for another role.
 
+    role: one of those above.
+
     >>> list(laser.listing.rows("receiver"))
     ['unbiased', 'mmse', 'mmse_genie', 'matched']
     """
@@ -62,6 +69,9 @@ def settings(group: str | None = None, reader: str = "round") -> Table:
     """Every setting that a round reads, by name, with its group, default, range and a sentence: what ``Aggregator``, ``Simulator``
     and ``LaserState`` take by keyword. ``group`` chooses one; reader="run" also lists what only the command and ``Training`` read.
     Raises Error (configuration) for another group or reader.
+
+    group: one of the groups that the rows name ("channel", "compressor" ...); None: all of them.
+    reader: "round", or "run" for what only runs read as well.
 
     >>> laser.settings("links")["participation"]["range"]
     'above 0, at most 1'

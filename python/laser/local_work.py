@@ -14,7 +14,7 @@ import torch
 from torch.func import functional_call, grad_and_value, vmap
 
 from laser.examples import Shards
-from laser.native import EXIT_CONFIGURATION, core, error
+from laser.native import EXIT_CONFIGURATION, Error, core, error
 
 Tensors = dict[str, torch.Tensor]
 DRAWS = (1 << 24) - 2  # in the place of a tensor's number, which no tensor has
@@ -23,8 +23,18 @@ AT_ONCE = 4096  # examples that vmap works on together: more need memory and are
 
 
 class LocalWork:
-    """steps: of each worker between two rounds. rate: their step size, None for the gradient of a single step. proximal: mu of
-    FedProx, which adds mu/2 ||w - w_server||^2 to the loss."""
+    """What k workers compute between two rounds.
+
+    model: of the server.
+    loss: a function of (outputs, targets) that returns the mean over a batch.
+    names: of the parameters that are trained.
+    shards: the workers' examples.
+    seed: of the random draws of model and data.
+    steps: of each worker between two rounds; 1 by default.
+    rate: their step size; None: the gradient of a single step is sent.
+    proximal: mu of FedProx, which adds mu/2 ||w - w_server||^2 to the loss; 0 by default.
+    vectorize: None: all workers at once where the model allows; True: or Error (configuration); False: one by one.
+    """
 
     def __init__(self, model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], names: Sequence[str], shards: Shards,
                  seed: int, steps: int = 1, rate: float | None = None, proximal: float = 0.0, vectorize: bool | None = None):
@@ -39,7 +49,11 @@ class LocalWork:
 
     def messages(self, round_number: int, awake: Sequence[int]) -> tuple[Tensors, torch.Tensor]:
         """What the workers that are awake have to say after round `round_number` (from 0), by name [a, ...], and their mean
-        losses [a] in float64, on the CPU."""
+        losses [a] in float64, on the CPU.
+
+        round_number: from 0.
+        awake: numbers of the workers that take part, a of them.
+        """
         self.model.train()
         if self.vectorized:
             return self._at_once(round_number, awake, self.steps, self.rate)
@@ -133,7 +147,15 @@ class LocalWork:
         copies = {name: b.clone() for name, b in held.items()}
         fixed = {name: p.detach() for name, p in self.model.named_parameters()}
         with torch.no_grad(), self._draws(0, 0, TRIAL):
-            self._forward(fixed, copies, *self._batch(0, 0, 0))
+            inputs, targets = self._batch(0, 0, 0)
+            try:
+                self._forward(fixed, copies, inputs, targets)
+            except (RuntimeError, TypeError, ValueError, IndexError) as problem:
+                if isinstance(problem, Error):
+                    raise
+                shapes = " and ".join(str(tuple(getattr(part, "shape", ()))) for part in (inputs, targets))
+                raise error(EXIT_CONFIGURATION, f"loss(model(inputs), targets) fails with inputs and targets of shapes {shapes}: {problem}. "
+                            "HINT: call it so on a batch of your own until it works") from problem
         changed = [name for name, b in held.items() if not torch.equal(b, copies[name])]
         rows = self.shards.workers
         self.statistics = {name: held[name].detach().expand(rows, *held[name].shape).clone() for name in changed}

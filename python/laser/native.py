@@ -6,7 +6,7 @@ from laser.extension import MODULE, check_torch  # first: it says what to do whe
 
 import torch
 
-from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error
+from laser.errors import EXIT_CONFIGURATION, EXIT_DATA, EXIT_NON_FINITE, EXIT_USAGE, Error, error, next_step
 
 if TYPE_CHECKING:
     from laser import _core as core
@@ -16,7 +16,7 @@ else:
     from laser import portable as core
 
 __all__ = ["COMPILED", "EXIT_CONFIGURATION", "EXIT_DATA", "EXIT_NON_FINITE", "EXIT_USAGE", "Error", "NotCopied", "check_torch", "core", "error",
-           "is_flag", "pairs", "text_of"]
+           "is_flag", "next_step", "pairs", "text_of"]
 
 COMPILED = MODULE is not None
 
@@ -30,12 +30,18 @@ class NotCopied:
 
 
 def pairs(settings: dict[str, Any]) -> list[tuple[str, str]]:
-    """Settings of the command 'laser' as (name, text)."""
+    """Settings of the command 'laser' as (name, text).
+
+    settings: by name, values of Python.
+    """
     return [(name, text_of(value)) for name, value in settings.items()]
 
 
 def text_of(value: Any) -> str:
-    """A value of a setting as the command reads it: flags as true and false, lists and arrays in brackets."""
+    """A value of a setting as the command reads it: flags as true and false, lists and arrays in brackets.
+
+    value: a flag, number, text, list, array or tensor.
+    """
     if is_flag(value):
         return "true" if value else "false"
     if hasattr(value, "tolist") and (isinstance(value, torch.Tensor) or value.ndim > 0):  # an array of numpy
@@ -46,5 +52,8 @@ def text_of(value: Any) -> str:
 
 
 def is_flag(value: object) -> bool:
-    """Whether it is True or False, of Python or of numpy."""
+    """Whether it is True or False, of Python or of numpy.
+
+    value: anything.
+    """
     return isinstance(value, bool) or (type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"))

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from laser.native import EXIT_CONFIGURATION, core, error
+from laser.native import EXIT_CONFIGURATION, EXIT_USAGE, core, error, is_flag
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,13 @@ class Exchange:
     def random(self, unit: int = 0) -> torch.Generator:
         """Random numbers for this round and tensor, the same at the server and at all workers, others for another ``unit``:
         ``torch.randn(8, generator=exchange.random())``. They follow from the run's seed, so that a run that is resumed goes
-        on with what it would have drawn."""
+        on with what it would have drawn.
+
+        unit: a whole number from 0 to 2^32 - 1 that names the draw; 0 by default. Raises Error (usage) for anything
+            else.
+        """
+        if not isinstance(unit, int) or not 0 <= unit < 2**32:
+            raise error(EXIT_USAGE, f"unit = {unit!r} must be a whole number from 0 to 2^32 - 1. HINT: exchange.random(1)")
         word = core.part_word(self.seed, self.round, self.tensor, unit)
         return torch.Generator().manual_seed(word - 2**64 if word >= 2**63 else word)
 
@@ -48,10 +54,15 @@ class Compressor:
     estimate [m, n] of the mean message. What a worker would have got across by itself, which error feedback takes from its
     memory, is ``decode`` of its own symbols, unless ``own`` says otherwise. Tensors of one dimension are m x 1 matrices.
 
-    Say what holds: ``linear`` (False), the estimate is linear in the messages, encode and decode both, given state and random
-    numbers: no rounding, no signs; receivers with a ``weight`` need it. ``exact`` (False), without noise the estimate is the
-    mean of the messages. ``scales`` (True), the estimate grows and shrinks with what is received; that of signs does not.
-    ``splits`` (True), what a worker alone gets across and what it keeps add up to its message.
+    Four class attributes say what holds. What would let a compressor into more rounds is False until it is said; what makes the laws of
+    ``laser.testing`` look harder is True until it is denied. Each is True or False, and anything else is refused.
+
+    linear: (False) the estimate is linear in the messages, encode and decode both, given state and random numbers: no rounding, no signs.
+        Receivers with a ``weight`` and feedback="hold" refuse a compressor that does not say so.
+    exact: (False) without noise the estimate is the mean of the messages.
+    scales: (True) the estimate grows and shrinks with what is received. That of signs does not: deny it there, and receivers that scale or
+        weigh are refused.
+    splits: (True) what a worker alone gets across and what it keeps add up to its message. Only the laws read it.
     """
 
     linear = False
@@ -60,24 +71,43 @@ class Compressor:
     splits = True
 
     def applies(self, rows: int, columns: int) -> bool:
-        """Whether a tensor is compressed; if not it is sent as it is, and workers have no memory of it."""
+        """Whether a tensor is compressed; if not it is sent as it is, and workers have no memory of it.
+
+        rows: m of the tensor.
+        columns: n of the tensor; 1 where it has one dimension.
+        """
         return rows > 1 and columns > 1
 
     def initial_state(self, exchange: Exchange) -> dict[str, torch.Tensor]:
-        """What the server and all workers have in common before the first round, such as a factor to start from."""
+        """What the server and all workers have in common before the first round, such as a factor to start from.
+
+        exchange: of the tensor before its first round.
+        """
         return {}
 
     def encode(self, messages: torch.Tensor, exchange: Exchange) -> torch.Tensor:
-        """Symbols [K, D] for messages [K, m, n], which must not be changed."""
+        """Symbols [K, D] for messages [K, m, n], which must not be changed.
+
+        messages: [K, m, n], K the workers of this process, float32 or float64, on the CPU.
+        exchange: what is known of tensor and round.
+        """
         raise NotImplementedError
 
     def decode(self, received: torch.Tensor, exchange: Exchange) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The estimate [m, n] from what was received, [D]; or that and the state from here on."""
+        """The estimate [m, n] from what was received, [D]; or that and the state from here on.
+
+        received: [D], the workers' mean with noise.
+        exchange: what is known of tensor and round; its state is the one to go on from.
+        """
         raise NotImplementedError
 
     def own(self, symbols: torch.Tensor, exchange: Exchange) -> torch.Tensor:
         """[K, m, n] what each worker would have got across by itself without noise. Write it where there is a quicker way
-        than ``decode`` for each."""
+        than ``decode`` for each.
+
+        symbols: [K, D] as ``encode`` made them.
+        exchange: what is known of tensor and round.
+        """
         raise NotImplementedError
 
 
@@ -93,7 +123,11 @@ class Channel:
 
     def gains(self, workers: int, exchange: Exchange) -> Sequence[float]:
         """[k] the gains h_i of this round, or of a tensor where ``fading_draw="tensor"``; a worker with 0 stays silent and
-        keeps its message. Drawn from ``exchange.random()``."""
+        keeps its message. Drawn from ``exchange.random()``.
+
+        workers: k.
+        exchange: what is known of the round.
+        """
         return [1.0] * workers
 
     def scale(self, gains: Sequence[float], norms: Sequence[float],
@@ -101,7 +135,12 @@ class Channel:
         """The amplitudes a_i [k] and the factor that the server multiplies what it hears with, for a group of symbols of
         which worker i's have the norm ``norms[i]`` and may cost ``energies[i]``: (a_i norms[i])^2 <= energies[i]. The weights
         factor h_i a_i should add up to 1, at least on average. Workers with norm 0 have nothing to send, those with gain 0
-        are not heard."""
+        are not heard.
+
+        gains: [k] the h_i, 0 or more.
+        norms: [k] of the workers' symbols, 0 or more.
+        energies: [k] the most that each may spend, in units of the noise variance.
+        """
         amplitude = min(energy**0.5 / norm for gain, norm, energy in zip(gains, norms, energies) if gain and norm)
         heard = sum(gain * amplitude for gain in gains)
         return [amplitude if gain else 0.0 for gain in gains], 1 / heard
@@ -133,7 +172,11 @@ class Feedback:
     weighs = False
 
     def update(self, messages: torch.Tensor, arrived: Arrived) -> torch.Tensor:
-        """The memories e_i [K, m, n] from the messages M_i [K, m, n]; LASER's is ``messages - arrived.own``."""
+        """The memories e_i [K, m, n] from the messages M_i [K, m, n]; LASER's is ``messages - arrived.own``.
+
+        messages: [K, m, n] M_i = e_i + g_i.
+        arrived: what the server made of them.
+        """
         raise NotImplementedError
 
 
@@ -142,12 +185,20 @@ class Receiver:
 
     def scale(self, received: torch.Tensor, noise_std: torch.Tensor) -> torch.Tensor:
         """The received symbols [C, D] of a tensor, scaled: C groups that crossed the channel with a scale each (one, or one
-        a column of a factor) of D symbols; ``noise_std`` [C, 1] is the deviation of the noise in a symbol of each."""
+        a column of a factor) of D symbols; ``noise_std`` [C, 1] is the deviation of the noise in a symbol of each.
+
+        received: [C, D] as decoded.
+        noise_std: [C, 1], above 0 where there is noise.
+        """
         return received
 
     def weight(self, noise: float, energies: list[float]) -> float:
         """The weight of a tensor's estimate: ``noise`` is the energy of the noise in what was received, ``energies`` are
-        those of the messages of the workers that were heard. Workers know both."""
+        those of the messages of the workers that were heard. Workers know both.
+
+        noise: in units of the message's square, 0 or more.
+        energies: one number a worker that was heard, ||M_i||^2.
+        """
         return 1.0
 
 
@@ -176,7 +227,13 @@ _METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiv
 
 
 def part(role: str, value: Any) -> Any:
-    """An object that plays the role, from one or from its class. Raises Error where it does not fit."""
+    """An object that plays the role, from one or from its class. Raises Error where it does not fit.
+
+    role: compressor, feedback, receiver or channel.
+    value: the object or the class.
+    """
+    if role not in ROLES:
+        raise error(EXIT_USAGE, f"there is no role {role!r}. HINT: {', '.join(ROLES)}")
     base = ROLES[role]
     if isinstance(value, type) and issubclass(value, base):
         try:
@@ -186,10 +243,14 @@ def part(role: str, value: Any) -> Any:
                         "of it") from problem
     if isinstance(value, str):
         raise error(EXIT_CONFIGURATION, f"'{value}' is a name, and here a {role} of your own is asked for: a class or an object. "
-                    "The package's parts are checked by its own tests")
+                    f"HINT: class Mine(laser.{base.__name__}), as docs/parts.md has it; the package's parts are checked by its own tests")
     if not isinstance(value, base):
         raise error(EXIT_CONFIGURATION, f"{role} = {value!r} is neither a name nor a laser.{base.__name__}. HINT: class "
                     f"Mine(laser.{base.__name__}), as docs/parts.md has it, or one of {', '.join(names(role))}")
+    for flag in (name for name, default in vars(base).items() if isinstance(default, bool)):
+        if not is_flag(getattr(value, flag)):
+            raise error(EXIT_CONFIGURATION, f"{role} = {type(value).__name__} has {flag} = {getattr(value, flag)!r}. HINT: {flag} = True or "
+                        f"{flag} = False")
     _check_methods(role, type(value), base)
     for method in _METHODS[role]:
         if getattr(type(value), method) is getattr(base, method):
@@ -213,7 +274,10 @@ def _check_methods(role: str, kind: type, base: type) -> None:
 
 
 def names(role: str) -> list[str]:
-    """The parts of the tables."""
+    """The parts of the tables.
+
+    role: any of ``laser.listing.rows``.
+    """
     return [name for owner, name, _, _ in core.part_rows() if owner == role]
 
 
@@ -223,17 +287,28 @@ def _facts() -> dict[str, Any]:
 
 
 def traits(role: str, name: str) -> dict[str, Any]:
-    """What holds for a part of the tables; of a compressor with transports nothing, since it holds for each of them."""
+    """What holds for a part of the tables; of a compressor with transports nothing, since it holds for each of them.
+
+    role: of the part.
+    name: of the part.
+    """
     return dict(_facts()[role][name]["traits"])
 
 
 def reads(role: str, name: str) -> list[str]:
-    """The settings that a part of the tables reads and others need not."""
+    """The settings that a part of the tables reads and others need not.
+
+    role: of the part.
+    name: of the part.
+    """
     return list(_facts()[role][name]["reads"])
 
 
 def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings for the command's list, and the objects that play a role in the place of a name."""
+    """Settings for the command's list, and the objects that play a role in the place of a name.
+
+    settings: by name, with objects among them. Raises Error (configuration) for an object that does not fit.
+    """
     plain, objects = dict(settings), {}
     for role in ROLES:
         if role in plain and not isinstance(plain[role], str):
@@ -244,10 +319,17 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def noisy(objects: dict[str, Any], channel: str) -> bool:
-    """Whether the channel, one of one's own or that of the name, needs power."""
+    """Whether the channel, one of one's own or that of the name, needs power.
+
+    objects: parts of one's own by role.
+    channel: a name, where none of them is a channel.
+    """
     return bool(objects["channel"].noisy) if "channel" in objects else bool(traits("channel", channel)["noisy"])
 
 
 def called(objects: dict[str, Any]) -> dict[str, str]:
-    """The qualified names of parts, as records have them."""
+    """The qualified names of parts, as records have them.
+
+    objects: parts of one's own by role.
+    """
     return {role: f"{type(value).__module__}.{type(value).__qualname__}" for role, value in objects.items()}

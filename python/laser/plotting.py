@@ -26,8 +26,11 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
     returns the axes of matplotlib.
 
     records: of a Simulator (``simulator.records``), a run of ``laser.load_run``, its folder, or a mapping of names to any of
-        these: a line each. quantity: an entry of the records ("accuracy", "loss", "lambda", "energy" ...); where it is not given
-        the accuracy, or the loss where there is none. over: another entry for the horizontal axis, such as "energy_so_far" (of a
+        these: a line each.
+    quantity: an entry of the records ("accuracy", "loss", "lambda", "energy" ...); where it is not given
+        the accuracy, or the loss where there is none.
+    axes: of matplotlib to draw on; None: new ones.
+    over: "round", or another entry for the horizontal axis, such as "energy_so_far" (of a
         worker, in units of the noise variance) or "symbols_so_far" (channel uses). Of records a round, what alternates with the
         transmitted factor (lambda, delta, the SNR, symbols) is drawn as the mean of two rounds.
 
@@ -37,6 +40,8 @@ def plot(records: Any, quantity: str | None = None, axes: Any = None, over: str 
         import matplotlib.pyplot as plt
     except ImportError as problem:
         raise ImportError("laser.plot needs matplotlib. HINT: pip install matplotlib") from problem
+    if _is_named(records) and not records:
+        raise ValueError("there is no record to draw. HINT: {'laser': simulator.records}")
     runs = {str(name): _rows(one) for name, one in records.items()} if _is_named(records) else {"": _rows(records)}
     if quantity is None:
         several = [_points(rows, "accuracy", "round") for _, rows in runs.values()]
@@ -100,6 +105,8 @@ def _rows(one: Any) -> tuple[str, list[Mapping[str, Any]]]:
     if isinstance(one, Sequence) and all(isinstance(row, Mapping) for row in one):
         if not one:
             raise ValueError("there is no record to draw. HINT: those of a Simulator whose rounds were run")
+        if "round" not in one[0]:
+            raise ValueError(f"the records have no 'round', only {', '.join(map(str, one[0]))}. HINT: simulator.records, or dicts with the round")
         return "", list(one)
     raise TypeError(f"{type(one).__name__} holds no records. HINT: simulator.records, laser.load_run(folder), or a dict of them by name")
 
@@ -118,9 +125,21 @@ def _points(rows: list[Mapping[str, Any]], quantity: str, over: str) -> list[tup
         number = _mean(value) if isinstance(value, Sequence) else float(value)
         if math.isfinite(number):
             points.append((float(place), number))
-    if quantity in OF_TWO_ROUNDS and over == "round" and len(points) > 2 and len(points) == last:
-        return [(second[0], (first[1] + second[1]) / 2) for first, second in zip(points[::2], points[1::2])]
+    if quantity in OF_TWO_ROUNDS and over == "round" and len(points) > 2 and len(rows) == last:
+        return _pairs(points)
     return points
+
+
+def _pairs(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The means of neighbouring rounds, each point in one pair at most, at the second of the two."""
+    means, first = [], None
+    for point in points:
+        if first is not None and point[0] == first[0] + 1:
+            means.append((point[0], (first[1] + point[1]) / 2))
+            first = None
+        else:
+            first = point
+    return means
 
 
 def _mean(values: Sequence[float]) -> float:

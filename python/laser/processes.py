@@ -33,7 +33,7 @@ class Processes:
     def __init__(self, process_group: dist.ProcessGroup | None = None, timeout: float | None = None):
         if not dist.is_initialized():
             raise error(EXIT_USAGE, "torch.distributed is not initialised. HINT: dist.init_process_group('gloo') comes first")
-        wait = None if timeout is None else _seconds(timeout)
+        wait = check_seconds(timeout)
         group = process_group or dist.group.WORLD
         assert group is not None
         if group is NOT_A_MEMBER:
@@ -142,10 +142,17 @@ class Processes:
             pass
 
 
-def _seconds(timeout: float) -> datetime.timedelta:
+def check_seconds(timeout: float | None) -> datetime.timedelta | None:
+    """The time that exchanges wait.
+
+    timeout: seconds, 0.001 to 1e8; None: that of torch.distributed. Raises Error (configuration) for anything else.
+    """
+    if timeout is None:
+        return None
     seconds = check_positive("timeout", timeout)
     if not 1e-3 <= seconds <= MOST_SECONDS:
-        raise error(EXIT_CONFIGURATION, f"timeout = {timeout!r} must be from 0.001 to {MOST_SECONDS:g} seconds")
+        raise error(EXIT_CONFIGURATION, f"timeout = {timeout!r} must be from 0.001 to {MOST_SECONDS:g} seconds. HINT: timeout=600, or None "
+                    "for that of torch.distributed")
     return datetime.timedelta(seconds=seconds)
 
 

@@ -61,7 +61,8 @@ class Protection:
     def protect(self, optimizer: Any) -> None:
         optimizer = inner_optimizer(optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
-            raise error(EXIT_CONFIGURATION, f"protect is for a torch.optim.Optimizer, not for {type(optimizer).__name__}")
+            raise error(EXIT_CONFIGURATION, f"protect is for a torch.optim.Optimizer, not for {type(optimizer).__name__}. HINT: the optimizer over "
+                        "this model's parameters")
         if optimizer in self._steps:  # twice would count every pass as of the step before
             return
         self._steps[optimizer] = self._passes
@@ -99,7 +100,7 @@ class Protection:
 
     def attach_scaler(self, scaler: Any) -> None:
         if not callable(getattr(scaler, "get_scale", None)):
-            raise error(EXIT_CONFIGURATION, f"attach_scaler is for a GradScaler, not for {type(scaler).__name__}")
+            raise error(EXIT_CONFIGURATION, f"attach_scaler is for a GradScaler, not for {type(scaler).__name__}. HINT: torch.amp.GradScaler()")
         self._scaler = scaler
 
     def scale(self, iteration: int, tell: bool) -> float:

@@ -67,10 +67,12 @@ def _checked(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise error(EXIT_DATA, "there is no saved state. HINT: what state_dict() returned on each rank, in their order")
     for number, state in enumerate(states):
         if not isinstance(state, Mapping) or not {"rank", "ranks", "setup", "iteration", "runs"} <= state.keys():
-            raise error(EXIT_DATA, f"the saved state {number} is not of a LaserState of this version")
+            raise error(EXIT_DATA, f"the saved state {number} is not of a LaserState of this version. HINT: what its "
+                        "state_dict() returned")
         if (state["rank"], state["ranks"]) != (number, len(states)):
             raise error(EXIT_DATA, f"the saved state {number} of {len(states)} is of rank {state['rank']} of {state['ranks']}. HINT: "
                         "those of all ranks that saved, in their order")
         if (state["iteration"], state["runs"]) != (states[0]["iteration"], states[0]["runs"]):
-            raise error(EXIT_DATA, f"the saved states of ranks 0 and {number} are of different iterations or runs")
+            raise error(EXIT_DATA, f"the saved states of ranks 0 and {number} are of different iterations or runs. HINT: states "
+                        "that all ranks saved in the same iteration")
     return states[0]

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from laser import _build
-from laser.native import EXIT_DATA, core, error
+from laser.native import EXIT_DATA, EXIT_USAGE, core, error
 
 EXIT_IO = 6
 CHECKPOINT, METRICS, ROUNDS, SUMMARY = "checkpoint.safetensors", "metrics.jsonl", "rounds.jsonl", "summary.json"
@@ -32,8 +32,14 @@ class RunFolder:
     """The folder of one run; while it is open nobody else writes there."""
 
     def __init__(self, path: str | Path, settings: dict[str, Any], seed: int, resume: bool):
+        if not isinstance(path, (str, os.PathLike)):
+            raise error(EXIT_USAGE, f"folder is of type {type(path).__name__}. HINT: folder='runs/mine'")
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise error(EXIT_IO, f"{self.path}: can't be made a folder: {problem.strerror}. HINT: another folder, which may be written "
+                        "to") from problem
         begun = (self.path / "config.toml").exists() or (self.path / SUMMARY).exists()
         if begun and not resume:
             raise error(EXIT_IO, f"{self.path} already holds a run. HINT: resume=True goes on with it, or choose another folder")
@@ -74,8 +80,8 @@ class RunFolder:
         if (self.path / CHECKPOINT).exists():
             found = core.read_tensors(str(self.path / CHECKPOINT))
             if found[1].get("format") != FORMAT:
-                raise error(EXIT_DATA, f"{self.path / CHECKPOINT}: not of laser.Simulator of this version. HINT: 'laser train "
-                            "--resume' goes on with the command's runs")
+                raise error(EXIT_DATA, f"{self.path / CHECKPOINT}: not of laser.Simulator of this version. HINT: another folder; "
+                            "a run of the command is gone on with by the command")
             sizes = json.loads(found[1]["bytes"])
             for name, kind in json.loads(found[1]["types"]).items():
                 found[0][name] = found[0][name].to(getattr(torch, kind))

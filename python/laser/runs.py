@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,14 @@ class Run:
 
 def load_run(folder: str | Path) -> Run:
     """One run. A last line that was cut off while it was written is left out. Raises FileNotFoundError where there is no
-    run, ValueError naming file and line where one is damaged."""
-    folder = Path(folder)
+    run, ValueError naming file and line where one is damaged.
+
+    folder: of the run: with its config.toml.
+    """
+    folder = _path(folder)
     if not (folder / "config.toml").is_file():
-        raise FileNotFoundError(f"{folder} holds no run: it has no config.toml. HINT: the folder of one run, as laser train, sweep and "
-                                "reproduce write it; laser.load_runs takes one with several")
+        raise FileNotFoundError(f"{folder} holds no run: it has no config.toml. HINT: the folder of one run, as laser.Simulator(folder=...) "
+                                "and the command write it; laser.load_runs takes one with several")
     summary_file = folder / "summary.json"
     summary = _json(_text(summary_file), summary_file) if summary_file.is_file() else {"status": "unfinished"}
     metrics = folder / "metrics.jsonl"
@@ -73,16 +77,24 @@ def load_run(folder: str | Path) -> Run:
 
 
 def load_runs(folder: str | Path) -> list[Run]:
-    """Every run at or below a folder, by path. Raises FileNotFoundError where there is none, else as ``load_run``."""
-    found = sorted(path.parent for path in Path(folder).rglob("config.toml"))
+    """Every run at or below a folder, by path. Raises FileNotFoundError where there is none, else as ``load_run``.
+
+    folder: of a run, or one that has runs in it at any depth.
+    """
+    found = sorted(path.parent for path in _path(folder).rglob("config.toml"))
     if not found:
-        raise FileNotFoundError(f"there is no run at or below {folder}. HINT: name a folder that laser train, sweep or reproduce wrote")
+        raise FileNotFoundError(f"there is no run at or below {folder}. HINT: name a folder that laser.Simulator(folder=...) or the "
+                                "command wrote")
     return [load_run(path) for path in found]
 
 
 def epoch_rows(run: Run, name: str = "") -> list[dict[str, Any]]:
     """A flat record for each epoch: its name, what the epoch measured, and every setting. Settings that an epoch has a quantity of the
-    same name for (power, learning_rate) are called power_setting, ...; "energy" is the mean over the workers."""
+    same name for (power, learning_rate) are called power_setting, ...; "energy" is the mean over the workers.
+
+    run: of ``load_run``.
+    name: in the column "run"; empty: the run's folder.
+    """
     rows = []
     for epoch in run.epochs:
         flat = {key: value for key, value in epoch.items() if not isinstance(value, (list, dict))}
@@ -96,12 +108,21 @@ def epoch_rows(run: Run, name: str = "") -> list[dict[str, Any]]:
 
 def records(folder: str | Path) -> pandas.DataFrame:
     """Every epoch of every run at or below a folder as a pandas DataFrame, with the settings beside them (``epoch_rows``). Raises
-    ImportError where pandas is missing, else as ``load_runs``."""
+    ImportError where pandas is missing, else as ``load_runs``.
+
+    folder: of a run, or one that has runs in it at any depth.
+    """
     try:
         import pandas
     except ImportError as problem:
         raise ImportError(f"laser.records needs pandas. HINT: {sys.executable} -m pip install pandas") from problem
     return pandas.DataFrame([row for run in load_runs(folder) for row in epoch_rows(run)])
+
+
+def _path(folder: str | Path) -> Path:
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f"folder is of type {type(folder).__name__}. HINT: the folder of a run, 'runs/mine'")
+    return Path(folder)
 
 
 def _text(file: Path) -> str:

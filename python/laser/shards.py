@@ -134,7 +134,7 @@ def check_name(name: str | None) -> str:
     if name is None:
         return ""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise error(EXIT_CONFIGURATION, f"name = {name!r} is not made of letters, digits, '_' and '.'")
+        raise error(EXIT_CONFIGURATION, f"name = {name!r} is not made of letters, digits, '_' and '.'. HINT: name='encoder', say")
     return name
 
 
@@ -143,7 +143,7 @@ def check_keep(keep: int | None) -> int | None:
         return None
     number = whole_number(keep)
     if number is None:
-        raise error(EXIT_CONFIGURATION, f"keep = {keep!r} must be a whole number, 2 or more, or None for all")
+        raise error(EXIT_CONFIGURATION, f"keep = {keep!r} must be a whole number, 2 or more, or None for all. HINT: keep=2")
     if number < 2:
         raise error(EXIT_CONFIGURATION, f"keep = {keep}: while one rank writes, the others still need the iteration before. "
                     "HINT: 2 or more, or None for all")

@@ -26,6 +26,7 @@ from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_CONFIGURATION, EXIT_NON_FINITE, EXIT_USAGE, Error, NotCopied, core, error, pairs
 from laser.progress import ProgressLine
+from laser.simulator_checks import check_given, local_rate
 from laser.simulator_evaluation import Evaluating
 from laser.simulator_records import Record
 from laser.simulator_saving import Saving
@@ -33,34 +34,50 @@ from laser.waiting import Waiting
 
 SETTLED = 10  # lags: with fewer a run shows the start of a method, as the command says too
 MOST_RANK = 64
+MOST_PAIRS, PAIR_SPACING = 8, 16  # of diagnosed rounds between two evaluations, and rounds from pair to pair at least
 DEFAULT = "the command's SGD: lr=0.01, momentum=0.9, weight_decay=1e-4"
 
 
 class Simulator(Evaluating, Saving, NotCopied):
     """Training over the air, k workers in one process. Iterating gives one ``Record`` a round; what was left is gone on with.
 
-    model: any torch.nn.Module; it is trained in place, where its parameters are. loss(outputs, targets): the mean over a batch.
-    data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``
-        ("iid", "sorted" by label, "dirichlet" with ``concentration``), or a list of one of them a worker.
-    method, power, **settings: as of ``laser.Aggregator``; ``laser.methods()`` and ``laser.settings()`` list them. power is the
-        energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); ``snr_db`` in its
-        place is the ratio P / symbols in decibels. compressor, channel, feedback, receiver and allocation may be one of your own.
-    rounds: when iterating ends. batch_size: examples of a worker's step.
+    model: any torch.nn.Module; it is trained in place, where its parameters are.
+    loss: a function of (outputs, targets) that returns one number, the mean over a batch.
+    data: (inputs, targets) as tensors or arrays, or a map-style Dataset of such pairs, for all workers, spread by ``sharding``,
+        or a list of one of them a worker.
+    sharding: "iid" (the default), "sorted" by label, or "dirichlet": class shares drawn for each worker.
+    concentration: alpha of "dirichlet", above 0, at most 1e6; 0.3 by default.
+    workers: k, 16 by default; all of them are computed in this process.
+    method: a name of ``laser.methods()``; "laser" by default.
+    power: energy of each worker and round in units of the noise variance ("10dB" is 10), or a function of the round (from 0); None: 1e3.
+    snr_db: in the place of power the ratio P / symbols in decibels, -200 to 200.
+    settings: any other that a round reads, as of ``laser.Aggregator``; ``laser.settings()`` lists them. compressor, channel, feedback,
+        receiver and allocation may be one of your own.
+    rounds: when iterating ends; 100 by default.
+    batch_size: examples of a worker's step; 128 by default, all of its own where it has fewer.
+    seed: 0 to 2^64 - 1, names batches, noise and first factors; 1 by default.
     optimizer: the server's, any of torch.optim over model.parameters(). By default the command's SGD (lr=0.01, momentum=0.9,
         weight_decay=1e-4); with local steps SGD(lr=1), which is FedAvg. With SGD(lr=1, momentum=0.9) it is FedAvgM, with Adam
-        FedAdam [Reddi et al., arXiv 2003.00295]. scheduler: of torch.optim.lr_scheduler, a step a round.
+        FedAdam [Reddi et al., arXiv 2003.00295].
+    scheduler: of torch.optim.lr_scheduler over that optimizer, a step a round; None: none.
     local_steps, local_learning_rate: with a rate workers make so many steps of SGD and send the difference w - w_i in place of a
-        gradient. proximal: mu of FedProx [Li et al., arXiv 1812.06127], mu/2 ||w_i - w||^2 in the loss of a worker.
-    participation (a setting): share of the workers that are awake in a round, which counts as a round. asleep: "keep" or "drop"
-        their error memory.
-    test: examples to evaluate with, every ``evaluate_every`` rounds (default: each time as many examples as there are were seen)
-        and at the end; or a list of one data set a client. per_client: accuracy, loss and energy of each client, of the test set
-        of each where ``test`` is a list, else of its own training examples.
-    ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0 for none.
-    diagnose: whether lambda, delta and what else needs the round without noise are measured.
+        gradient; 1 and None by default, which sends the gradient.
+    proximal: mu of FedProx [Li et al., arXiv 1812.06127], mu/2 ||w_i - w||^2 in the loss of a worker; 0 by default.
+    asleep: "keep" (the default) or "drop" the error memory of workers that are not awake in a round, which the setting participation says
+        the share of.
+    test: examples to evaluate with; or a list of one data set a client; None: nothing is evaluated.
+    evaluate_every: rounds from one evaluation to the next, and at the end there is one; None: as many as see each example once.
+    per_client: True measures accuracy, loss and energy of each client too, of the test set of each where ``test`` is a list, else of its own
+        training examples; False by default.
+    ema_decay: of the average of the weights that ``ema_accuracy`` is of, the paper's metric; 0.99 by default, 0 for none.
+    diagnose: in which rounds lambda, delta and what else needs the round without noise are measured; in the others they are None. None (the
+        default): in pairs of rounds, as the command does: the two before each evaluation and before the end, and where evaluations are
+        far apart up to eight pairs between two of them. True: in every round, which makes a round of a small model up to a quarter
+        dearer (docs/simulator.md). False: never.
     vectorize: None: all workers at once where the model allows; False: one by one.
     folder, resume: a run folder as the command's, with a checkpoint a minute and at the end; resume=True goes on there, bit for
-        bit, where a run was left, and begins one where there is none. progress: a line on stderr where it takes long.
+        bit, where a run was left, and begins one where there is none. None: nothing is written.
+    progress: whether a line on stderr tells where it takes long; True by default.
 
     Raises ``laser.Error`` with a HINT for what does not fit, and where training diverges.
     """
@@ -70,31 +87,28 @@ class Simulator(Evaluating, Saving, NotCopied):
                  batch_size: int = 128, sharding: str = "iid", concentration: float = 0.3,
                  optimizer: torch.optim.Optimizer | None = None, scheduler: Any = None, local_steps: int = 1,
                  local_learning_rate: float | None = None, proximal: float = 0.0, asleep: str = "keep", test: Any = None,
-                 evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool = True,
+                 evaluate_every: int | None = None, per_client: bool = False, ema_decay: float = 0.99, diagnose: bool | None = None,
                  vectorize: bool | None = None, folder: str | Path | None = None, resume: bool = False, progress: bool = True,
                  seed: int = 1, snr_db: float | None = None, **settings: Any):
         core.keep_freed_memory()  # as the command does: else every round faults its pages in anew
-        if not isinstance(model, torch.nn.Module):
-            raise error(EXIT_USAGE, f"model is of type {type(model).__name__}. HINT: a torch.nn.Module")
-        if not callable(loss):
-            raise error(EXIT_USAGE, f"loss is of type {type(loss).__name__}. HINT: a function of outputs and targets, such as "
-                        "torch.nn.functional.cross_entropy")
+        check_given(model, loss, scheduler)
         self.model, self.loss = model, loss
         self.workers = reading.check_whole("workers", workers, 1)
         self.rounds = reading.check_whole("rounds", rounds, 0)
         self.seed = reading.check_seed(seed)
         self.method = method
         self._names = self._trained_names()
-        rate = _local_rate(local_steps, local_learning_rate, proximal)
+        rate = local_rate(local_steps, local_learning_rate, proximal)
         self._local = reading.check_whole("local_steps", local_steps, 1)
         if asleep not in ("keep", "drop"):
             raise error(EXIT_CONFIGURATION, f"asleep = {asleep!r} is unknown. HINT: 'keep' or 'drop' the memory of workers that "
                         "are not awake")
         self._asleep = asleep
-        self._diagnose = reading.check_flag("diagnose", diagnose)
+        self._diagnose = None if diagnose is None else reading.check_flag("diagnose", diagnose)
         self._ema_decay = reading.real_number(ema_decay)
         if not 0 <= self._ema_decay < 1:
-            raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1")
+            raise error(EXIT_CONFIGURATION, f"ema_decay = {ema_decay!r} must be 0 or more and below 1. HINT: 0.99, or 0 for no "
+                        "average")
         self.optimizer = optimizer if optimizer is not None else self._default_optimizer(rate)
         self._check_optimizer()
         self.scheduler = scheduler
@@ -102,7 +116,8 @@ class Simulator(Evaluating, Saving, NotCopied):
         self._set_round(method, power, snr_db, settings)
         self._shards = Shards(data, self.workers, reading.check_whole("batch_size", batch_size, 1), self.seed, sharding, concentration)
         self.rounds_per_epoch = math.ceil(self._shards.steps_per_epoch / self._local)  # until as many examples were seen
-        self._work = LocalWork(model, loss, self._names, self._shards, self.seed, self._local, rate, float(proximal), vectorize)
+        self._work = LocalWork(model, loss, self._names, self._shards, self.seed, self._local, rate, float(proximal),
+                               None if vectorize is None else reading.check_flag("vectorize", vectorize))
         self.per_client = reading.check_flag("per_client", per_client)
         self._tests = self._test_sets(test)
         every = self.rounds_per_epoch if evaluate_every is None else evaluate_every
@@ -203,7 +218,10 @@ class Simulator(Evaluating, Saving, NotCopied):
     # ---- what is said of it
 
     def lags_of(self, **changed: Any) -> float | None:
-        """How many lags of the error memory the rounds would be with other settings; None where there is no memory."""
+        """How many lags of the error memory the rounds would be with other settings; None where there is no memory.
+
+        changed: settings of the round by name, such as rank=8.
+        """
         lag = core.memory_lag(self._shapes, pairs({**self._plain, **changed}))
         return None if lag is None else self.rounds / lag
 
@@ -297,7 +315,7 @@ class Simulator(Evaluating, Saving, NotCopied):
             messages = {name: torch.zeros((self.workers, *m.shape[1:]), dtype=m.dtype).index_copy_(0, rows, m.cpu())
                         for name, m in messages.items()}
         power = self._power.of(t) if self._power else None
-        outcome = self._aggregator.round(messages, power=power, diagnose=self._diagnose)
+        outcome = self._aggregator.round(messages, power=power, diagnose=self._diagnosed(t))
         if self._asleep == "drop" and len(awake) < self.workers:
             self._aggregator.forget([i for i in range(self.workers) if i not in set(awake)])
         rate = self.optimizer.param_groups[0]["lr"]
@@ -323,6 +341,16 @@ class Simulator(Evaluating, Saving, NotCopied):
         if self._folder is not None:
             self._folder.append(run_folder.ROUNDS, record)
         return record
+
+    def _diagnosed(self, t: int) -> bool:
+        """Whether round t is one of those in which the command diagnoses; the transmitted factor alternates, so that two are a whole."""
+        if self._diagnose is not None:
+            return self._diagnose
+        every = self._evaluate_every
+        pairs = min(max(every // PAIR_SPACING, 1), MOST_PAIRS)
+        left = every - 1 - t % every  # rounds until the evaluation
+        ends = [j * every // pairs for j in range(pairs)]  # rounds after each pair
+        return t >= self.rounds - 2 or left in ends or left - 1 in ends
 
     def _record(self, outcome: Outcome[dict[str, torch.Tensor]], losses: torch.Tensor, power: float | None, rate: float, awake: int
                 ) -> Record:
@@ -359,16 +387,3 @@ class Simulator(Evaluating, Saving, NotCopied):
     def average(self) -> Tensors:
         """The exponential moving average of weights and statistics, by name, without the bias of its start."""
         return {name: value / (1 - self._remaining) for name, value in self._average.items()}
-
-
-def _local_rate(steps: Any, rate: Any, proximal: Any) -> float | None:
-    if rate is None:
-        if steps != 1:
-            raise error(EXIT_CONFIGURATION, f"local_steps = {steps!r} without a step size. HINT: local_learning_rate=0.05, say")
-        if proximal != 0:
-            raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} would have no effect on a gradient. HINT: local_steps above 1 "
-                        "and local_learning_rate")
-        return None
-    if not (math.isfinite(reading.real_number(proximal)) and proximal >= 0):
-        raise error(EXIT_CONFIGURATION, f"proximal = {proximal!r} must be a number, 0 or above")
-    return reading.check_positive("local_learning_rate", rate)

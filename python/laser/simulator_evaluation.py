@@ -13,10 +13,9 @@ from laser import run_folder
 from laser.examples import Examples, Shards
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_NON_FINITE, EXIT_USAGE, error
-from laser.simulator_records import Record, spread
+from laser.simulator_records import DIAGNOSED, Record, spread
 
 AT_ONCE = 4096  # examples of an evaluation that are computed together
-MEANS = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")
 
 
 class Evaluating:
@@ -42,7 +41,11 @@ class Evaluating:
 
     def evaluate(self, data: Any = None, weights: Mapping[str, torch.Tensor] | None = None) -> dict[str, float]:
         """Mean loss and, of a classifier, accuracy in percent, on ``data`` or on ``test``; of other ``weights`` where they are
-        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data."""
+        given, by name. The accuracy is NaN where the targets are no classes. Raises Error (usage) where there are no data.
+
+        data: (inputs, targets) or a Dataset of pairs; None: the ``test`` of the Simulator.
+        weights: tensors by name in place of the model's own, such as ``average()``; None: the model's.
+        """
         if data is None and not self._tests:
             raise error(EXIT_USAGE, "there is nothing to evaluate with. HINT: Simulator(..., test=(inputs, targets)), or "
                         "evaluate((inputs, targets))")
@@ -81,7 +84,7 @@ class Evaluating:
                                 "budget_use": max(one["budget_use"] for one in self._since),
                                 "energy": [sum(one["energy"][i] for one in self._since) / n for i in range(k)],
                                 "symbols": sum(one["symbols"] for one in self._since) / n}
-        for name in MEANS:
+        for name in DIAGNOSED:
             known = [one[name] for one in self._since if one[name] is not None]
             if known:
                 line[name] = sum(known) / len(known)

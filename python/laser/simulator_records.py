@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+DIAGNOSED = ("memory_ratio", "lambda", "delta", "noise_energy", "sent_ratio", "waiting_rounds")  # None in a round without a diagnosis
+OR_NONE = (*DIAGNOSED, "power", "snr_db", "lag")  # of a record; a file leaves them out where they are None
+
 
 class Record(dict[str, Any]):
     """What a round gave, a dict whose entries are attributes too (``record.loss``, ``record["lambda"]``):
@@ -29,7 +32,11 @@ class Record(dict[str, Any]):
 
 def spread(values: Sequence[float], largest_is_worst: bool) -> dict[str, float]:
     """The worst of the clients' values, the mean over the worst tenth of them (one at least), and over all [Li et al., Fair
-    resource allocation in federated learning, ICLR 2020]."""
+    resource allocation in federated learning, ICLR 2020].
+
+    values: one a client.
+    largest_is_worst: True for losses, False for accuracies. Returns "worst", "tenth" and "mean".
+    """
     ordered = sorted(values, reverse=largest_is_worst)
     tenth = ordered[: max(1, len(ordered) // 10)]
     return {"worst": ordered[0], "tenth": sum(tenth) / len(tenth), "mean": sum(ordered) / len(ordered)}

@@ -18,7 +18,7 @@ from laser import reading, run_folder
 from laser.aggregation import Aggregator
 from laser.local_work import LocalWork, Tensors
 from laser.native import EXIT_DATA, EXIT_USAGE, error
-from laser.simulator_records import Record
+from laser.simulator_records import OR_NONE, Record
 
 
 class Saving:
@@ -66,7 +66,11 @@ class Saving:
 
     def load_state_dict(self, state: Mapping[str, Any], records: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Restores what ``state_dict`` returned: all that follows is bit for bit what would have followed. ``records``: those
-        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version."""
+        until then, which are kept where they are not given. Raises Error (data) for a state of other settings or another version.
+
+        state: of a Simulator of the same settings, model and optimizer.
+        records: of the rounds until then; None: those that are there.
+        """
         try:
             rest = json.loads(state["rest"])
         except (KeyError, TypeError, ValueError):
@@ -90,7 +94,7 @@ class Saving:
         self.rounds_done, self._remaining, self._spent = rest["rounds_done"], rest["remaining"], rest["spent"]
         self._evaluations, self._seconds = rest["evaluations"], rest["seconds"]
         if records is not None:
-            self.records = [Record(one) for one in records]
+            self.records = [Record({**dict.fromkeys(OR_NONE), **one}) for one in records]
         self.records = self.records[: self.rounds_done]
         self._since = self.records[len(self.records) - rest["since"] :] if rest["since"] else []
 

@@ -16,14 +16,21 @@ from typing import Any
 import torch
 
 from laser.ddp import LaserState
-from laser.native import EXIT_DATA, error
+from laser.native import EXIT_DATA, EXIT_USAGE, error
 from laser.reading import check_whole
 
 
 class Stateful:
-    """state: bound to its model. saved_by: ranks of the job whose checkpoint is loaded; None: as many as this one has."""
+    """What torch.distributed.checkpoint saves of a LaserState.
+
+    state: bound to its model.
+    saved_by: ranks of the job whose checkpoint is loaded; None: as many as this one has. Raises Error (usage,
+        configuration) for anything else.
+    """
 
     def __init__(self, state: LaserState, saved_by: int | None = None):
+        if not isinstance(state, LaserState):
+            raise error(EXIT_USAGE, f"state is of type {type(state).__name__}. HINT: laser.Stateful(laser.LaserState(ddp))")
         self._state = state
         self._saved_by = None if saved_by is None else check_whole("saved_by", saved_by, 1)
 
@@ -38,7 +45,10 @@ class Stateful:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what was saved under this rank's key, or under those of all ranks that saved. Raises Error
-        (data) where a rank's part is missing."""
+        (data) where a rank's part is missing.
+
+        state: of torch.distributed.checkpoint, with the keys that ``state_dict`` gave.
+        """
         processes = self._state.processes
         ranks = self._saved_by or processes.workers
         wanted = range(ranks) if self._saved_by is not None else [processes.first_worker]

@@ -16,6 +16,9 @@ from laser.parts import part
 def problems(role: str, value: Any) -> list[tuple[str, str, str, str]]:
     """What the laws find: (law, the sentence that it says, what was found, the round that it was found in).
 
+    role: "compressor", "channel", "feedback" or "receiver".
+    value: a class of one's own that needs no arguments, or an object of it.
+
     >>> class Half(laser.Receiver):  # without noise a receiver changes nothing, and this one does
     ...     def weight(self, noise, energies):
     ...         return 0.5
@@ -41,6 +44,8 @@ def check_compressor(compressor: Any) -> None:
     """Raises AssertionError where a law of compressors does not hold: budgets, finiteness, units, linearity where it is
     claimed, messages left alone, several processes, saving and loading.
 
+    compressor: a class of one's own that needs no arguments, or an object of it.
+
     >>> class Whole(laser.Compressor):
     ...     linear = exact = True
     ...     def encode(self, messages, exchange):
@@ -56,6 +61,8 @@ def check_channel(channel: Any) -> None:
     """Raises AssertionError where a law of channels does not hold: budgets of unlike workers, weights that add up to 1, fresh
     draws, lost messages.
 
+    channel: a class of one's own that needs no arguments, or an object of it.
+
     >>> class Uneven(laser.Channel):
     ...     def gains(self, workers, exchange):
     ...         return torch.rand(workers, generator=exchange.random()).add(0.5).tolist()
@@ -66,6 +73,8 @@ def check_channel(channel: Any) -> None:
 
 def check_feedback(feedback: Any) -> None:
     """Raises AssertionError where a law of feedbacks does not hold: what was not heard is kept, what arrived is not sent twice.
+
+    feedback: a class of one's own that needs no arguments, or an object of it.
 
     >>> class Local(laser.Feedback):
     ...     def update(self, messages, arrived):
@@ -78,6 +87,8 @@ def check_feedback(feedback: Any) -> None:
 def check_receiver(receiver: Any) -> None:
     """Raises AssertionError where a law of receivers does not hold: without noise it changes nothing, with little power all stays
     finite.
+
+    receiver: a class of one's own that needs no arguments, or an object of it.
 
     >>> class Matched(laser.Receiver):
     ...     def weight(self, noise, energies):

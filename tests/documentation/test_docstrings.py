@@ -1,5 +1,6 @@
 """Everything public is described: of Python every public function, class and method has a docstring, which says what is raised where
-its own code raises it; of the installed C++ headers every type and function, and every public one of their classes, has a comment."""
+its own code raises it and has a section with each of its parameters; of the installed C++ headers every type and function, and every
+public one of their classes, has a comment."""
 
 import ast
 import pathlib
@@ -86,6 +87,34 @@ def python_gaps(name, text):
     return gaps
 
 
+def parameters(function):
+    """The names of a function's parameters, but for those that Python fills in."""
+    given = function.args
+    named = [one.arg for one in [*given.posonlyargs, *given.args, *given.kwonlyargs] if one.arg not in ("self", "cls")]
+    return named + [one.arg for one in (given.vararg, given.kwarg) if one]
+
+
+def parameter_gaps(name, text):
+    """Parameters of a module's public functions and classes without a line "name: ..." of their own, or "name, other: ...", in the
+    docstring; those of __init__ stand in that of the class. Functions inside of others are their own affair."""
+    gaps = []
+
+    def look(body, owner, owners_text):
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                look(node.body, f"{node.name}.", ast.get_docstring(node) or "")
+            if not isinstance(node, ast.FunctionDef) or (node.name.startswith("_") and node.name != "__init__"):
+                continue
+            if any(isinstance(one, ast.Name) and one.id in ("overload", "property") for one in node.decorator_list):
+                continue
+            said = (ast.get_docstring(node) or "") + ("\n" + owners_text if node.name == "__init__" else "")
+            described = {word for line in re.findall(r"^ *((?:\w+, )*\w+): ", said, re.MULTILINE) for word in line.split(", ")}
+            gaps.extend(f"{name}: {owner}{node.name} does not describe '{one}'" for one in parameters(node) if one not in described)
+
+    look(ast.parse(text).body, "", "")
+    return gaps
+
+
 def header_gaps(name, text):
     """Types and functions of a header's namespaces without a comment directly above them."""
     gaps, lines = [], text.split("\n")
@@ -147,6 +176,9 @@ class Docstrings(unittest.TestCase):
             self.assertIn(name, modules)
         self.assertEqual([gap for name, path in modules.items() for gap in python_gaps(name, path.read_text())], [])
 
+    def test_every_parameter_is_described(self):
+        self.assertEqual([gap for name, path in public_modules().items() for gap in parameter_gaps(name, path.read_text())], [])
+
     def test_modules_are_those_that_the_package_exports(self):
         self.assertEqual(exported('_HOMES = {"A": "laser.one", "b": "laser.two"}\n_MODULES = ("two", "three")\n'), ["one", "three", "two"])
         self.assertEqual(homes_of_classes("from laser.one import A, B\nfrom laser.two import C\nfrom laser.three import E\n"
@@ -165,6 +197,10 @@ class Docstrings(unittest.TestCase):
         self.assertEqual(python_gaps("m", 'def f():\n    "It does. Raises Error."\n    raise error("x")\n'), [])
         self.assertEqual(python_gaps("m", 'def f():\n    "Likewise of g."\n'), ["m: f leans on what stands before it"])
         self.assertEqual(python_gaps("m", 'class A:\n    "One."\n    def g(self):\n        pass\n'), ["m: A.g has no docstring"])
+        self.assertEqual(parameter_gaps("m", 'def f(a, b):\n    """It does.\n\n    a: one.\n    """\n'), ["m: f does not describe 'b'"])
+        self.assertEqual(parameter_gaps("m", 'def f(a, b, **c):\n    """It does.\n\n    a, b: two.\n    c: more.\n    """\n'), [])
+        self.assertEqual(parameter_gaps("m", 'class A:\n    """It is.\n\n    a: one.\n    """\n    def __init__(self, a): pass\n'), [])
+        self.assertEqual(parameter_gaps("m", 'class A:\n    "It is."\n    def __init__(self, a): pass\n'), ["m: A.__init__ does not describe 'a'"])
         self.assertEqual(header_gaps("h", "struct A {\n"), ["h:1: A has no comment"])
         self.assertEqual(header_gaps("h", "/// One.\nstruct A {\n};\n\ndouble f(int x);\n"), ["h:5: f has no comment"])
         self.assertEqual(header_gaps("h", "/// Both.\ndouble f(int x);\ndouble g(int x);\n"), [])

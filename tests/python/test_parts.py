@@ -204,6 +204,38 @@ def hooked(rank: int) -> tuple[float, str]:
     return difference, state.state_dict()["setup"]["settings"]["compressor"]
 
 
+class Claims(unittest.TestCase):
+    def test_defaults_open_no_door_and_the_page_has_them(self):
+        defaults = {name: value for name, value in vars(laser.Compressor).items() if isinstance(value, bool)}
+        self.assertEqual(defaults, {"linear": False, "exact": False, "scales": True, "splits": True})
+        page = (ROOT / "docs" / "parts.md").read_text()
+        header = (ROOT / "src" / "laser" / "compress" / "compressor.hpp").read_text()
+        for name, value in defaults.items():
+            self.assertIn(f"| `{name}` | {value} |", page)
+            self.assertRegex(laser.Compressor.__doc__, rf"(?m)^    {name}: \({value}\) ")
+            if name != "linear":  # which users of the library state themselves
+                self.assertRegex(header, rf"bool {name} = {str(value).lower()};")
+
+    def test_nothing_is_claimed_that_is_not_said(self):
+        for role in {"receiver": "matched"}, {"feedback": "hold"}:
+            with self.assertRaisesRegex(laser.Error, "linear"):
+                laser.Aggregator({"w": (8, 6)}, 4, compressor=Silent, **role)
+        for flag in "linear", "exact", "scales", "splits":
+            for value in "yes", 1, None:
+                with self.assertRaisesRegex(laser.Error, f"{flag} = .*HINT: {flag} = True or"):
+                    laser.Aggregator({"w": (8, 6)}, 4, compressor=type("Odd", (Silent,), {flag: value}))
+
+
+class Silent(laser.Compressor):
+    """It says nothing of itself."""
+
+    def encode(self, messages, exchange):
+        return messages.flatten(1)
+
+    def decode(self, received, exchange):
+        return received.view(exchange.rows, exchange.columns)
+
+
 class Refusals(unittest.TestCase):
     def refused(self, text: str, **settings) -> None:
         with self.assertRaises(laser.Error) as caught:

@@ -517,10 +517,23 @@ class Told(unittest.TestCase):
             self.assertEqual(caught.exception.exit_code, 5)
             self.assertEqual(json.loads((Path(place) / "run" / "summary.json").read_text())["status"], "failed")
 
+    def test_diagnoses_the_rounds_that_the_command_does(self):
+        def diagnosed(**given):
+            return [record.round for record in simulator(**given).run() if record["lambda"] is not None]
+
+        self.assertEqual(diagnosed(rounds=12, evaluate_every=5), [4, 5, 9, 10, 11, 12])
+        self.assertEqual(diagnosed(rounds=70, evaluate_every=70), [17, 18, 34, 35, 52, 53, 69, 70])  # four pairs, at most 8
+        self.assertEqual(diagnosed(rounds=3, evaluate_every=2), [1, 2, 3])
+        self.assertEqual(diagnosed(rounds=3, diagnose=False), [])
+        self.assertEqual(diagnosed(rounds=3, diagnose=True, evaluate_every=3), [1, 2, 3])
+        same = [simulator(diagnose=choice, rounds=8).run()[-1].loss for choice in (None, True, False)]
+        self.assertEqual(len(set(same)), 1)  # it changes no round
+
     def test_its_parts_show_themselves(self):
         one = simulator()
         self.assertRegex(repr(one), r"Simulator\(laser, 4 workers, 276 parameters, P = 10000\.0, .* symbols a round, SNR .* dB, .*0 of 12 rounds")
-        record = next(iter(one))
+        self.assertRegex(repr(next(iter(one))), r"Record\(round 1: loss [^,]*, snr_db [^,]*\)$")
+        record = next(iter(simulator(diagnose=True)))
         self.assertRegex(repr(record), r"Record\(round 1: loss .*lambda")
         with self.assertRaisesRegex(AttributeError, "no 'accuracy'. HINT"):
             record.accuracy  # noqa: B018

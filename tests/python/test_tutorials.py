@@ -255,6 +255,8 @@ class Plots(unittest.TestCase):
         self.plt.close("all")
 
     def test_what_alternates_is_drawn_by_two_rounds(self):
+        axes = laser.plot([{"round": t + 1, "lambda": 1.0 + t if t % 5 > 2 else None} for t in range(15)], "lambda")  # pairs of rounds alone
+        self.assertEqual([line.get_xydata().tolist() for line in axes.lines], [[[5, 4.5], [10, 9.5], [15, 14.5]]])
         axes = laser.plot([{"round": t + 1, "lambda": 1.0 + 2 * (t % 2) + t // 2} for t in range(7)], "lambda")
         self.assertEqual(axes.lines[0].get_xydata().tolist(), [[2, 2], [4, 3], [6, 4]])
 

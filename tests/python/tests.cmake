@@ -3,7 +3,7 @@ if(LASER_PYTHON)
   set(installed_python ${CMAKE_SOURCE_DIR}/build/python/bin/python)
   add_test(NAME python_install COMMAND ${CMAKE_SOURCE_DIR}/scripts/install_python.sh)
   set_tests_properties(python_install PROPERTIES LABELS python TIMEOUT 600 FIXTURES_SETUP python_package RUN_SERIAL ON)
-  foreach(subject package export settings budget parts refusals ddp ddp_kinds ddp_steps examples simulator tutorials device_round device_ranks
+  foreach(subject package hints export settings budget parts refusals ddp ddp_kinds ddp_steps examples simulator tutorials device_round device_ranks
       portable frameworks arena doctests gpu)
     add_test(NAME python_${subject} COMMAND ${installed_python} -m unittest -v test_${subject}
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/python)

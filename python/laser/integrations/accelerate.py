@@ -27,7 +27,11 @@ def attach(accelerator: Accelerator, state: LaserState, model: torch.nn.Module, 
     """Binds the state to a prepared model, registers the hook, protects prepared optimizers from steps without an estimate,
     tells the memory the loss scale of 16-bit precision, and joins the accelerator's checkpoints.
 
-    reshard: whether a checkpoint of another number of ranks is taken. Raises Error (exit code 3) where the model is not
+    accelerator: that prepared model and optimizers.
+    state: a ``laser.LaserState`` without a model.
+    model: as ``prepare`` returned it.
+    optimizers: likewise.
+    reshard: whether a checkpoint of another number of ranks is taken; False by default. Raises Error (exit code 3) where the model is not
     wrapped by DDP.
     """
     if not isinstance(model, DistributedDataParallel):

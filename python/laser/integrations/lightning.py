@@ -31,8 +31,9 @@ class LaserCallback(Callback):
     """Binds a state that was made without a model when fitting begins, registers the hook, protects all optimizers from steps
     without an estimate, and tells the memory the loss scale of 16-bit precision.
 
-    state: a ``laser.LaserState`` without a model. reshard: whether a checkpoint of another number of ranks is taken, with the
-    sum of its error memories. Raises Error (exit code 3) where the strategy is not DDP.
+    state: a ``laser.LaserState`` without a model.
+    reshard: whether a checkpoint of another number of ranks is taken, with the sum of its error memories; False by default.
+    Raises Error (exit code 3) where the strategy is not DDP.
     """
 
     def __init__(self, state: LaserState, reshard: bool = False):
@@ -41,7 +42,11 @@ class LaserCallback(Callback):
         self._module: Any = None  # that the hook is registered at
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Binds the state and registers the hook. Raises Error (configuration) without DDP."""
+        """Binds the state and registers the hook. Raises Error (configuration) without DDP.
+
+        trainer: whose strategy has wrapped the model.
+        pl_module: not read.
+        """
         module = trainer.strategy.model
         if not isinstance(module, DistributedDataParallel):
             raise error(EXIT_CONFIGURATION, f"LaserCallback needs DDP, and the strategy is {type(trainer.strategy).__name__}. HINT: "
@@ -58,12 +63,21 @@ class LaserCallback(Callback):
             self.state.attach_scaler(scaler)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Adds what lasts of all ranks."""
+        """Adds what lasts of all ranks.
+
+        trainer, pl_module: not read.
+        checkpoint: that is written.
+        """
         checkpoint[KEY] = self.state.processes.gather_objects(self.state.state_dict())  # every rank is asked, one writes
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restores it, where the checkpoint holds any. Raises Error (configuration) where it is of
-        another number of ranks."""
+        another number of ranks.
+
+        trainer: whose world size counts.
+        pl_module: not read.
+        checkpoint: that was read.
+        """
         if KEY not in checkpoint:
             return
         states = checkpoint[KEY]
