@@ -7,7 +7,7 @@ include(CMakePackageConfigHelpers)
 # the library's own business. laser/laser.hpp is all of them.
 set(LASER_HEADERS_round
     core/error core/factors core/layout core/part core/random compress/compressor compress/compressor_options feedback/feedback receive/receiver
-    channel/channel channel/link_options channel/noise collective/collective aggregate/algorithm aggregate/parts
+    channel/channel channel/link_options channel/noise power/allocation collective/collective aggregate/algorithm aggregate/parts
     aggregate/aggregator laws/laws)
 set(LASER_HEADERS_theory theory/influence theory/convergence theory/condition theory/volume)
 set(LASER_HEADERS_link link/units link/path_loss link/budget)

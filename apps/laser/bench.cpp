@@ -11,7 +11,7 @@
 #include "commands.hpp"
 #include "laser/bench/cases.hpp"
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/kernels/normal.hpp"

@@ -6,7 +6,7 @@
 
 #include "commands.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/data_files.hpp"
 #include "laser/fetch/fetch.hpp"
 #include "progress.hpp"

@@ -7,7 +7,7 @@
 
 #include "commands.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
 

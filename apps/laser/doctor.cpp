@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "commands.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/data/mnist.hpp"

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <set>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/report/study.hpp"
 #include "output.hpp"

@@ -10,7 +10,7 @@
 
 #include "completion.hpp"
 #include "help_text.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "reference.hpp"
 #include "terminal.hpp"
 

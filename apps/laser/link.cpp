@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "commands.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 #include "laser/link/units.hpp"
 #include "laser/theory/influence.hpp"

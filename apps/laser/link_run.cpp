@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/link/units.hpp"
 #include "laser/record/reader.hpp"
 #include "laser/report/metric.hpp"

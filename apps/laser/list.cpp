@@ -11,7 +11,7 @@
 #include "commands.hpp"
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/aggregate/roles.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 #include "laser/report/table.hpp"
 #include "laser/train/experiment.hpp"

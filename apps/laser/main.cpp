@@ -12,7 +12,7 @@
 #include "commands.hpp"
 #include "help.hpp"
 #include "laser/collective/mpi/job.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/memory.hpp"
 #include "laser/core/options.hpp"
 #include "laser/core/standard_streams.hpp"

@@ -17,7 +17,7 @@
 #include "command_tree.hpp"
 #include "laser/core/atomic_file.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/core/system_call.hpp"
 #include "laser/record/reader.hpp"

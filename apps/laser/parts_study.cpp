@@ -1,5 +1,7 @@
 #include "parts_study.hpp"
 
+#include <fmt/format.h>
+
 #include <iostream>
 #include <map>
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/record/safetensors.hpp"

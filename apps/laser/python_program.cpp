@@ -6,7 +6,7 @@
 #include <iostream>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/system_call.hpp"
 
 namespace laser {

@@ -6,7 +6,7 @@
 #include "commands.hpp"
 #include "fair_comparison.hpp"
 #include "gain_study.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/resources.hpp"
 #include "output.hpp"
 #include "parts_study.hpp"

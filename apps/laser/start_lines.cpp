@@ -1,6 +1,7 @@
 #include "start_lines.hpp"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <optional>
 

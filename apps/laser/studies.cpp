@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "laser/channel/channel.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {
@@ -175,7 +175,7 @@ Study headline() {
                    {"0.001", "0.0025", "0.005", "0.01", "0.02"},
                    {},
                    {5},
-                   {35, 40, 45, 50, 55, 60, 65, 70},
+                   {40, 42, 44, 45, 46, 47, 48, 50, 52, 55, 60},
                    {{"laser", {"16"}}, {"zsgd", {"256"}}},
                    {{"laser", "0.01"}, {"zsgd", "0.0025"}}};
   GainPlan cifar100 = cifar10;

@@ -11,7 +11,7 @@
 #include <set>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/record/json.hpp"
 #include "laser/train/data_cache.hpp"

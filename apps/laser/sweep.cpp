@@ -10,7 +10,7 @@
 #include "command_tree.hpp"
 #include "commands.hpp"
 #include "help.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/record/writer.hpp"
 #include "output.hpp"
 #include "study_cost.hpp"

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/factor_split.hpp"
 #include "laser/power/schedule.hpp"

@@ -10,7 +10,7 @@
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/random.hpp"
 #include "laser/link/units.hpp"
 #include "laser/train/gain_trace.hpp"

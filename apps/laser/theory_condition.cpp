@@ -5,7 +5,7 @@
 #include <cmath>
 #include <memory>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/convergence.hpp"
 #include "laser/theory/influence.hpp"

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "laser/compress/lag.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/theory/condition.hpp"
 #include "laser/theory/influence.hpp"

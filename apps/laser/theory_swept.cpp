@@ -6,7 +6,7 @@
 #include <cmath>
 #include <memory>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/theory/delays.hpp"
 #include "laser/theory/prediction.hpp"
 #include "theory.hpp"

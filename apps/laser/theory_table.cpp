@@ -8,7 +8,7 @@
 #include <iostream>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/number_range.hpp"
 #include "laser/link/units.hpp"
 #include "terminal.hpp"

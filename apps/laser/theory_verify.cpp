@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/resources.hpp"
 #include "laser/report/figures.hpp"
 #include "laser/train/versions.hpp"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -10,7 +10,7 @@
 #include "commands.hpp"
 #include "help.hpp"
 #include "laser/collective/mpi/job.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/core/memory.hpp"

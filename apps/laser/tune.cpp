@@ -6,7 +6,7 @@
 #include "fair_comparison.hpp"
 #include "help.hpp"
 #include "laser/aggregate/algorithm.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/train/task.hpp"
 #include "output.hpp"
 #include "study_cost.hpp"

@@ -1,5 +1,7 @@
 // laser reproduce table5: the data that a worker sends in an iteration of the paper's GPT-2, the paper's row
 // beside the exact one. Computed, not trained.
+#include <fmt/format.h>
+
 #include "laser/model/shapes.hpp"
 #include "laser/theory/volume.hpp"
 #include "studies.hpp"

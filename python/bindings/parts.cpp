@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "bindings.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/laws.hpp"
 
 namespace laser {

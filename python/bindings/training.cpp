@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "bindings.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/sharding.hpp"
 #include "laser/train/checkpoint.hpp"
 #include "laser/train/notes.hpp"

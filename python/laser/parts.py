@@ -217,7 +217,10 @@ class Allocation:
 
     def weights(self, blocks: Blocks) -> Sequence[float] | torch.Tensor:
         """The weights w [B] of the tensors, at least 0, in any unit: a tensor gets w / sum(w) of this worker's energy, and the
-        server tells all workers the mean of what they would give it. Where all are 0 the tensors share alike."""
+        server tells all workers the mean of what they would give it. Where all are 0 the tensors share alike.
+
+        blocks: what this worker knows of its tensors, each [B].
+        """
         raise NotImplementedError
 
 

@@ -103,6 +103,8 @@ def check_allocation(allocation: Any) -> None:
     """Raises AssertionError where a law of allocations does not hold: shares are at least 0 and add up to 1 whatever the norms,
     neither their unit nor other workers matter, zeros stay finite.
 
+    allocation: a class of one's own that needs no arguments, or an object of it.
+
     >>> class LeastNoise(laser.Allocation):
     ...     def weights(self, blocks):
     ...         return blocks.sent_norms * blocks.symbols.sqrt()

@@ -18,6 +18,7 @@
 #include "laser/core/random.hpp"
 #include "laser/feedback/feedback.hpp"
 #include "laser/laws/laws.hpp"
+#include "laser/power/allocation.hpp"
 #include "laser/receive/receiver.hpp"
 
 // The paper's formulas (component theory).

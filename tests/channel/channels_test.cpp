@@ -13,7 +13,7 @@
 #include "laser/channel/channel.hpp"
 #include "laser/channel/models.hpp"
 #include "laser/channel/superposition.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/theory/channel_noise.hpp"
 
 namespace laser {

@@ -9,7 +9,7 @@
 
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/compress/describe.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/laws/laws.hpp"

@@ -8,7 +8,7 @@
 #include <ctime>
 #include <new>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 // Every operator new of the program counts here, so that a reader's greed is seen whatever it is freed by.
 namespace {

@@ -13,7 +13,7 @@
 #include "../known_answers/cases.hpp"
 #include "../known_answers/scalar_kinds.hpp"
 #include "../record/temporary_folder.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/byte_pair_encoder.hpp"
 #include "laser/data/cifar.hpp"

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 
 namespace laser::known_answers {

@@ -9,7 +9,7 @@
 
 #include "cases.hpp"
 #include "compare.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "scalar_kinds.hpp"
 #ifdef LASER_TENSOR_KINDS
 #include "tensor_kinds.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../power/over_workers.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/model/shapes.hpp"
 #include "laser/power/allocation.hpp"
 #include "laser/power/factor_split.hpp"

@@ -11,7 +11,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/compress/elementwise.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/sketching.hpp"
 
 namespace laser::known_answers {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

@@ -213,8 +213,7 @@ class Claims(unittest.TestCase):
         for name, value in defaults.items():
             self.assertIn(f"| `{name}` | {value} |", page)
             self.assertRegex(laser.Compressor.__doc__, rf"(?m)^    {name}: \({value}\) ")
-            if name != "linear":  # which users of the library state themselves
-                self.assertRegex(header, rf"bool {name} = {str(value).lower()};")
+            self.assertRegex(header, rf"bool {name} = {str(value).lower()};")
 
     def test_nothing_is_claimed_that_is_not_said(self):
         for role in {"receiver": "matched"}, {"feedback": "hold"}:
@@ -318,6 +317,11 @@ class Refusals(unittest.TestCase):
         self.refused("spend", channel=Loud)
         self.refused("HINT: 3 finite numbers", channel=Odd)
         self.refused("HINT: .*that of the messages", feedback=Shrinking)
+        self.refused(r"weights returned 1 numbers for 2 tensors\. HINT: one for each", allocation=Few)
+        self.refused(r"weights returned str\. HINT: \[2\], a number for each tensor", allocation=Worded)
+        self.refused("weight of tensor 0 is -.*HINT: at least 0", allocation=Below)
+        self.refused(r"has no weights\(\)\. HINT", allocation=Idle)
+        self.refused("neither a name nor a laser.Allocation", allocation=3)
         self.refused("needs arguments.*HINT: an object", compressor=Arguments)
         self.refused("neither a name nor a laser.Compressor", compressor=7)
         self.refused("neither a name nor a laser.Channel", channel=Same)

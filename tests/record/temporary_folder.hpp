@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/record/schema.hpp"
 
 namespace laser {

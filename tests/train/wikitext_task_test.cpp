@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "../data/small_language.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/text_windows.hpp"
 #include "laser/data/token_selection.hpp"
 #include "laser/data/wikitext.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::bench {
 namespace {

@@ -19,7 +19,7 @@
 #include "laser/bench/plain_torch.hpp"
 #include "laser/collective/collective.hpp"
 #include "laser/compress/fused_pass.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/normal.hpp"
 
 namespace laser::bench {

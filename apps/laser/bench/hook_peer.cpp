@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 // POSIX leaves its declaration to the program.
 extern char** environ;

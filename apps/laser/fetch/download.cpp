@@ -12,7 +12,7 @@
 #include <system_error>
 #include <thread>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/core/system_call.hpp"
 #include "laser/fetch/transfer.hpp"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <system_error>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/data_files.hpp"
 #include "laser/fetch/archive.hpp"

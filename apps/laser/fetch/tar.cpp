@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/inflate.hpp"
 #include "laser/fetch/archive.hpp"
 

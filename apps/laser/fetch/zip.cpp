@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/inflate.hpp"
 #include "laser/fetch/archive.hpp"
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/report/comparison.hpp"
 #include "laser/report/methods.hpp"
 #include "laser/report/report.hpp"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/report/paper_curves.hpp"
 
 namespace laser {

@@ -7,7 +7,7 @@
 #include <random>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/link/units.hpp"
 #include "laser/report/best_rate.hpp"
 #include "laser/report/comparison.hpp"

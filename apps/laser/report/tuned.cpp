@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/link/units.hpp"
 #include "laser/report/comparison.hpp"
 #include "laser/report/grouping.hpp"

@@ -1,6 +1,7 @@
 #include "laser/verify/average_checks.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::verify {
 namespace {

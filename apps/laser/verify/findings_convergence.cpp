@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/verify/descent.hpp"
 #include "laser/verify/findings.hpp"
 #include "laser/verify/moments.hpp"

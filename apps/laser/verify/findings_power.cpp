@@ -1,5 +1,6 @@
 // Findings on Lemmas 7, 8 and 10: power splits and the one-shot influence factor.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/verify/moments.hpp"
 
 namespace laser::verify {

@@ -10,7 +10,7 @@
 #include "laser/aggregate/aggregator.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/channel/superposition.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/theory/channel_noise.hpp"
 #include "laser/verify/moments.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::verify {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/random.hpp"
 
 namespace laser::verify {

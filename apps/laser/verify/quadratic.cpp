@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "laser/aggregate/aggregator.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::verify {
 namespace {

@@ -1,7 +1,7 @@
 // The subjects of the recursion and the mistakes that its controls make.
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/random.hpp"
 #include "laser/verify/recursion_checks.hpp"
 

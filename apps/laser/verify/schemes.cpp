@@ -1,6 +1,7 @@
 #include "laser/verify/schemes.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cmath>
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/theory/influence.hpp"
 #include "laser/theory/second_moments.hpp"
 #include "laser/verify/lemma_runs.hpp"

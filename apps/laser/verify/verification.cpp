@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/verify/average_checks.hpp"
 #include "laser/verify/channel_checks.hpp"
 #include "laser/verify/link_checks.hpp"

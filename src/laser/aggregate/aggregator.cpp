@@ -10,7 +10,7 @@
 #include "laser/aggregate/presence.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

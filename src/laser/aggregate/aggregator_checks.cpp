@@ -15,7 +15,7 @@
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/compress/fused_pass.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 
 namespace laser {

@@ -8,7 +8,7 @@
 
 #include "laser/aggregate/round.hpp"
 #include "laser/compress/fused_pass.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "laser/aggregate/round.hpp"
 #include "laser/channel/quantise.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

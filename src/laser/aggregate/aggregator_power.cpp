@@ -7,7 +7,7 @@
 #include "laser/aggregate/expected_norms.hpp"
 #include "laser/aggregate/round.hpp"
 #include "laser/aggregate/split.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

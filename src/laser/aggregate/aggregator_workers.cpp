@@ -9,7 +9,7 @@
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/presence.hpp"
 #include "laser/aggregate/round.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

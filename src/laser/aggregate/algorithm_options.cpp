@@ -7,7 +7,7 @@
 #include "laser/channel/channel.hpp"
 #include "laser/compress/compressor.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/named_choice.hpp"
 #include "laser/core/number_or_word.hpp"
 #include "laser/core/options.hpp"

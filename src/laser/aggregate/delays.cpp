@@ -4,7 +4,7 @@
 
 #include "laser/aggregate/message_filter.hpp"
 #include "laser/aggregate/parts.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "laser/channel/describe.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

@@ -6,7 +6,7 @@
 #include "laser/channel/describe.hpp"
 #include "laser/channel/models.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "laser/channel/models.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

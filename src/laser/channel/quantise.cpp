@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/sampling.hpp"
 

@@ -10,7 +10,7 @@
 #include <complex>
 
 #include "laser/channel/models.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

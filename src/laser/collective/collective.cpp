@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

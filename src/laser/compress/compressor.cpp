@@ -9,7 +9,7 @@
 #include "laser/compress/fused_pass.hpp"
 #include "laser/compress/low_rank.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

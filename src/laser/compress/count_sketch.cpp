@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "laser/compress/elementwise.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/sketching.hpp"
 

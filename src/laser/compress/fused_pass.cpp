@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/fused_pass.hpp"
 #include "laser/kernels/magnitude.hpp"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/kernels/orthonormal.hpp"

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "laser/compress/elementwise.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
 

@@ -14,7 +14,7 @@
 #include <numeric>
 
 #include "laser/compress/elementwise.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/kernels/normal.hpp"

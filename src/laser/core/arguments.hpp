@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

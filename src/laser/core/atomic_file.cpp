@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/system_call.hpp"
 
 namespace laser {

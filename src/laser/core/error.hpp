@@ -1,10 +1,8 @@
 // Errors that the user can mend, and the exit codes they end with.
 //
-// A laser::Error says what is wrong, where, and what to do next. It is caught once, in main. A failed
-// internal check (LASER_CHECK) is our bug and exits with 70. This is not a logging facility.
+// A laser::Error says what is wrong, where, and what to do next. It is caught once, in main. core/fail.hpp
+// throws it. This is not a logging facility.
 #pragma once
-
-#include <fmt/format.h>
 
 #include <stdexcept>
 #include <string>
@@ -36,16 +34,4 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
-/// Throws Error(code) with a text formatted as by fmt::format.
-template <class... Args>
-[[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> text, Args&&... args) {
-  throw Error(code, fmt::format(text, std::forward<Args>(args)...));
-}
-
-/// Throws std::logic_error: a condition that only our own bug can break.
-[[noreturn]] void internal_failure(const char* condition, const char* file, int line);
-
 }  // namespace laser
-
-#define LASER_CHECK(condition) \
-  ((condition) ? (void)0 : ::laser::internal_failure(#condition, __FILE__, __LINE__))

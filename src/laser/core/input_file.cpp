@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "laser/core/fail.hpp"
 #include "laser/core/system_call.hpp"
 
 namespace laser {

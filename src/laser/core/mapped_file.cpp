@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/system_call.hpp"
 
 namespace laser {

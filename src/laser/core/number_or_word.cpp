@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

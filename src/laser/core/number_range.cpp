@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -1,6 +1,6 @@
 #include "laser/core/part.hpp"
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

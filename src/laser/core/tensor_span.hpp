@@ -6,7 +6,7 @@
 
 #include <span>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

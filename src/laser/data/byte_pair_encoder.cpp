@@ -9,7 +9,7 @@
 #include <queue>
 
 #include "laser/core/aligned.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/unicode.hpp"
 
 namespace laser {

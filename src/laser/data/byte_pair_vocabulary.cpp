@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/unicode.hpp"

@@ -1,6 +1,6 @@
 #include "laser/data/catalog.hpp"
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser {

@@ -1,6 +1,6 @@
 #include "laser/data/cifar.hpp"
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/data_files.hpp"
 
 namespace laser {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/inflate.hpp"
 

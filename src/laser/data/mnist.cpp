@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/data_files.hpp"
 #include "laser/data/idx.hpp"
 

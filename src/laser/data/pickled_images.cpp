@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 
 namespace laser {

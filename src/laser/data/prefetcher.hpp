@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/unicode.hpp"
 #include "laser/hash/sha256.hpp"
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

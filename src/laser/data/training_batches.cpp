@@ -1,6 +1,6 @@
 #include "laser/data/training_batches.hpp"
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

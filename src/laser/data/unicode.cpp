@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -1,6 +1,6 @@
 #include "laser/data/wikitext.hpp"
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 
 namespace laser {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/number_or_word.hpp"
 
 namespace laser {

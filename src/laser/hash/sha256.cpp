@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/sampling.hpp"
 #include "laser/kernels/simd_targets.hpp"

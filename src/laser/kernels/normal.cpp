@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/normal_polynomials.hpp"
 #include "laser/kernels/simd_targets.hpp"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/kernels/simd_targets.hpp"
 

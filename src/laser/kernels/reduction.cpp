@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/simd_targets.hpp"
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/word_filter.hpp"
 #include "laser/kernels/word_runs.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/simd_targets.hpp"
 #include "laser/kernels/word_runs.hpp"

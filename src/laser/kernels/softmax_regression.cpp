@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/simd_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE

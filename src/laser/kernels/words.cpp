@@ -1,7 +1,7 @@
 // fill_words() for every SIMD target; the rest of sampling.hpp is in sampling.cpp.
 #include <cstring>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/sampling.hpp"
 #include "laser/kernels/simd_targets.hpp"
 

@@ -1,8 +1,9 @@
 // Laws of the allocations.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/rounds.hpp"
 
 namespace laser::laws {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/rounds.hpp"
 
 namespace laser::laws {

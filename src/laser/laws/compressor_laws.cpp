@@ -2,7 +2,7 @@
 #include <limits>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/rounds.hpp"
 #include "laser/power/allocation.hpp"
 

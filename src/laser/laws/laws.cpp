@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/rounds.hpp"
 
 namespace laser::laws {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "laser/aggregate/presence.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/laws/rounds.hpp"
 
 namespace laser::laws {

@@ -6,7 +6,7 @@
 #include <map>
 #include <thread>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::laws {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "laser/aggregate/aggregator.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/normal.hpp"
 
 namespace laser::laws {

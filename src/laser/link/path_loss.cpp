@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "laser/core/arguments.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/named_choice.hpp"
 #include "laser/core/options.hpp"
 #include "laser/link/units.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "laser/core/arguments.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/options.hpp"
 
 namespace laser::link {

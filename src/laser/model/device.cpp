@@ -2,7 +2,7 @@
 
 #include <ATen/Context.h>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 

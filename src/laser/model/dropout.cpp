@@ -8,7 +8,7 @@
 #include <cmath>
 #include <mutex>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/sampling.hpp"
 #include "laser/model/recorded.hpp"

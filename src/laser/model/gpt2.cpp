@@ -8,7 +8,7 @@
 #include <cmath>
 #include <functional>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/normal.hpp"
 #include "laser/model/bound_parameters.hpp"
 #include "laser/model/dropout.hpp"

@@ -9,7 +9,7 @@
 #include <string>
 #include <tuple>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/random.hpp"
 #include "laser/model/pieces.hpp"
 #include "laser/model/shapes.hpp"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/batch_norm.hpp"
 
 namespace laser {

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "laser/core/arguments.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <set>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/record/json.hpp"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/hash/sha256.hpp"
 #include "laser/record/safetensors_header.hpp"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::theory {
 namespace {

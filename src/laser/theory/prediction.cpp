@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser::theory {
 namespace {

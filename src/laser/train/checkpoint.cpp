@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/record/safetensors.hpp"
 
 namespace laser {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <optional>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/cifar.hpp"
 #include "laser/data/prefetcher.hpp"
 #include "laser/data/training_batches.hpp"

@@ -9,7 +9,7 @@
 #include "laser/aggregate/describe.hpp"
 #include "laser/channel/channel.hpp"
 #include "laser/core/collect.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/named_choice.hpp"
 #include "laser/data/unicode.hpp"
 #include "laser/hash/sha256.hpp"

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/hash/sha256.hpp"
 #include "laser/record/safetensors.hpp"

@@ -5,7 +5,7 @@
 #include <numbers>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

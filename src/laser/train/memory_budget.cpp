@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "laser/aggregate/message_filter.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/feedback/feedback.hpp"
 

@@ -1,7 +1,7 @@
 // MNIST with a single linear layer (spec 5, E4).
 #include <ATen/ATen.h>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/model/one_layer.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/kernels/reduction.hpp"
 #include "laser/receive/server_rule.hpp"

@@ -12,7 +12,7 @@
 #include <set>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/mapped_file.hpp"
 #include "laser/data/catalog.hpp"
 #include "laser/data/cifar.hpp"

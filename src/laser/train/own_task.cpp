@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/data/worker_batches.hpp"
 #include "laser/model/perceptron.hpp"
 #include "laser/model/resnet18.hpp"

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/options.hpp"
 #include "laser/data/unicode.hpp"

@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/core/number_range.hpp"
 #include "laser/record/reader.hpp"

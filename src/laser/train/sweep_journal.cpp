@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/system_call.hpp"
 #include "laser/record/json.hpp"

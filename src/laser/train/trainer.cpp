@@ -12,7 +12,7 @@
 
 #include "laser/channel/channel.hpp"
 #include "laser/core/atomic_file.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/input_file.hpp"
 #include "laser/core/machine_limits.hpp"
 #include "laser/record/writer.hpp"

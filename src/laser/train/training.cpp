@@ -9,7 +9,7 @@
 
 #include "laser/aggregate/delays.hpp"
 #include "laser/channel/channel.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/core/large_pages.hpp"
 #include "laser/core/tensor_span.hpp"
 #include "laser/hash/sha256.hpp"

@@ -1,5 +1,7 @@
 #include "laser/train/transmission.hpp"
 
+#include <fmt/format.h>
+
 #include "laser/channel/channel.hpp"
 #include "laser/compress/compressor.hpp"
 #include "laser/link/units.hpp"

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "laser/channel/channel.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 namespace laser {
 namespace {

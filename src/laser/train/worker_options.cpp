@@ -4,7 +4,7 @@
 
 #include "laser/aggregate/describe.hpp"
 #include "laser/aggregate/presence.hpp"
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/link/units.hpp"
 #include "laser/train/task.hpp"
 

@@ -3,7 +3,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 #include "laser/kernels/cuda/kernels.hpp"
 
 namespace laser::cuda {

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "laser/core/error.hpp"
+#include "laser/core/fail.hpp"
 
 #ifdef LASER_MPI
 // The C++ bindings of old, which need another library.
