@@ -5,8 +5,8 @@ from laser.ddp import LaserState as LaserState, bf16_wrapper as bf16_wrapper, la
 from laser.listing import methods as methods, settings as settings
 from laser.native import Error as Error
 from laser.plotting import plot as plot
-from laser.parts import Allocation as Allocation, Arrived as Arrived, Blocks as Blocks, Channel as Channel, Compressor as Compressor, Exchange as Exchange
-from laser.parts import Feedback as Feedback, Receiver as Receiver
+from laser.parts import Allocation as Allocation, Arrived as Arrived, Blocks as Blocks, Channel as Channel, Compressor as Compressor
+from laser.parts import Exchange as Exchange, Feedback as Feedback, Receiver as Receiver
 from laser.simulator import Simulator as Simulator
 from laser.reading import SharedBudget as SharedBudget
 from laser.stateful import Stateful as Stateful

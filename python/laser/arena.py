@@ -17,245 +17,23 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import math
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from laser.arena_plan import ALL_TASKS, COMMON, Contest, DATA, METHODS, Plan, SCHEMA, SLOW, TASKS, air_of, check_options, plan_of, said_of
-from laser.arena_plan import EQUAL as EQUAL, shapes_of
+from laser import arena_results as results
+from laser.arena_contest import Contestant as Contestant, compete as compete, contestant as contestant, terms as terms
+from laser.arena_plan import ALL_TASKS, COMMON, Contest as Contest, METHODS, Plan as Plan, SLOW, TASKS, check_options, said_of
+from laser.arena_plan import EQUAL as EQUAL, plan_of as plan_of, shapes_of as shapes_of
 from laser.messages import complain
-
-EXIT_IO = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Contestant:
-    """A method by name with settings beside it, or parts of one's own."""
-
-    name: str
-    settings: dict[str, Any]
-    parts: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def method(self) -> str:
-        return str(self.settings.get("method", "laser"))
-
-    def file(self) -> str:
-        """The name of its results' file."""
-        kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)
-        return f"{kept}.json"
-
-
-def contestant(text: str) -> Contestant:
-    """"zsgd", or "zsgd:server_rule=polar,momentum=0.5": a method and settings beside it. Raises Error where there is none.
-
-    text: METHOD, or METHOD:key=value,...
-    """
-    from laser.native import EXIT_USAGE, core, error, pairs
-
-    method, _, rest = text.partition(":")
-    settings: dict[str, Any] = {"method": method}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise error(EXIT_USAGE, f"'{item}' of '{text}' is not of the form key=value. HINT: laser:server_rule=polar")
-        settings[key] = value
-    core.settings(pairs(settings))  # unknown names and values are told here
-    return Contestant(text, settings)
-
-
-# -- one method in one contest ----------------------------------------------------------------------------------------
-
-
-def terms(plan: Plan, contest: Contest, one: Contestant, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | str:
-    """Channel uses a round of a method, its power and its epochs in a contest; or why it has no place in it.
-
-    plan: of the arena.
-    contest: of the plan.
-    one: the method.
-    shapes: of the tensors of the contest's model.
-    """
-    import torch
-
-    from laser.aggregation import Aggregator
-    from laser.native import EXIT_CONFIGURATION, Error, core
-
-    read = {"method"} | {name for name, _, is_read in core.setting_groups() if is_read}  # what a round reads
-    channel = air_of(contest, one.method)
-    if channel is None:
-        return f"it is made for another air than {contest.air}"
-    size = sum(math.prod(shape) for shape in shapes.values())
-    settings = {**{name: value for name, value in COMMON.items() if name in ("rank", "compression_factor")}, "channel": channel}
-    if "channel" in one.parts:
-        del settings["channel"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # settings that this method does not read
-        own = {name: value for name, value in one.settings.items() if name in read}
-        try:
-            aggregator = Aggregator(dict(shapes), workers=2, power=1.0, **{**settings, **own}, **one.parts)
-        except Error as problem:
-            if problem.exit_code != EXIT_CONFIGURATION:
-                raise
-            return str(problem)  # as a projection that is too large for the model
-        uses = [aggregator.round({name: torch.randn(2, *shape, generator=torch.Generator().manual_seed(t))
-                                  for name, shape in shapes.items()}).symbols for t in range(2)]
-    symbols = sum(uses) / len(uses)
-    power, epochs = plan.power[contest.task], plan.epochs[contest.task]
-    if contest.equal != "energy":
-        power *= symbols / size
-    if contest.equal == "airtime":
-        wanted = plan.air_epochs[contest.task] * size / symbols
-        if wanted < 0.75:
-            return "a single epoch of it takes more air than there is"
-        epochs = min(max(1, math.floor(wanted + 0.5)), plan.most_epochs[contest.task])
-    return {"symbols": symbols, "power": power, "epochs": epochs, "channel": channel}
-
-
-def _value(text: Any) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def compete(plan: Plan, contest: Contest, one: Contestant) -> dict[str, Any]:
-    """Chooses a step size on held-out data and trains with it: the result of one method in one contest, as it is filed.
-
-    plan: of the arena.
-    contest: of the plan.
-    one: the method.
-    """
-    from laser.aggregation import Training
-    from laser.native import EXIT_NON_FINITE, Error
-
-    began = time.monotonic()
-    base: dict[str, Any] = {**COMMON, **said_of(contest.task), **DATA[contest.data], "verify_data": False, "threads": 1}
-    result: dict[str, Any] = {"schema": SCHEMA, "contest": contest.name, "method": one.name, "settings": {
-        name: str(value) for name, value in one.settings.items()}, "parts": {
-        role: f"{type(part).__module__}.{type(part).__qualname__}" for role, part in one.parts.items()}}
-
-    def training(**settings: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Training(**{**base, **settings, **one.settings}, **one.parts)
-
-    agreed = terms(plan, contest, one, shapes_of(contest.task))
-    if isinstance(agreed, str):
-        return {**result, "absent": agreed}
-    epochs = int(agreed["epochs"])
-    base |= {"epochs": epochs, "power": agreed["power"]}
-    if "channel" not in one.parts:
-        base["channel"] = agreed["channel"]
-
-    def advance(run: Any, rounds: int) -> float | None:
-        """The accuracy after so many rounds in all; None where training has diverged."""
-        try:
-            run.advance(rounds - run.rounds_done)
-        except Error as problem:
-            if problem.exit_code != EXIT_NON_FINITE:
-                raise
-            return None
-        return _value(run.accuracy)
-
-    first = max(1, math.floor(plan.first_share * epochs + 0.5))
-    tried: dict[float, dict[str, Any]] = {}
-    going: dict[float, Any] = {}  # the best so far, which may go on
-    for rate in plan.rates:
-        run = training(learning_rate=rate, seed=1, validation=plan.held_out)
-        accuracy = advance(run, first * run.rounds // epochs)
-        tried[rate] = {"rate": rate, "epochs": first, "accuracy": accuracy}
-        if accuracy is not None:
-            going[rate] = run
-        if len(going) > plan.keep:
-            del going[min(reversed(going), key=lambda other: tried[other]["accuracy"])]
-
-    def order(rate: float) -> float:
-        accuracy = tried[rate]["accuracy"]
-        return -1.0 if accuracy is None else accuracy
-
-    finalists = sorted(plan.rates, key=order, reverse=True)[: plan.keep]
-    if first < epochs:
-        for rate, run in going.items():
-            tried[rate] = {"rate": rate, "epochs": epochs, "accuracy": advance(run, run.rounds)}
-    going.clear()
-    chosen = max(finalists, key=order)
-    accuracies, uses, use = [], 0.0, 0.0
-    for seed in range(1, plan.seeds + 1):
-        run = training(learning_rate=chosen, seed=seed)
-        accuracies.append(advance(run, run.rounds))
-        if accuracies[-1] is not None:
-            uses, use = run.symbols, max(use, run.budget_use)
-    return {**result, **agreed, "uses_measured": uses, "budget_use": use, "tried": [tried[rate] for rate in plan.rates],
-            "rate": chosen, "at_edge": chosen in (plan.rates[0], plan.rates[-1]), "accuracy": accuracies,
-            "seconds": round(time.monotonic() - began, 1)}
-
-
-# -- a folder of results ----------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".laser-", delete=False, encoding="utf-8") as file:
-        file.write(json.dumps(value, indent=1) + "\n")
-    os.replace(file.name, path)
-
-
-def _read_plan(folder: Path) -> Plan:
-    from laser.native import EXIT_DATA, error
-
-    try:
-        return Plan.from_json(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise error(EXIT_DATA, f"{folder}: no arena ({type(problem).__name__}). HINT: "
-                    f"laser.arena.run({str(folder)!r}, quick=True) makes one") from problem
-
-
-def _open(folder: Path, plan: Plan, resume: bool) -> None:
-    from laser.native import EXIT_CONFIGURATION, error
-
-    if not (folder / "plan.json").exists():
-        _write(folder / "plan.json", plan.to_json())
-        return
-    if not resume:
-        raise error(EXIT_IO, f"{folder} already holds an arena. HINT: resume=True goes on with it, or choose another folder")
-    if _read_plan(folder) != plan:
-        raise error(EXIT_CONFIGURATION, f"{folder} holds an arena of another plan. HINT: another folder, or the same options as then")
-
-
-def _identity(one: Contestant) -> str:
-    text = json.dumps([sorted((name, str(value)) for name, value in one.settings.items()), sorted(
-        (role, type(part).__qualname__) for role, part in one.parts.items())])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _place(folder: Path, contest: Contest, one: Contestant) -> Path:
-    return folder / "runs" / contest.name / one.file()
-
-
-def _is_there(path: Path, one: Contestant) -> bool:
-    try:
-        identity: object = json.loads(path.read_text(encoding="utf-8")).get("identity")
-        return identity == _identity(one)
-    except (OSError, ValueError):
-        return False
-
-
-def _job(plan: Plan, contest: Contest, one: Contestant, path: str) -> dict[str, Any]:
-    """Also in a process of its own."""
-    import torch
-
-    torch.set_num_threads(1)
-    result = {**compete(plan, contest, one), "identity": _identity(one)}
-    _write(Path(path), result)
-    return result
 
 
 def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
@@ -295,6 +73,42 @@ def estimate(plan: Plan, contestants: Sequence[Contestant], jobs: int) -> str:
             f"{max(1, round(needed / 60 / jobs))} minutes with {jobs} at once")
 
 
+def _check_places(plan: Plan, contestants: Sequence[Contestant], say: Callable[[str], None]) -> None:
+    """Refuses a method that fits nowhere, which is a mistake; of one that fits somewhere it is told where it does not."""
+    from laser.native import EXIT_CONFIGURATION, error
+
+    for one in contestants:
+        agreed = [terms(plan, contest, one, shapes_of(contest.task)) for contest in plan.contests]
+        reasons = {contest.name: text for contest, text in zip(plan.contests, agreed) if isinstance(text, str)}
+        if len(reasons) == len(agreed):
+            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}. HINT: a method that "
+                        f"fits the model and the air, of {', '.join(METHODS[:3])} ...")
+        for text in dict.fromkeys(reasons.values()):
+            where = [name for name, reason in reasons.items() if reason == text]
+            say(f"left out: {one.name} in {where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {text}")
+
+
+def _compute(root: Path, plan: Plan, contestants: Sequence[Contestant], at_once: int, say: Callable[[str], None]) -> None:
+    """Whatever the folder has no result of, in processes of their own."""
+    todo = [(contest, one, path) for contest in plan.contests for one in contestants
+            if not results.is_there(path := results.place(root, contest, one), one)]
+    if not todo:
+        return
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # read where the processes begin
+    try:
+        with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+            waiting = {pool.submit(results.compute_apart, plan, *one) for one in todo}
+            for number, done in enumerate(as_completed(waiting), 1):
+                say(f"{number}/{len(todo)} {results.line(done.result())}")
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, quick: bool = False, *, seeds: int | None = None,
         tasks: Sequence[str] = TASKS, power_scale: float = 1.0, epochs: int | None = None,
         only: str = "", jobs: int | None = None, resume: bool = False, dry_run: bool = False,
@@ -332,38 +146,15 @@ def run(folder: str | Path | None = None, methods: Sequence[str] | None = None, 
     at_once = jobs or os.cpu_count() or 1
     root = Path(folder) if folder else Path("runs") / time.strftime("arena-%Y%m%d-%H%M%S")
     if (root / "config.toml").exists():
-        raise error(EXIT_IO, f"{root} already holds a run. HINT: choose another folder")
-    for one in contestants:  # what fits nowhere is a mistake; what fits somewhere is told where it does not
-        agreed = [terms(plan, contest, one, shapes_of(contest.task)) for contest in plan.contests]
-        reasons = {contest.name: text for contest, text in zip(plan.contests, agreed) if isinstance(text, str)}
-        if len(reasons) == len(agreed):
-            raise error(EXIT_CONFIGURATION, f"{one.name} has no place in any contest: {next(iter(reasons.values()))}. HINT: a method that "
-                        f"fits the model and the air, of {', '.join(METHODS[:3])} ...")
-        for text in dict.fromkeys(reasons.values()):
-            where = [name for name, reason in reasons.items() if reason == text]
-            say(f"left out: {one.name} in {where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {text}")
+        raise error(results.EXIT_IO, f"{root} already holds a run. HINT: choose another folder")
+    _check_places(plan, contestants, say)
     say(estimate(plan, contestants, at_once))
     if dry_run:
         return {}
-    _open(root, plan, resume)
+    results.start(root, plan, resume)
     if not folder:
         say(f"results go to {root}")
-    todo = [(contest, one) for contest in plan.contests for one in contestants
-            if not _is_there(_place(root, contest, one), one)]
-    if todo:
-        before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # read where the processes begin
-        try:
-            with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
-                waiting = {pool.submit(_job, plan, contest, one, str(_place(root, contest, one))) for contest, one in todo}
-                for number, done in enumerate(as_completed(waiting), 1):
-                    say(f"{number}/{len(todo)} {line(done.result())}")
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+    _compute(root, plan, contestants, at_once, say)
     from laser import arena_report
 
     return arena_report.write(root)
@@ -386,29 +177,14 @@ def enter(folder: str | Path, name: str, *, tell: Callable[[str], None] | None =
 
     say = tell or (lambda text: print(text, file=sys.stderr, flush=True))
     root = Path(folder)
-    plan = _read_plan(root)
+    plan = results.read_plan(root)
     objects = {role: value for role, value in given.items() if role in parts.ROLES and not isinstance(value, str)}
     one = Contestant(name, {key: value for key, value in given.items() if key not in objects}, objects)
     for number, contest in enumerate(plan.contests, 1):
-        path = _place(root, contest, one)
-        if not _is_there(path, one):
-            result = {**compete(plan, contest, one), "identity": _identity(one)}
-            _write(path, result)
-            say(f"{number}/{len(plan.contests)} {line(result)}")
+        path = results.place(root, contest, one)
+        if not results.is_there(path, one):
+            say(f"{number}/{len(plan.contests)} {results.line(results.compute(plan, contest, one, path))}")
     return arena_report.write(root)
-
-
-def line(result: Mapping[str, Any]) -> str:
-    """A result in a line.
-
-    result: of ``compete``.
-    """
-    if "absent" in result:
-        return f"{result['contest']} {result['method']}: {result['absent']}"
-    known = [value for value in result["accuracy"] if value is not None]
-    shown = f"{sum(known) / len(known):.2f} %" if len(known) == len(result["accuracy"]) else "diverges"
-    return (f"{result['contest']} {result['method']}: {shown} at the step size {result['rate']:g}, {result['epochs']} epochs, "
-            f"{result['seconds']:.0f} s")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

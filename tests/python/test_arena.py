@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import laser
-from laser import arena, arena_report
+from laser import arena, arena_report, arena_results
 
 
 def result(contest, method, accuracy, **more):
@@ -22,9 +22,9 @@ def folder_of(results, contests=(("mnist", "iid", "awgn", "energy"),)):
     folder = tempfile.TemporaryDirectory()
     root = Path(folder.name)
     plan = arena.Plan(tuple(arena.Contest(*one) for one in contests), {"mnist": 1.0}, {"mnist": 2}, {"mnist": 1}, {"mnist": 4}, (0.1, 1.0))
-    arena._write(root / "plan.json", plan.to_json())
+    arena_results.write(root / "plan.json", plan.to_json())
     for one in results:
-        arena._write(root / "runs" / one["contest"] / f"{one['method']}.json", one)
+        arena_results.write(root / "runs" / one["contest"] / f"{one['method']}.json", one)
     return folder, root
 
 
@@ -130,7 +130,7 @@ class Entering(unittest.TestCase):
         small = dataclasses.replace(arena.plan_of(True), rates=(0.01, 0.1), epochs={"mnist": 2}, seeds=1, keep=1)
         small = dataclasses.replace(small, contests=small.contests[:1])
         with tempfile.TemporaryDirectory() as folder:
-            arena._open(Path(folder), small, False)
+            arena_results.start(Path(folder), small, False)
             told = []
             arena.enter(folder, "raw", tell=told.append, method="zsgd")
             page = (Path(__file__).parents[2] / "docs" / "arena.md").read_text()
@@ -142,7 +142,7 @@ class Entering(unittest.TestCase):
             again = arena.enter(folder, "every other", tell=told.append, compressor=space["EveryOther"]())
             filed = json.loads((Path(folder) / "runs" / small.contests[0].name / "every-other.json").read_text())
             with self.assertRaisesRegex(laser.Error, "already holds an arena"):
-                arena._open(Path(folder), small, False)
+                arena_results.start(Path(folder), small, False)
         self.assertEqual(len(told), 1)
         self.assertEqual(summary, again)
         rows = {row["method"]: row for row in summary["contests"][0]["rows"]}

@@ -108,7 +108,8 @@ class Laws(unittest.TestCase):
                 return 1 + blocks.sent_norms
 
         for role, wrong, law in (("allocation", Negative, "SharesAreAtLeastZeroAndAddUpToOne"),
-                                 ("allocation", Unit, "AWorkersSharesFollowItsOwnProportionsAlone"), ("compressor", Unlike, "SameKeySameBitsOtherKeyOtherBits"), ("channel", Fixed, "DrawsAreFresh"),
+                                 ("allocation", Unit, "AWorkersSharesFollowItsOwnProportionsAlone"),
+                                 ("compressor", Unlike, "SameKeySameBitsOtherKeyOtherBits"), ("channel", Fixed, "DrawsAreFresh"),
                                  ("channel", Louder, "WeightsOfTheWorkersThatAreHeardAddUpToOne"),
                                  ("feedback", Twice, "NothingIsSentTwice"), ("receiver", Half, "WithoutNoiseNothingChanges")):
             with self.subTest(law):
@@ -242,7 +243,7 @@ class Refusals(unittest.TestCase):
         self.assertRegex(str(caught.exception), text)
         self.assertNotIn("internal", str(caught.exception))
 
-    def test_what_does_not_fit_is_refused_with_the_next_step(self):
+    def test_a_compressor_that_does_not_fit_is_refused_with_the_next_step(self):
         class Nothing(laser.Compressor):
             pass
 
@@ -274,37 +275,17 @@ class Refusals(unittest.TestCase):
             def decode(self, received, exchange):
                 return super().decode(received, exchange)[0], {}
 
-        class Loud(laser.Channel):
-            def scale(self, gains, norms, energies):
-                amplitudes, factor = super().scale(gains, norms, energies)
-                return [2 * a for a in amplitudes], factor
-
-        class Odd(laser.Channel):
-            def gains(self, workers, exchange):
-                return [1.0] * (workers + 1)
-
-        class Shrinking(laser.Feedback):
-            def update(self, messages, arrived):
-                return messages[0]
-
-        class Few(laser.Allocation):
-            def weights(self, blocks):
-                return [1.0]
-
-        class Worded(laser.Allocation):
-            def weights(self, blocks):
-                return "all to the first"
-
-        class Below(laser.Allocation):
-            def weights(self, blocks):
-                return -blocks.sent_norms
-
-        class Idle(laser.Allocation):
-            pass
-
         class Arguments(Same):
             def __init__(self, size):
                 self.size = size
+
+        class Stray(Same):
+            def decode(self, received, exchange):
+                return super().decode(received, exchange), {"stray": received}
+
+        class Listed(Same):
+            def initial_state(self, exchange):
+                return [1, 2]
 
         self.refused(r"has no encode\(\)", compressor=Nothing)
         self.refused(r"shape \[3, 12, 7\].*HINT: \[3, D\]", compressor=Flat)
@@ -314,17 +295,47 @@ class Refusals(unittest.TestCase):
         self.refused("not finite", compressor=Undefined)
         self.refused("changed the messages", compressor=Changing)
         self.refused("state without 'factor'", compressor=Forgets)
-        self.refused("spend", channel=Loud)
-        self.refused("HINT: 3 finite numbers", channel=Odd)
-        self.refused("HINT: .*that of the messages", feedback=Shrinking)
-        self.refused(r"weights returned 1 numbers for 2 tensors\. HINT: one for each", allocation=Few)
-        self.refused(r"weights returned str\. HINT: \[2\], a number for each tensor", allocation=Worded)
-        self.refused("weight of tensor 0 is -.*HINT: at least 0", allocation=Below)
-        self.refused(r"has no weights\(\)\. HINT", allocation=Idle)
-        self.refused("neither a name nor a laser.Allocation", allocation=3)
         self.refused("needs arguments.*HINT: an object", compressor=Arguments)
         self.refused("neither a name nor a laser.Compressor", compressor=7)
+        self.refused("state 'stray' that initial_state", compressor=Stray)
+        self.refused("state of type list. HINT: a dict", compressor=Listed)
+
+    def test_names_and_settings_that_do_not_fit_a_part_are_told(self):
+        with self.assertRaisesRegex(laser.Error, "is a name, and here"):
+            laser.testing.check_compressor("low_rank")
+        with self.assertWarnsRegex(UserWarning, "not read by a run.*rank = 3"):
+            laser.Training(task="mnist", workers=2, compressor=Same, rank=3)
+        self.refused("unknown", compressor="lowrank")
+        self.refused("memory = 'bfloat16'", compressor=Same, memory="bfloat16")
+
+    def test_a_channel_that_does_not_fit_is_refused_with_the_next_step(self):
+        class Loud(laser.Channel):
+            def scale(self, gains, norms, energies):
+                amplitudes, factor = super().scale(gains, norms, energies)
+                return [2 * a for a in amplitudes], factor
+
+        class Odd(laser.Channel):
+            def gains(self, workers, exchange):
+                return [1.0] * (workers + 1)
+
+        class Gain(laser.Channel):
+            def gain(self, workers, exchange):
+                return [1.0] * workers
+
+        class Empty(laser.Channel):
+            pass
+
+        self.refused("spend", channel=Loud)
+        self.refused("HINT: 3 finite numbers", channel=Odd)
         self.refused("neither a name nor a laser.Channel", channel=Same)
+        self.refused(r"gain\(\), which nothing calls. HINT: gains", channel=Gain)
+        self.refused("has none of", channel=Empty)
+
+    def test_a_receiver_or_feedback_that_does_not_fit_is_refused_with_the_next_step(self):
+        class Shrinking(laser.Feedback):
+            def update(self, messages, arrived):
+                return messages[0]
+
         class Misspelt(laser.Receiver):
             def wieght(self, noise, energies):
                 return 1.0
@@ -340,21 +351,6 @@ class Refusals(unittest.TestCase):
             def weight(self, noise, energies):
                 return None
 
-        class Gain(laser.Channel):
-            def gain(self, workers, exchange):
-                return [1.0] * workers
-
-        class Empty(laser.Channel):
-            pass
-
-        class Stray(Same):
-            def decode(self, received, exchange):
-                return super().decode(received, exchange), {"stray": received}
-
-        class Listed(Same):
-            def initial_state(self, exchange):
-                return [1, 2]
-
         class Vague(Same):
             linear = exact = False
 
@@ -365,17 +361,30 @@ class Refusals(unittest.TestCase):
         self.refused(r"wieght\(\), which nothing calls. HINT: weight", receiver=Misspelt)
         self.refused(r"scale\(\) and weight\(\). HINT: one", receiver=Both)
         self.refused("weight returned NoneType. HINT: a number", receiver=Silent)
-        self.refused(r"gain\(\), which nothing calls. HINT: gains", channel=Gain)
-        self.refused("has none of", channel=Empty)
-        self.refused("state 'stray' that initial_state", compressor=Stray)
-        self.refused("state of type list. HINT: a dict", compressor=Listed)
         self.refused("must be linear.*HINT: linear = true", compressor=Vague, receiver=Weigh)
-        with self.assertRaisesRegex(laser.Error, "is a name, and here"):
-            laser.testing.check_compressor("low_rank")
-        with self.assertWarnsRegex(UserWarning, "not read by a run.*rank = 3"):
-            laser.Training(task="mnist", workers=2, compressor=Same, rank=3)
-        self.refused("unknown", compressor="lowrank")
-        self.refused("memory = 'bfloat16'", compressor=Same, memory="bfloat16")
+        self.refused("HINT: .*that of the messages", feedback=Shrinking)
+
+    def test_an_allocation_that_does_not_fit_is_refused_with_the_next_step(self):
+        class Few(laser.Allocation):
+            def weights(self, blocks):
+                return [1.0]
+
+        class Worded(laser.Allocation):
+            def weights(self, blocks):
+                return "all to the first"
+
+        class Below(laser.Allocation):
+            def weights(self, blocks):
+                return -blocks.sent_norms
+
+        class Idle(laser.Allocation):
+            pass
+
+        self.refused(r"weights returned 1 numbers for 2 tensors\. HINT: one for each", allocation=Few)
+        self.refused(r"weights returned str\. HINT: \[2\], a number for each tensor", allocation=Worded)
+        self.refused("weight of tensor 0 is -.*HINT: at least 0", allocation=Below)
+        self.refused(r"has no weights\(\)\. HINT", allocation=Idle)
+        self.refused("neither a name nor a laser.Allocation", allocation=3)
 
 
 if __name__ == "__main__":
