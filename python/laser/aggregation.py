@@ -1,7 +1,7 @@
 """One round over the air, for gradients that are already there; and the simulator's runs.
 
-Settings are those of the command (``laser.settings()`` lists them): method, rank, transport, feedback, allocation, receiver,
-channel and so on, by keyword. The numbers are the command's: same settings, same seed, same bits.
+Settings are those of the command (``laser.settings()`` lists them), by keyword: method, rank, transport, compressor, feedback,
+allocation, receiver, channel and so on. The numbers are the command's: same settings, same seed, same bits.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Outcome(Generic[Estimate]):
 
     @classmethod
     def of(cls, estimate: Estimate, report: dict[str, Any], unheard: bool) -> Outcome[Estimate]:
-        """From a round's estimate and its report.
+        """What is made of a round's estimate and its report.
 
         estimate: of the round.
         report: the core's, a dict.
@@ -117,7 +117,7 @@ class Aggregator(NotCopied):
 
     def round(self, gradients: Mapping[str, torch.Tensor], power: float | str | None = None,
               diagnose: bool = False) -> Outcome[dict[str, torch.Tensor]]:
-        """One round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
+        """What came out of one round; ``gradients`` maps every name to [k, ...], a row for each worker, as tensors or arrays of numpy: read where
         they are if they are of float32 (float64 with ``double_precision``), on the CPU and row by row. Each estimate [...] is of their
         type, on their device, an array where an array came in, and stays what it is however many rounds follow; memory of one
         that nobody holds any more is used again. ``power``: energy of each worker in this round, in units of the noise variance.
@@ -324,8 +324,8 @@ def _tensor(name: str, value: object) -> torch.Tensor:
 class Training(NotCopied):
     """A run of the simulator, round by round, without files: ``Training(task="mnist", workers=4, rank=2)``.
 
-    settings: any of ``laser.settings(reader="run")``; compressor, channel, feedback and receiver may be objects of your own. Raises Error
-        (usage, configuration, data) for what does not fit.
+    settings: any of ``laser.settings(reader="run")``; compressor, channel, feedback, receiver and allocation may be objects of your own.
+        Raises Error (usage, configuration, data) for what does not fit.
     """
 
     def __init__(self, **settings: Any):

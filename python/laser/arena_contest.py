@@ -98,7 +98,7 @@ def _value(text: Any) -> float | None:
 
 
 def compete(plan: Plan, contest: Contest, one: Contestant) -> dict[str, Any]:
-    """Chooses a step size on held-out data and trains with it: the result of one method in one contest, as it is filed.
+    """Chooses a step size on held-out data and trains with it; returns the result of one method in one contest, as it is filed.
 
     plan: of the arena.
     contest: of the plan.

@@ -71,7 +71,10 @@ class Plan:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Plan:
-        """The plan that ``to_json`` told."""
+        """The plan that ``to_json`` told.
+
+        value: of plan.json, read as JSON.
+        """
         whole = {name: entry for name, entry in value.items() if name != "schema"}
         whole["contests"] = tuple(Contest(**one) for one in whole["contests"])
         whole["rates"] = tuple(whole["rates"])
@@ -86,8 +89,14 @@ def _grid(lowest: float, highest: float, count: int) -> tuple[float, ...]:
 def plan_of(quick: bool = False, seeds: int | None = None, tasks: Sequence[str] = TASKS, power_scale: float = 1.0,
             epochs: int | None = None) -> Plan:
     """The plan of a whole arena, or of a first look: the linear model, the two kinds of data and of air at once, fewer rounds,
-    step sizes twice as far apart. power_scale multiplies the energies of all contests; epochs are those of all but the contests
-    at equal air time. The long task has one contest: alike data over awgn at equal energy."""
+    step sizes twice as far apart. The long task has one contest: alike data over awgn at equal energy.
+
+    quick: True for a first look; False by default.
+    seeds: runs whose test accuracy counts; None: 3, or 2 where quick.
+    tasks: names of ALL_TASKS; "mnist" and "mnist_mlp" by default.
+    power_scale: multiplies the energies of all contests; 1 by default.
+    epochs: of all contests but those at equal air time; None: 20 and 5, or 5 where quick.
+    """
     contests = tuple(Contest(task, data, air, equal) for task in tasks for equal in EQUAL for data in DATA for air in AIRS
                      if task not in SAID or (data, air, equal) == ("iid", "awgn", "energy"))
     if quick:
@@ -101,19 +110,29 @@ def plan_of(quick: bool = False, seeds: int | None = None, tasks: Sequence[str] 
 
 
 def said_of(task: str) -> dict[str, Any]:
-    """The settings that make a task of the arena."""
+    """The settings that make a task of the arena.
+
+    task: one of ALL_TASKS.
+    """
     return {"task": task, **SAID.get(task, {})}
 
 
 def shapes_of(task: str) -> dict[str, tuple[int, ...]]:
-    """The tensors of a task's model."""
+    """The shapes of the tensors of a task's model, by name.
+
+    task: one of ALL_TASKS.
+    """
     if task == "mnist":
         return {"linear.weight": (10, 784), "linear.bias": (10,)}
     return {"hidden.weight": (128, 784), "hidden.bias": (128,), "output.weight": (10, 128), "output.bias": (10,)}
 
 
 def air_of(contest: Contest, method: str) -> str | None:
-    """The channel that a method meets in a contest; None where it has no place in it."""
+    """The channel that a method meets in a contest; None where it has no place in it.
+
+    contest: of the plan.
+    method: its name.
+    """
     if ONLY_IN.get(method, contest.air) != contest.air:
         return None
     airs = AIRS[contest.air]

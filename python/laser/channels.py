@@ -18,7 +18,7 @@ def names() -> dict[str, str]:
 
 
 def superpose(channel: str, norms: list[float], energy: float, seed: int = 1, round: int = 0) -> dict[str, Any]:
-    """Scales of one block: what every worker multiplies its symbols with (``amplitude``), the gains of the air
+    """The scales of one block by name: what every worker multiplies its symbols with (``amplitude``), the gains of the air
     (``gain``), what the server multiplies with (``receive_scale``), the noise of a decoded symbol (``noise_std``), and
     whether anything was ``received``; amplitude and gain are [k] (spec 1.2, 1.3). ``norms`` [k] are the workers' norms of the
     block, ``energy`` the most that any of them spends on it. Raises Error (configuration) for another channel.

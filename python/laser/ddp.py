@@ -240,7 +240,7 @@ class LaserState(Saving):
 
     def take(self, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         """Collects a bucket; at the last one all are filled with the estimate, which the round writes over the gradients that it
-        has read there. What ``laser_hook`` calls.
+        has read there. Returns a future of the bucket's buffer, there with the last bucket. What ``laser_hook`` calls.
 
         bucket: of DDP, with gradients of this rank. Raises Error as a round does: for gradients that are not finite where
             on_nonfinite="stop".

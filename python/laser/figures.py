@@ -81,7 +81,7 @@ def label_of(entry: dict[str, Any]) -> str:
 
 
 def series_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Groups rows or curves with a power into one series a label, in the order of the file.
+    """Groups rows or curves with a power; returns one series a label, in the order of the file.
 
     entries: rows or curves.
     """
@@ -170,7 +170,7 @@ def small_markers(series: dict[str, Any]) -> dict[str, Any]:
 
 
 def spread_positions(wanted: list[float], gap: float) -> list[float]:
-    """Moves positions apart to at least `gap`, keeping their order and, as well as it goes, their centre.
+    """Positions that are at least `gap` apart, in the order of the wanted ones and, as well as it goes, around the same centre.
 
     wanted: positions along the axis.
     gap: the least distance.

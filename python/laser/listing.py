@@ -50,8 +50,8 @@ def methods() -> Table:
 
 
 def rows(role: str) -> Table:
-    """The parts that can play a role, each with its source and a sentence: method, compressor, feedback, receiver, channel or
-    allocation. Raises Error (configuration) for another role.
+    """The parts that can play a role, each with its source and a sentence: method, compressor, feedback, receiver, channel,
+    allocation or server_rule. Raises Error (configuration) for another role.
 
     role: one of those above.
 

@@ -232,7 +232,7 @@ _METHODS = {"compressor": ("encode", "decode"), "feedback": ("update",), "receiv
 def part(role: str, value: Any) -> Any:
     """An object that plays the role, from one or from its class. Raises Error where it does not fit.
 
-    role: compressor, feedback, receiver or channel.
+    role: compressor, feedback, receiver, channel or allocation.
     value: the object or the class.
     """
     if role not in ROLES:

@@ -55,7 +55,7 @@ def shares(allocation: str, raw_norms: list[list[float]], sent_norms: list[list[
 
 
 def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
-    """The best split of the energy of a rank-one term [m, n] between its two columns (Lemma 7; spec 3.4): ``left_energy`` and
+    """The best split of the energy of a rank-one term [m, n] between its two columns (Lemma 7; spec 3.3): ``left_energy`` and
     ``right_energy``, which add up to ``energy``, ``amplification``, and ``influence``, the lambda that results. Raises
     Error (configuration) unless sizes are at least 1 and the energy is above 0.
 
@@ -70,8 +70,8 @@ def split_between_factors(m: int, n: int, energy: float) -> dict[str, float]:
 
 
 def split_over_ranks(m: int, n: int, energy: float, kappa: list[float], optimal: bool = False) -> dict[str, Any]:
-    """Over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their columns: the lists
-    ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as
+    """Divides an energy over rank-one terms of energies ``kappa`` [r] (Lemma 8, or the exact optimum; spec 3.4), then between their
+    columns; returns the lists ``energies``, ``left_energies`` and ``right_energies`` [r], and ``influence``. Raises Error (configuration) as
     ``split_between_factors``.
 
     m, n: rows and columns.

@@ -38,7 +38,7 @@ HINTS = {  # by group of the option list, or by setting
 
 @functools.cache
 def groups() -> dict[str, tuple[str, bool]]:
-    """Of every setting its group, and whether a round reads it."""
+    """The group of every setting, and whether a round reads it, by name."""
     return {name: (group, read or name in GIVEN) for name, group, read in core.setting_groups()}
 
 
@@ -117,7 +117,7 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def whole_number(value: Any) -> int | None:
-    """Of Python, numpy or a tensor of one; None for anything else.
+    """The whole number of Python, numpy or a tensor of one; None for anything else.
 
     value: anything.
     """
@@ -172,7 +172,7 @@ def power_in(function: Callable[[int], float], round_number: int) -> float:
 
 
 def real_number(value: Any) -> float:
-    """Of Python, numpy or a tensor of one; NaN for anything else, for flags and for texts.
+    """The number of Python, numpy or a tensor of one; NaN for anything else, for flags and for texts.
 
     value: anything.
     """

@@ -281,13 +281,13 @@ class Simulator(Evaluating, Saving, NotCopied):
             self.save()
 
     def run(self) -> list[Record]:
-        """All rounds that are left; the records of all, also of those before a resumed run was left."""
+        """Runs all rounds that are left; returns the records of all, also of those before a resumed run was left."""
         for _ in self:
             pass
         return self.records
 
     def advance(self) -> Record:
-        """One round more. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved.
+        """Runs one round more and returns its record. A Ctrl-C or SIGTERM that comes meanwhile waits for its end, and what is done is saved.
         Raises Error (usage) after the last round or a failed one, Error (non-finite) where training diverges."""
         if self.rounds_done >= self.rounds or self._failed:
             why = f"has failed ({self._failed})" if self._failed else f"has done its {self.rounds} rounds"

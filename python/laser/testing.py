@@ -16,7 +16,7 @@ from laser.parts import part
 def problems(role: str, value: Any) -> list[tuple[str, str, str, str]]:
     """What the laws find: (law, the sentence that it says, what was found, the round that it was found in).
 
-    role: "compressor", "channel", "feedback" or "receiver".
+    role: "compressor", "channel", "feedback", "receiver" or "allocation".
     value: a class of one's own that needs no arguments, or an object of it.
 
     >>> class Half(laser.Receiver):  # without noise a receiver changes nothing, and this one does

@@ -1,6 +1,6 @@
 """Everything public is described: of Python every public function, class and method has a docstring, which says what is raised where
-its own code raises it and has a section with each of its parameters; of the installed C++ headers every type and function, and every
-public one of their classes, has a comment."""
+its own code raises it, says what is returned, and has a section with each of its parameters; of the installed C++ headers every type and
+function, and every public one of their classes, has a comment. Where a docstring lists the roles of parts it lists all of them."""
 
 import ast
 import pathlib
@@ -26,7 +26,8 @@ def homes_of_classes(text):
     bases = {base.id for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases if isinstance(base, ast.Name)}
     returned = {name.id for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns
                 for name in ast.walk(node.returns) if isinstance(name, ast.Name)}
-    return {homes[name] for name in (bases | returned) & homes.keys()}
+    handed_on = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names if name.asname == name.name}
+    return {homes[name] for name in (bases | returned | handed_on) & homes.keys()}
 
 
 def public_modules():
@@ -115,6 +116,58 @@ def parameter_gaps(name, text):
     return gaps
 
 
+# A first word that ends like a verb ("Draws ...") and names what is returned all the same.
+NOUNS = {"As", "Budgets", "Numbers", "Parameters", "Rounds", "Settings", "Shapes", "Symbols", "This", "Weights"}
+
+
+def names_what_is_returned(said):
+    """Whether a docstring begins with what is returned ("The estimate [m, n] from ...", "Whether ..."), and not with what is done or
+    with what it is done to, or says later what is returned."""
+    first = said.split(maxsplit=1)[0].rstrip(":;,.") if said else ""
+    done = first.istitle() and first.endswith("s") and first not in NOUNS
+    return not (done or first in ("By", "For", "From", "In", "Of", "Over")) or bool(re.search(r"\breturn(s|ed)\b", said, re.IGNORECASE))
+
+
+def return_gaps(name, text):
+    """Public functions of a module, and methods of its public classes, that return something and whose docstring says not what."""
+    gaps = []
+
+    def look(body, owner):
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                look(node.body, f"{node.name}.")
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or not node.returns:
+                continue
+            if any(isinstance(one, ast.Name) and one.id in ("overload", "property") for one in node.decorator_list):
+                continue
+            if ast.unparse(node.returns) not in ("None", "NoReturn") and not names_what_is_returned(ast.get_docstring(node)):
+                gaps.append(f"{name}: {owner}{node.name} does not say what it returns")
+
+    look(ast.parse(text).body, "")
+    return gaps
+
+
+def roles():
+    """The roles that parts of one's own may play, from the table of laser.parts."""
+    tree = ast.parse((PACKAGE / "parts.py").read_text())
+    return {key.value for node in tree.body if isinstance(node, ast.AnnAssign) and node.target.id == "ROLES" for key in node.value.keys}
+
+
+LISTED = re.compile(r"(?:[`\"]*(?:an? )?\w+[`\"]*,\s+)+[`\"]*(?:an? )?\w+[`\"]*\s+(?:and|or)\s+[`\"]*(?:an? )?\w+")  # "a, b and c"
+
+
+def role_gaps(name, text, known):
+    """Lists of three roles or more in a module's docstrings in which others are missing."""
+    gaps = []
+    for node in ast.walk(ast.parse(text)):
+        said = ast.get_docstring(node) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) else None
+        for listed in LISTED.findall(said or ""):
+            missing = known - set(re.findall(r"\w+", listed))
+            if missing and len(known - missing) > 2:
+                gaps.append(f"{name}: {getattr(node, 'name', 'the module')} lists roles without {', '.join(sorted(missing))}")
+    return gaps
+
+
 def header_gaps(name, text):
     """Types and functions of a header's namespaces without a comment directly above them."""
     gaps, lines = [], text.split("\n")
@@ -179,6 +232,14 @@ class Docstrings(unittest.TestCase):
     def test_every_parameter_is_described(self):
         self.assertEqual([gap for name, path in public_modules().items() for gap in parameter_gaps(name, path.read_text())], [])
 
+    def test_what_is_returned_is_described(self):
+        self.assertEqual([gap for name, path in public_modules().items() for gap in return_gaps(name, path.read_text())], [])
+
+    def test_lists_of_roles_are_whole(self):
+        known, texts = roles(), {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+        self.assertEqual(len(known), 5)
+        self.assertEqual([gap for name, text in texts.items() for gap in role_gaps(name, text, known)], [])
+
     def test_modules_are_those_that_the_package_exports(self):
         self.assertEqual(exported('_HOMES = {"A": "laser.one", "b": "laser.two"}\n_MODULES = ("two", "three")\n'), ["one", "three", "two"])
         self.assertEqual(homes_of_classes("from laser.one import A, B\nfrom laser.two import C\nfrom laser.three import E\n"
@@ -208,6 +269,19 @@ class Docstrings(unittest.TestCase):
         self.assertEqual(member_gaps("h", "class A : B {\n public:\n  A(int x);\n  int f() const override;\n private:\n  int g();\n};\n"), [])
         self.assertEqual(member_gaps("h", "class A {\n public:\n  /// Both.\n  int f();\n  int g();\n\n  enum class C { a };\n};\n"),
                          ["h:7: A::C has no comment"])
+
+    def test_gaps_in_what_is_returned_are_noticed(self):
+        for said, gap in (("Draws it.", True), ("Of every line its end.", True), ("Draws it; returns the files.", False), ("The files.", False),
+                          ("[k] the gains.", False), ("Symbols [K, D] for messages.", False)):
+            self.assertEqual(return_gaps("m", f"class A:\n    def f(self) -> int:\n        {said!r}\n"),
+                             ["m: A.f does not say what it returns"] if gap else [], said)
+        self.assertEqual(return_gaps("m", "def f() -> None:\n    'Draws it.'\n"), [])
+
+    def test_roles_that_are_left_out_are_noticed(self):
+        known = {"channel", "compressor", "feedback", "receiver"}
+        for said, missing in (("a channel, a feedback or a receiver", ["compressor"]), ('"channel", "feedback", "receiver" or "compressor"', []),
+                              ("compressor, channel,\nfeedback and weights", ["receiver"]), ("channel, or feedback", [])):
+            self.assertEqual(role_gaps("m", f"def f():\n    {said!r}\n", known), [f"m: f lists roles without {one}" for one in missing], said)
 
 
 if __name__ == "__main__":
