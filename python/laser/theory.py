@@ -272,7 +272,7 @@ def rank_influence_bound(m: float, n: float, rank: float, energy: float) -> floa
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any: ...
 @_formula("m n rank")
 def rank_influence_bound(m: Numbers, n: Numbers, rank: Numbers, energy: Numbers) -> Any:
-    """The bound on lambda of r rank-one terms together: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4; [LASER, Lemmas 8 and 10]).
+    """The bound on lambda of r rank-one terms together: 4 r max(m, n) / P + 4 r^2 m n / P^2 (spec 3.4, 6; [LASER, Lemmas 8 and 10]).
 
     m, n: rows and columns of the matrix.
     rank: r, 1 to min(m, n).

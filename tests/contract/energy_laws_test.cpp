@@ -297,7 +297,7 @@ TEST(FillBudget, ChangesNothingWhereTheBudgetIsUsed) {
 }
 
 // `opt` of spec 3.4: at the energies of one worker's ranks no transfer between two of them makes
-// sum_j kappa_j f*(P_j) smaller, f* = (1 + m/alpha)(1 + n/beta) at Lemma 7's split.
+// sum_j kappa_j f*(P_j) smaller, f* = (1 + m/alpha)(1 + n/beta) at the split of spec 3.3, Lemma 7.
 TEST(RankAllocation, OptMinimisesTheNoiseOfAFactorPair) {
   Layout layout;
   layout.add("weight", {24, 40});

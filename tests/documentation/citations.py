@@ -101,6 +101,51 @@ def offered(text):
     return labels
 
 
+def section_texts(text):
+    """The text of every section of the page by its number, without that of its subsections."""
+    found, section = {}, ""
+    for line in text.splitlines():
+        if heading := re.match(r"#{2,3} (\d+(?:\.\d+)?)\.? ", line):
+            section = heading[1]
+        found[section] = f"{found.get(section, '')}{line}\n"
+    return found
+
+
+def homes(text):
+    """The sections of the page that state each lemma, theorem, equation, assumption, definition and algorithm, by label, and the numbered
+    items that speak of it; of a part of a theorem those of the theorem too."""
+    found, section, place = {}, "", ""
+    for line in text.splitlines():
+        if heading := re.match(r"#{2,3} (\d+(?:\.\d+)?)\.? ", line):
+            section = place = heading[1]
+        if item := re.match(r"(\d+)\. ", line):
+            place = f"{section}.{item[1]}"
+        stated = offered(line) if section == place else {label for _, label in labels_of_paper(line)}
+        for label in stated:
+            for one in {label, label.split(" (")[0]}:
+                found.setdefault(one, set()).add(place)
+    return found
+
+
+SENTENCE = re.compile(r"(?:\.|\.\))\s+(?=[A-Z(`\[*])|[;{}]\s*\n|\n\s*\n|\n(?=\s*[|*-] )|\},|^(?!\s*(?://|#)).*,\s*\n(?=\s*//)", re.MULTILINE)
+
+
+def strangers(text, stated):
+    """(line, label, sections) of the lemmas and theorems that a sentence cites beside sections of the page of which none states or, as an
+    item of section 8, speaks of them (`homes`)."""
+    whole, begin = unbroken(text), 0
+    for end in sorted({*(match.end() for one in (text, whole) for match in SENTENCE.finditer(one)), len(text)}):
+        sentence = whole[begin:end]
+        sections = [label for _, label in labels_of_specification(sentence) if re.fullmatch(r"\d+(\.\d+)?", label)]
+        for place, label in labels_of_paper(sentence) if sections else ():
+            if not label.startswith(("Lemma", "Theorem")):
+                continue
+            where = stated.get(label, set()) | stated.get(label.split(" (")[0], set())
+            if not any(home == one or home.startswith(f"{one}.") for home in where for one in sections):
+                yield text.count("\n", 0, begin + place) + 1, label, sections
+        begin = end
+
+
 def tree():
     """Files of the checkout by their paths in it, without what is built, fetched or run."""
     found = []
