@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The quick checks: include rules, sizes of files and functions, formatting, mistakes in Python and shell, types and, where nvcc is, that
-# the GPU's kernels compile. A tool that is missing is told, and with LASER_ALL_CHECKS=ON (CI) it is a failure; there clang-tidy reads the
+# The quick checks: include rules, sizes of files and functions, next steps in errors, formatting, mistakes in Python and shell, types and,
+# where nvcc is, that the GPU's kernels compile. A tool that is missing is told, and with LASER_ALL_CHECKS=ON (CI) it is a failure; there clang-tidy reads the
 # sources that were changed last as well (scripts/tidy.py reads all of them).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -12,6 +12,7 @@ missing() {
 python3 scripts/check_structure.py || failed=1
 python3 scripts/check_sizes.py || failed=1
 python3 scripts/check_includes.py || failed=1
+python3 scripts/check_errors.py || failed=1
 if command -v clang-format >/dev/null; then
   git ls-files -z '*.cpp' '*.hpp' '*.cu' | xargs -0 clang-format --dry-run -Werror 2>build/format.log ||
     { grep -m 20 error: build/format.log; echo "check: run clang-format -i on these files"; failed=1; }

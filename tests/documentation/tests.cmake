@@ -1,7 +1,7 @@
 # Every command of the documentation, the pages that the command writes about itself (test_documentation.py says how), and
 # what code and pages cite (test_citations.py), which needs no command.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-foreach(group docstrings.Docstrings sizes.Sizes setup.Setup specification.Values)
+foreach(group docstrings.Docstrings sizes.Sizes errors.Errors setup.Setup specification.Values)
   string(REGEX REPLACE ".*[.]" "" name ${group})
   add_test(NAME documentation.${name} COMMAND ${Python3_EXECUTABLE} -m unittest test_${group}
            WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR})

@@ -1,6 +1,12 @@
-# What the quick gate (make check) leaves out. In every run: the sanitizers over what needs no LibTorch, its sources and tests once more
-# with ASan and UBSan in two programs, the readers of files with their 500 damaged ones each and the kernels among them. In the slow tests: clang-tidy,
-# 10,000 damaged files, and the sanitizers over everything.
+# The gates of the sources. In every run: those of make check that need nothing but Python, so that a red one is found here too, and the
+# sanitizers over what needs no LibTorch, its sources and tests once more with ASan and UBSan in two programs, the readers of files with
+# their 500 damaged ones each and the kernels among them. In the slow tests: clang-tidy, 10,000 damaged files, and the sanitizers over
+# everything.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+foreach(gate structure sizes includes errors)
+  add_test(NAME gates.${gate} COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/scripts/check_${gate}.py)
+  set_tests_properties(gates.${gate} PROPERTIES LABELS fast TIMEOUT 60)
+endforeach()
 set(gate_sources)
 foreach(folder src/laser/core src/laser/hash src/laser/data src/laser/record src/laser/power src/laser/theory src/laser/link apps/laser/fetch)
   file(GLOB folder_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
