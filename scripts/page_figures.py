@@ -18,9 +18,10 @@ sys.path.insert(0, str(ROOT / "python" / "laser"))
 
 import channel_figures  # noqa: E402
 import gain_figures  # noqa: E402
+import report_figures  # noqa: E402
 import tuned_figures  # noqa: E402
-from figures import (POWER_LABEL, STYLES, band, draw_all, draw_on_three_axes, limits_of, line_options, number, plain,  # noqa: E402
-                     power_axis, series_of)
+from figures import (POWER_LABEL, STYLES, band, draw_all, limits_of, line_options, number, plain, power_axis,  # noqa: E402
+                     series_of)
 
 RECORDS = ROOT / "results"
 STUDENT = (12.706, 4.303, 3.182, 2.776)  # 97.5 % quantiles for 2 to 5 seeds, as apps/laser/report/moments.cpp has them
@@ -267,7 +268,7 @@ FIGURES = {
        for study, name, draw in (("beyond-mnist", "tuned_accuracy", tuned_figures.draw_accuracy),
                                  ("beyond-mnist", "tuned_pareto", tuned_figures.draw_pareto),
                                  ("beyond-cifar", "tuned_accuracy", tuned_figures.draw_accuracy))},
-    **{(f"links/report-k-{workers}", "accuracy_on_three_axes"): (lambda workers=workers: links(workers), draw_on_three_axes)
+    **{(f"links/report-k-{workers}", "accuracy_on_three_axes"): (lambda workers=workers: links(workers), report_figures.draw_on_three_axes)
        for workers in (4, 16, 64)},
     ("channels", "channels"): (lambda: read("channels/summary.json"), channel_figures.draw_channels),
 }

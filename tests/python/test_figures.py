@@ -17,7 +17,7 @@ HAS_MATPLOTLIB = subprocess.run([PYTHON, "-c", "import matplotlib"], capture_out
 
 sys.path.insert(0, str(ROOT / "python"))
 
-from laser import figures  # noqa: E402
+from laser import figures, report_figures  # noqa: E402
 
 
 def row(method, power, mean, std=0.1, paper=None):
@@ -236,16 +236,16 @@ class Parts(unittest.TestCase):
 
         for higher, scale in [(True, "linear"), (False, "log")]:
             summary = dict(SUMMARY, higher_is_better=higher, quantity="perplexity")
-            for draw in (figures.draw_over_power, figures.draw_over_epochs):
+            for draw in (report_figures.draw_over_power, report_figures.draw_over_epochs):
                 figure = draw(plt, summary)
                 self.assertEqual({axes.get_yscale() for axes in figure.axes if axes.lines}, {scale})
                 plt.close(figure)
-        low, high = figures.epoch_limits([{"mean": [50.0, 30.0]}], True)
+        low, high = report_figures.epoch_limits([{"mean": [50.0, 30.0]}], True)
         self.assertGreater(low, 0)
         self.assertLess(low, 30)
 
     def test_epoch_limits_ignore_the_first_steps(self):
-        low, high = figures.epoch_limits([{"mean": [10.0] + [80.0] * 9 + [90.0] * 10}])
+        low, high = report_figures.epoch_limits([{"mean": [10.0] + [80.0] * 9 + [90.0] * 10}])
         self.assertGreater(low, 70)
         self.assertLess(high, 92)
 
