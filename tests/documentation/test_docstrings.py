@@ -117,7 +117,7 @@ def parameter_gaps(name, text):
 
 
 # A first word that ends like a verb ("Draws ...") and names what is returned all the same.
-NOUNS = {"As", "Budgets", "Numbers", "Parameters", "Rounds", "Settings", "Shapes", "Symbols", "This", "Weights"}
+NOUNS = {"As", "Budgets", "Numbers", "Parameters", "Positions", "Rounds", "Settings", "Shapes", "Symbols", "This", "Weights"}
 
 
 def names_what_is_returned(said):
