@@ -16,10 +16,10 @@ import sys
 FOLDERS = ("src", "apps", "python/bindings")
 ENDINGS = (".cpp", ".hpp", ".cu")
 WITHOUT = {
-    "src/laser/aggregate/aggregator.cpp": 3, "src/laser/aggregate/aggregator_checks.cpp": 9, "src/laser/aggregate/aggregator_state.cpp": 4,
-    "src/laser/core/arguments.hpp": 8, "src/laser/core/atomic_file.cpp": 3, "src/laser/core/input_file.cpp": 3,
-    "src/laser/core/layout.cpp": 3, "src/laser/core/mapped_file.cpp": 1, "src/laser/core/named_choice.hpp": 1,
-    "src/laser/core/number_range.cpp": 3, "src/laser/core/options.cpp": 6, "src/laser/core/part.cpp": 1, "src/laser/core/resources.cpp": 1,
+    "src/laser/aggregate/aggregator_checks.cpp": 8, "src/laser/aggregate/aggregator_state.cpp": 2, "src/laser/core/arguments.hpp": 8,
+    "src/laser/core/atomic_file.cpp": 3, "src/laser/core/input_file.cpp": 3, "src/laser/core/layout.cpp": 3,
+    "src/laser/core/mapped_file.cpp": 1, "src/laser/core/named_choice.hpp": 1, "src/laser/core/number_range.cpp": 3,
+    "src/laser/core/options.cpp": 6, "src/laser/core/part.cpp": 1, "src/laser/core/resources.cpp": 1,
     "src/laser/data/byte_pair_encoder.cpp": 1, "src/laser/data/byte_pair_vocabulary.cpp": 2, "src/laser/data/catalog.cpp": 1,
     "src/laser/data/cifar.cpp": 1, "src/laser/data/data_files.cpp": 2, "src/laser/data/idx.cpp": 1, "src/laser/data/inflate.cpp": 1,
     "src/laser/data/mnist.cpp": 4, "src/laser/data/pickled_images.cpp": 1, "src/laser/data/sharding.cpp": 2,
@@ -31,15 +31,15 @@ WITHOUT = {
     "src/laser/theory/lemmas.cpp": 2, "src/laser/theory/prediction.cpp": 1, "src/laser/theory/second_moments.cpp": 3,
     "src/laser/theory/volume.cpp": 1, "src/laser/train/checkpoint.cpp": 1, "src/laser/train/downlink.cpp": 1,
     "src/laser/train/experiment.cpp": 2, "src/laser/train/gain_trace.cpp": 1, "src/laser/train/learning_rate.cpp": 4,
-    "src/laser/train/optimizer.cpp": 4, "src/laser/train/own_data.cpp": 4, "src/laser/train/settings.cpp": 4,
-    "src/laser/train/sweep.cpp": 1, "src/laser/train/sweep_journal.cpp": 3, "src/laser/train/task.cpp": 2, "src/laser/train/trainer.cpp": 1,
+    "src/laser/train/optimizer.cpp": 3, "src/laser/train/own_data.cpp": 4, "src/laser/train/settings.cpp": 4,
+    "src/laser/train/sweep.cpp": 1, "src/laser/train/sweep_journal.cpp": 3, "src/laser/train/task.cpp": 1,
     "src/laser/train/training.cpp": 4, "src/laser/train/tuning.cpp": 4, "src/laser/train/worker_options.cpp": 1,
     "apps/laser/bench/alternation.cpp": 2, "apps/laser/bench/hook_peer.cpp": 4, "apps/laser/fetch/download.cpp": 1,
     "apps/laser/fetch/fetch.cpp": 3, "apps/laser/fetch/tar.cpp": 7, "apps/laser/fetch/zip.cpp": 5, "apps/laser/link.cpp": 2,
-    "apps/laser/link_run.cpp": 2, "apps/laser/main.cpp": 2, "apps/laser/output.cpp": 2, "apps/laser/report/gain.cpp": 2,
-    "apps/laser/report/tuned.cpp": 1, "apps/laser/theory.cpp": 1, "apps/laser/theory_channels.cpp": 4, "apps/laser/theory_condition.cpp": 1,
-    "apps/laser/theory_plan.cpp": 4, "apps/laser/theory_swept.cpp": 1, "apps/laser/theory_table.cpp": 1, "apps/laser/train.cpp": 1,
-    "apps/laser/verify/verification.cpp": 1, "python/bindings/parts.cpp": 4,
+    "apps/laser/link_run.cpp": 2, "apps/laser/main.cpp": 2, "apps/laser/output.cpp": 2, "apps/laser/report/gain.cpp": 1,
+    "apps/laser/theory.cpp": 1, "apps/laser/theory_channels.cpp": 4, "apps/laser/theory_condition.cpp": 1, "apps/laser/theory_plan.cpp": 4,
+    "apps/laser/theory_swept.cpp": 1, "apps/laser/theory_table.cpp": 1, "apps/laser/train.cpp": 1, "apps/laser/verify/verification.cpp": 1,
+    "python/bindings/python_compressor.cpp": 1,
 }
 # A literal, a comment, a parenthesis, or a call of fail, which its definition ("void fail(") is not.
 TOKEN = re.compile(r'(?P<literal>R"(\w*)\(.*?\)\2"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\')|(?P<comment>//[^\n]*|/\*.*?\*/)'

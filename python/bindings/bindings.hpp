@@ -14,7 +14,7 @@
 
 namespace laser {
 
-/// Objects of Python that play a role: "compressor", "feedback", "receiver", "channel".
+/// Objects of Python that play a role: "compressor", "feedback", "receiver", "channel", "allocation".
 using PythonParts = std::map<std::string, pybind11::object>;
 
 /// The parts that ask the objects.

@@ -326,6 +326,7 @@ TEST(BrokenLaws, OfCompressors) {
 TEST(BrokenLaws, OfFeedbacks) {
   expect_all_broken(feedback_laws(),
                     {{"TheUnheardKeepAll", feedback<Hasty>()},
+                     {"TheAbsentKeepTheirs", feedback<Hasty>()},
                      {"NothingIsSentTwice", feedback<Repeating>()},
                      {"ZeroGradientsStayFinite", feedback<Averaging>()},
                      {"SameKeySameBitsOtherKeyOtherBits", feedback<Wavering>()},

@@ -42,7 +42,9 @@ std::vector<LawCase> cases() {
     }
   }
   // Links of which nothing is perfect: what is heard is no mean then, and what is clipped costs less.
-  for (const char* channel : {"awgn", "csit_trunc", "csir"}) {
+  for (const auto& entry : channels()) {
+    const auto& channel = entry.name;
+    if (!entry.needs.empty() || !channel_traits(channel).aligned) continue;
     for (const bool clips : {false, true}) {
       Subject subject;
       subject.algorithm.compressor.rank = 2;
@@ -54,8 +56,8 @@ std::vector<LawCase> cases() {
       fading.phase_error = 0.4;
       fading.timing_error = 0.3;
       fading.peak_ratio = clips ? 2 : 0;
-      add_laws(result, std::string(channel) + (clips ? "_imperfect_clipped" : "_imperfect"), subject,
-               channel_laws());
+      if (!go_together(subject.algorithm)) continue;
+      add_laws(result, channel + (clips ? "_imperfect_clipped" : "_imperfect"), subject, channel_laws());
     }
   }
   return result;

@@ -103,7 +103,7 @@ std::string grid_name(bool tuned) { return tuned ? "tuned" : "paper's grid"; }
 GainReport build_gain_report(std::span<const Run> runs, std::span<const GainQuestion> questions,
                              const std::vector<double>& targets, EpochValue value, double worst,
                              bool higher_is_better) {
-  if (runs.empty()) fail(ExitCode::kData, "there is no run to report");
+  if (runs.empty()) fail(ExitCode::kData, "there is no run to report. HINT: the study goes on with --resume");
   GainReport report;
   const auto& first = runs.front().summary;
   report.task = first.task;

@@ -154,7 +154,8 @@ std::string label(const TunedCurve& curve) {
 TunedReport build_tuned_report(std::span<const Run> fixed, std::span<const Run> tuned,
                                const std::vector<double>& targets, const TunedQuantity& quantity) {
   TunedReport report;
-  if (fixed.empty() && tuned.empty()) fail(ExitCode::kData, "there is no run to report");
+  if (fixed.empty() && tuned.empty())
+    fail(ExitCode::kData, "there is no run to report. HINT: the study goes on with --resume");
   report.task = (fixed.empty() ? tuned : fixed)[0].summary.task;
   report.quantity = quantity;
   report.origin = origin_of(fixed.empty() ? tuned : fixed);

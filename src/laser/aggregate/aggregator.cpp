@@ -59,15 +59,17 @@ void check_layout(const Layout& layout, at::ScalarType type) {
     fail(ExitCode::kConfiguration, "a round works on float32 or float64, not on {}. HINT: at::kFloat",
          at::toString(type));
   }
-  if (layout.layers.empty()) fail(ExitCode::kConfiguration, "the model has no tensors");
+  if (layout.layers.empty())
+    fail(ExitCode::kConfiguration, "the model has no tensors. HINT: Layout::add() adds one");
   if (layout.layers.size() >= kPresenceLayer) {
-    fail(ExitCode::kConfiguration, "the model has {} tensors, more than {}", layout.layers.size(),
-         kPresenceLayer);
+    fail(ExitCode::kConfiguration, "the model has {} tensors, more than {}. HINT: send several as one",
+         layout.layers.size(), kPresenceLayer);
   }
   std::set<std::string> names;
   for (const auto& layer : layout.layers) {
     if (!names.insert(layer.name).second)
-      fail(ExitCode::kConfiguration, "two tensors of the model are called '{}'", layer.name);
+      fail(ExitCode::kConfiguration, "two tensors of the model are called '{}'. HINT: a name for each",
+           layer.name);
   }
   check_places(layout);
 }

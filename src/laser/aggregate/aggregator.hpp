@@ -90,7 +90,7 @@ class Aggregator {
   [[nodiscard]] std::vector<Looked> look(std::span<const at::Tensor> gradients) const;
 
   /// Everything that lasts: "memory/<tensor>" [K, m, n] and "shared/<tensor>/<name>"; with a bfloat16 memory
-  /// "pending/<tensor>/left" and "right" besides; with a filter what it knows (aggregate/message_filter.hpp),
+  /// "pending/<tensor>/left" and "right" besides; with a filter what it knows, "preconditioner/<tensor>",
   /// "momentum" [K, d] of averages; of a held estimate "held/<tensor>" [m, n]; where norms are
   /// expected "expected/<tensor>/<pass>" [k, groups]. Taking it changes nothing about the rounds that follow.
   [[nodiscard]] NamedTensors state();
@@ -110,7 +110,7 @@ class Aggregator {
   [[nodiscard]] const Parts& parts() const;
 
  private:
-  class Impl;  // aggregate/round.hpp
+  class Impl;  // not public
   std::unique_ptr<Impl> impl_;
 };
 

@@ -62,7 +62,9 @@ void Aggregator::Impl::check_arguments(std::int64_t index, double budget, double
   }
   if (!(std::isfinite(scale) && scale > 0)) {
     fail(ExitCode::kConfiguration,
-         "the scale of the message is {} in round {}: it must be a finite number above 0", scale, index);
+         "the scale of the message is {} in round {}: it must be a finite number above 0. HINT: 1, or the "
+         "learning rate",
+         scale, index);
   }
 }
 

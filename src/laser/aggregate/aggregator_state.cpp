@@ -30,7 +30,9 @@ void Aggregator::Impl::apply_pending() {
 
 at::Tensor Aggregator::Impl::memory(std::size_t layer) {
   if (layer >= tensors_.size())
-    fail(ExitCode::kConfiguration, "there is no tensor {} of {}", layer, tensors_.size());
+    fail(ExitCode::kConfiguration,
+         "there is no tensor {} of {}. HINT: they are counted from 0, in the layout's order", layer,
+         tensors_.size());
   apply_pending();
   const auto& tensor = tensors_[layer];
   if (!tensor.pending.defined()) return tensor.memory;
@@ -100,7 +102,10 @@ class SavedState {
     const auto found = state_.find(name);
     if (found == state_.end() || !found->second.defined() || found->second.sizes() != sizes ||
         found->second.scalar_type() != type || !found->second.device().is_cpu()) {
-      fail(ExitCode::kData, "the saved state has no tensor '{}' of the right shape and type", name);
+      fail(ExitCode::kData,
+           "the saved state has no tensor '{}' of the right shape and type. HINT: one that the same model, "
+           "settings and number type saved",
+           name);
     }
     auto copy = empty_in_large_pages(sizes, type).copy_(found->second);
     const double own = largest_magnitude(copy);

@@ -1,4 +1,4 @@
-// An algorithm is data: compressor, feedback, allocation, transport, receiver. The methods of the paper and
+// An algorithm is data: compressor, feedback, receiver, channel, allocation. The methods of the paper and
 // of others are rows of one table (recipes.cpp); a new mix is a configuration, not a class.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace laser {
 
-/// What workers make of their gradients besides averaging them (aggregate/message_filter.hpp).
+/// What workers make of their gradients besides averaging them (docs/swept.md).
 struct FilterOptions {
   std::string lead = "0";               // nu: a number, or auto
   std::string preconditioner = "none";  // none | second_moment
@@ -24,8 +24,8 @@ struct FilterOptions {
   bool equal_norms = false;  // symbols are scaled to the workers' mean norm
 };
 
-/// Everything that says how k gradients become one estimate. The describe functions below say
-/// what each may be.
+/// Everything that says how k gradients become one estimate. docs/reference.md and `laser explain NAME` say
+/// what each may be; check_options() refuses all else.
 struct Algorithm {
   CompressorOptions compressor;
   double worker_momentum = 0;  // beta: a worker sends u <- beta u + (1 - beta) g instead of g

@@ -1,5 +1,7 @@
 // What an algorithm may say: the options with their ranges, and what goes together.
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "laser/aggregate/algorithm.hpp"
 #include "laser/aggregate/describe.hpp"
@@ -19,13 +21,29 @@ namespace laser {
 
 namespace {
 
-/// What a method means where its row says nothing.
-constexpr std::pair<const char*, const char*> kUnlessSaid[] = {
-    {"feedback", "none"},       {"allocation", "comp_norm"},
-    {"channel", "awgn"},        {"receiver", "unbiased"},
-    {"receiver_exponent", "1"}, {"transport", "alternating"},
-    {"worker_momentum", "0"},   {"lead", "0"},
-    {"preconditioner", "none"}, {"precoding", "norms"}};
+/// What a round reads of an algorithm and a method may say.
+void describe_method(OptionList& list, Algorithm& algorithm) {
+  describe(list, algorithm.compressor);
+  describe_round(list, algorithm);
+  describe_channel(list, algorithm);
+}
+
+/// What a method means where its row says nothing of a setting that other rows speak of: the default, and no
+/// feedback.
+const std::map<std::string, std::string>& unless_said() {
+  static const auto values = [] {
+    Algorithm plain;
+    OptionList defaults;
+    describe_method(defaults, plain);
+    std::map<std::string, std::string> result;
+    for (const auto& recipe : recipes()) {
+      for (const auto& [setting, value] : recipe.settings) result[setting] = defaults.find(setting).fallback;
+    }
+    result["feedback"] = "none";
+    return result;
+  }();
+  return values;
+}
 
 }  // namespace
 
@@ -157,10 +175,8 @@ void check_options(const Algorithm& algorithm) {
 
 void apply(const Recipe& recipe, Algorithm& algorithm) {
   OptionList list;
-  describe(list, algorithm.compressor);
-  describe_round(list, algorithm);
-  describe_channel(list, algorithm);
-  for (const auto& [setting, value] : kUnlessSaid) list.set(setting, value);
+  describe_method(list, algorithm);
+  for (const auto& [setting, value] : unless_said()) list.set(setting, value);
   for (const auto& [setting, value] : recipe.settings) list.set(setting, value);
 }
 

@@ -8,6 +8,9 @@ namespace laser {
 
 namespace {
 
+/// No momentum at the server, and this step size.
+double plain_sgd(double rate) { return rate; }
+
 /// Of the paper (spec 4). The allocations are its best: norm for Z-SGD, the norm of what is sent for all
 /// others.
 std::vector<Recipe> of_the_paper() {
@@ -42,7 +45,7 @@ std::vector<Recipe> of_this_project() {
         "docs/beyond.md"},
        "LASER, matched",
        {{"compressor", "low_rank"}, {"feedback", "weighted"}, {"receiver", "matched"}},
-       0.1},
+       plain_sgd(0.1)},
       {{"zsgd_matched", "raw gradients with a receiver weight 1/(1 + lambda), the memory keeps the rest",
         "docs/beyond.md"},
        "Z-SGD, matched",
@@ -50,11 +53,11 @@ std::vector<Recipe> of_this_project() {
         {"feedback", "weighted"},
         {"allocation", "norm"},
         {"receiver", "matched"}},
-       0.1},
+       plain_sgd(0.1)},
       {{"zsgd_momentum", "raw gradients averaged at the workers", "docs/beyond.md"},
        "Z-SGD, worker momentum",
        {{"compressor", "identity"}, {"allocation", "norm"}, {"worker_momentum", "0.99"}},
-       0.1},
+       plain_sgd(0.1)},
       {{"zsgd_adaptive",
         "raw gradients averaged at the workers, with a step that follows the noise: (1 + lambda)^-0.4",
         "docs/beyond.md"},
@@ -64,11 +67,11 @@ std::vector<Recipe> of_this_project() {
         {"receiver", "matched"},
         {"receiver_exponent", "0.4"},
         {"worker_momentum", "0.99"}},
-       0.2},
+       plain_sgd(0.2)},
       {{"laser_momentum", "factors of gradients averaged at the workers", "docs/beyond.md"},
        "LASER, worker momentum",
        {{"compressor", "low_rank"}, {"feedback", "local"}, {"worker_momentum", "0.99"}},
-       0.1},
+       plain_sgd(0.1)},
       {{"swept",
         "averages of preconditioned gradients, sent some rows a round with a lead and held at the receiver, "
         "with a step that follows the noise",
@@ -82,7 +85,7 @@ std::vector<Recipe> of_this_project() {
         {"worker_momentum", "0.99"},
         {"lead", "auto"},
         {"preconditioner", "second_moment"}},
-       0.2},
+       plain_sgd(0.2)},
   };
 }
 
@@ -139,7 +142,7 @@ std::vector<Recipe> of_others() {
       {{"signum_momentum", "signs of gradients averaged at the workers", "signSGD, arXiv 1802.04434; spec 4"},
        "Signum, worker momentum",
        {{"compressor", "sign"}, {"allocation", "sqrt_dim"}, {"worker_momentum", "0.9"}},
-       0.01},
+       plain_sgd(0.01)},
   };
 }
 

@@ -22,7 +22,13 @@ Link Channel::draw(const StreamKey&, std::vector<char> present) const {
 
 Superposition Channel::superpose(const Link& link, std::span<const double> norms,
                                  std::span<const double> energies) const {
-  LASER_CHECK(norms.size() == link.gain.size() && energies.size() == norms.size());
+  if (norms.size() != link.gain.size() || energies.size() != norms.size() ||
+      link.active.size() != norms.size()) {
+    fail(ExitCode::kConfiguration,
+         "a channel got {} norms, {} energies and {} marks of activity for {} gains. HINT: one of each a "
+         "worker",
+         norms.size(), energies.size(), link.active.size(), link.gain.size());
+  }
   Superposition result{std::vector<double>(norms.size(), 0.0), link.met.empty() ? link.gain : link.met};
   result.air_noise = link.air_noise;
   result.phase = link.phase;

@@ -4,7 +4,7 @@
 // A channel draws apart from how it is applied. `draw` gives one round's gains; `superpose` decides,
 // for one group of symbols that shares a scale, what every worker multiplies its symbols with and
 // what the server multiplies the sum with. Both are pure functions of small numbers; tensors are
-// touched only in channel/superposition.hpp.
+// touched by the round alone.
 #pragma once
 
 #include <cstdint>
@@ -74,7 +74,7 @@ struct ChannelTraits {
   std::int64_t uses = 1;  // real symbols of the air that a number takes
 };
 
-/// A channel model. Stateless; final classes only, one file each.
+/// A channel model. Stateless: what a round has drawn is in its Link.
 class Channel {
  public:
   virtual ~Channel() = default;

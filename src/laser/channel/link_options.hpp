@@ -20,7 +20,7 @@ struct GainTrace {
 };
 
 /// What the channels with fading can be told, and what is not perfect about any link (docs/channels.md).
-/// describe_link() says what they may be.
+/// docs/reference.md says what they may be; make_channel() refuses all else.
 struct LinkOptions {
   double least_gain = 0.3;        // csit_trunc: workers with |h| below stay silent
   std::int64_t antennas = 16;     // blind_mimo: at the receiver
@@ -32,7 +32,7 @@ struct LinkOptions {
   double peak_ratio = 0;          // clipping, peak over mean square; 0: none
   std::string access = "time_division";  // digital: time_division | sum_capacity, how workers share the air
   std::string gains = "";                // trace: the file of its gains
-  /// Its content (train/gain_trace.hpp reads it), or gains of one's own.
+  /// Its content, or gains of one's own.
   std::shared_ptr<const GainTrace> trace = nullptr;
 };
 

@@ -20,7 +20,7 @@ class NoiseSource {
   virtual void add(at::Tensor& values, std::span<const double> noise_std, const StreamKey& key);
 };
 
-/// Noise addressed by the stream's key (kernels/normal.hpp): the same bits for every
+/// Noise addressed by the stream's key (core/random.hpp): the same bits for every
 /// thread and process count.
 class AddressedNoise final : public NoiseSource {
  public:

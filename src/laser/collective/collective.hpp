@@ -3,7 +3,7 @@
 //
 // The round is written once, for a list of local workers and a collective. In one process (Solo) every
 // operation is the identity. Every process calls the same operations in the same order; one that fails
-// elsewhere ends the others (mpi/job.hpp), it is not waited for.
+// elsewhere ends the others, it is not waited for.
 #pragma once
 
 #include <ATen/core/Tensor.h>

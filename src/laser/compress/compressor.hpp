@@ -112,7 +112,7 @@ class Compressor {
   /// Symbols that a worker sends about a tensor that is compressed, a round on average.
   [[nodiscard]] virtual double symbols(const Layer& layer) const { return static_cast<double>(layer.size); }
   /// Rounds that a message without structure waits until all of it has been sent, where what a round leaves
-  /// over is kept; 1 where a round sends it (compress/lag.hpp).
+  /// over is kept; 1 where a round sends it (spec 5.3).
   [[nodiscard]] virtual double lag(const Layer&) const { return 1; }
   /// Throws Error (configuration) if its options make no sense for these tensors.
   virtual void check(const Layout&) const {}
@@ -165,8 +165,8 @@ const std::vector<CompressorEntry>& transports();
 /// what a run is called by.
 bool uses_setting(const CompressorOptions& options, const std::string& setting);
 
-/// The compressor that `options.name` names. Throws Error (configuration) for a name or value that describe()
-/// does not allow, with the text of the command.
+/// The compressor that `options.name` names. Throws Error (configuration) for a name or value that
+/// docs/reference.md does not allow, with the text of the command.
 std::unique_ptr<Compressor> make_compressor(const CompressorOptions& options);
 
 }  // namespace laser

@@ -1,7 +1,7 @@
 // Errors that the user can mend, and the exit codes they end with.
 //
-// A laser::Error says what is wrong, where, and what to do next. It is caught once, in main. core/fail.hpp
-// throws it. This is not a logging facility.
+// A laser::Error says what is wrong, where, and what to do next. The command catches it once, in
+// main. This is not a logging facility.
 #pragma once
 
 #include <stdexcept>

@@ -5,7 +5,7 @@
 // Philox4x32-10 [Salmon et al., SC 2011] with key = seed and counter = (index / 4, unit,
 // purpose|layer, round). No two streams share a counter. There is no generator object and no state, so
 // results do not depend on call order, thread count or process count. Vectorised fills are in
-// kernels/normal.hpp; this is the definition.
+// the kernels; this is the definition.
 #pragma once
 
 #include <array>

@@ -3,7 +3,7 @@
 //
 // `make test` runs them over all rows of the tables; check_compressor() and its sisters run
 // them over a part from outside. A law reads traits, never names. All of it works on a small
-// model (laws/world.hpp) in seconds.
+// model in seconds.
 #pragma once
 
 #include <memory>

@@ -77,6 +77,45 @@ void the_unheard_keep_all(const Subject& given, Findings& findings) {
   findings.expect(lost > 0, "nobody remembers anything of a message that was lost");
 }
 
+/// A worker that takes no part in a round sends nothing and keeps its memory, to the last bit.
+void the_absent_keep_theirs(const Subject& given, Findings& findings) {
+  auto subject = given;
+  subject.algorithm.participation = 0.5;
+  constexpr std::uint64_t kSeed = 1;
+  Solo solo(kWorkers);
+  auto aggregator = make(subject, solo, at::kDouble, kSeed);
+  const auto layers = aggregator.layout().layers.size();
+  int absent = 0;
+  for (std::int64_t t = 0; t < 6; ++t) {
+    std::vector<at::Tensor> before(layers);
+    for (std::size_t l = 0; l < layers; ++l) {
+      const auto memory = aggregator.memory(l);
+      if (memory.defined()) before[l] = memory.clone();
+    }
+    auto estimate = blank(aggregator);
+    const auto report = aggregator.round(
+        t, budget_of(subject),
+        random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t)), estimate);
+    const auto awake = awake_workers(awake_key(kSeed, t), kWorkers, 0.5);
+    for (std::int64_t i = 0; i < kWorkers; ++i) {
+      if (awake[static_cast<std::size_t>(i)] != 0) continue;
+      ++absent;
+      findings.expect(report.energy[static_cast<std::size_t>(i)] == 0,
+                      fmt::format("worker {} takes no part in round {} and sends something", i, t));
+      for (std::size_t l = 0; l < layers; ++l) {
+        const auto memory = aggregator.memory(l);
+        if (!memory.defined()) continue;
+        const auto kept = before[l].defined() ? before[l][i] : at::zeros_like(memory[i]);
+        findings.expect_at_most(
+            relative_difference(memory[i], kept), 0,
+            fmt::format("worker {} takes no part in round {}, and its memory of '{}' changes by", i, t,
+                        aggregator.layout().layers[l].name));
+      }
+    }
+  }
+  findings.expect(absent > 0, "everybody took part");
+}
+
 /// With very much power a receiver leaves the estimate as an unbiased one does.
 void no_noise_no_change(const Subject& given, Findings& findings) {
   at::Tensor estimates[2];
@@ -113,6 +152,8 @@ const std::vector<Law>& feedback_laws() {
        memory_keeps_what_was_not_heard},
       {"TheUnheardKeepAll", "a worker whose message is lost keeps all of it", the_unheard_keep_all,
        remembers_gradients},
+      {"TheAbsentKeepTheirs", "a worker that takes no part sends nothing and keeps its memory as it is",
+       the_absent_keep_theirs, remembers_gradients},
       {"NothingIsSentTwice", "of a message that arrived whole and without noise nothing is kept",
        nothing_twice},
   });

@@ -28,15 +28,22 @@ double budget_of(const Subject& subject) {
 }
 
 void same_key_same_bits(const Subject& subject, Findings& findings) {
-  at::Tensor estimates[3];
-  for (int i = 0; i < 3; ++i) {
+  at::Tensor estimates[5];
+  const int usual = at::get_num_threads();
+  for (int i = 0; i < 5; ++i) {
+    at::set_num_threads(i < 3 ? usual : 2 * i - 5);  // 1 and 3
     Solo solo(kWorkers);
-    auto aggregator = make(subject, solo, at::kFloat, i < 2 ? 1 : 2);
+    auto aggregator = make(subject, solo, at::kFloat, i == 2 ? 2 : 1);
     estimates[i] = run_rounds(aggregator, kWorkers, 0, 4, budget_of(subject), at::kFloat);
   }
+  at::set_num_threads(usual);
   findings.expect(at::equal(estimates[0], estimates[1]),
                   "two runs of one seed differ. HINT: draw from the exchange's random numbers, keep nothing "
                   "between rounds in the part");
+  findings.expect(
+      at::equal(estimates[0], estimates[3]) && at::equal(estimates[0], estimates[4]),
+      "runs of one seed on other numbers of threads differ. HINT: let no result depend on which thread "
+      "has which part of the work");
   const auto parts = parts_of(subject);
   const auto compressor = parts.compressor->traits();
   const auto channel = parts.channel->traits();

@@ -143,11 +143,16 @@ std::unique_ptr<Allocation> make_allocation(const std::string& name) {
 std::vector<double> block_shares(const Allocation& allocation, const BlockMeasures& blocks) {
   const auto count = blocks.symbols.size();
   if (count == 0) return {};
-  LASER_CHECK(blocks.raw_norms.size() == blocks.sent_norms.size());
-  LASER_CHECK(!blocks.sent_norms.empty() && blocks.sent_norms.size() % count == 0);
+  if (blocks.raw_norms.size() != blocks.sent_norms.size() || blocks.sent_norms.empty() ||
+      blocks.sent_norms.size() % count != 0 || (!blocks.held.empty() && blocks.held.size() != count)) {
+    fail(ExitCode::kConfiguration,
+         "an allocation got {} norms of messages, {} of what is sent and {} rounds held for {} blocks. HINT: "
+         "norms [k, B], "
+         "symbols and rounds [B]",
+         blocks.raw_norms.size(), blocks.sent_norms.size(), blocks.held.size(), count);
+  }
   for (std::size_t b = 0; b < count; ++b)
     require_at_least("the symbol count of a block", blocks.symbols[b], 0);
-  LASER_CHECK(blocks.held.empty() || blocks.held.size() == count);
   check_norms("uncompressed", blocks.raw_norms, count);
   check_norms("sent", blocks.sent_norms, count);
 
@@ -169,7 +174,10 @@ std::vector<double> block_energies(const Allocation& allocation, std::span<const
   require_all_nonnegative("the power budgets", budgets);
   auto energies = block_shares(allocation, blocks);
   const auto count = blocks.symbols.size();
-  LASER_CHECK(energies.size() == budgets.size() * count);
+  if (energies.size() != budgets.size() * count) {
+    fail(ExitCode::kConfiguration, "an allocation got {} budgets for {} workers. HINT: one a worker",
+         budgets.size(), count == 0 ? 0 : energies.size() / count);
+  }
   for (std::size_t i = 0; i < energies.size(); ++i) energies[i] *= budgets[i / count];
   return energies;
 }

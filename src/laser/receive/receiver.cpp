@@ -75,6 +75,13 @@ std::unique_ptr<Receiver> make_receiver(const std::string& name, const ReceiverO
 
 void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vector<double>& noise_std,
                 bool genie) {
+  if (values.dim() != 2 || reference.sizes() != values.sizes() || std::ssize(noise_std) != values.size(0)) {
+    fail(ExitCode::kConfiguration,
+         "MMSE scaling got values of {} dimensions and {} deviations. HINT: [C, D], a reference of the same "
+         "shape, and one "
+         "deviation a group",
+         values.dim(), noise_std.size());
+  }
   const auto length = static_cast<double>(values.size(1));
   const auto squares = reference.to(at::kDouble).pow(2).sum(1).contiguous();
   for (std::int64_t c = 0; c < values.size(0); ++c) {
@@ -100,6 +107,10 @@ double noise_energy(std::span<const Reception> blocks) {
 
 double matched_weight(std::span<const Reception> blocks, std::span<const double> norms,
                       std::span<const char> active, double exponent) {
+  if (active.empty() || norms.size() % active.size() != 0) {
+    fail(ExitCode::kConfiguration, "the matched weight got {} norms for {} workers. HINT: [k, groups]",
+         norms.size(), active.size());
+  }
   const double noise = noise_energy(blocks);
   double signal = 0, count = 0;
   const std::size_t groups = norms.size() / active.size();

@@ -4,7 +4,7 @@
 // Definition 1 [LASER, equation 5]: lambda = E_Z ||y - X||^2 / ||X||^2, X the noiseless message (the
 // compression error belongs to delta_r, condition.hpp). m x n is the matrix, r the rank, `power` the energy
 // per worker and round in units of the noise variance, for this one tensor. The optimal one-shot splits
-// themselves and their exact lambda (Lemmas 7 and 8) are in power/factor_split.hpp, because training uses
+// themselves and their exact lambda (Lemmas 7 and 8) are with the split of factors, because training uses
 // them; here are all other formulas. All throw Error (configuration) on a power that is not positive and
 // finite, a dimension or worker count below 1, a rank outside 1..min(m, n), and lists of unequal length.
 #pragma once

@@ -27,7 +27,7 @@ enum class VolumeScheme {
   laser_alt_odd,
 };
 
-/// Name <-> scheme, as in the golden cases.
+/// Name <-> scheme, in the order of help texts.
 inline constexpr std::array<std::pair<std::string_view, VolumeScheme>, 9> kVolumeSchemes = {{
     {"zsgd", VolumeScheme::zsgd},
     {"signum", VolumeScheme::signum},

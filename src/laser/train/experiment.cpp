@@ -98,10 +98,10 @@ void apply_ratio(Experiment& e, bool power_given) {
 void describe(OptionList& list, Experiment& e) {
   auto& a = e.algorithm;
   list.group("method");
-  list.add_choice(
-      "method", e.method, names_of(recipes()),
-      "a method of the paper or of docs/beyond.md: sets compressor, feedback, allocation, channel, "
-      "receiver and momenta");
+  list.add_choice("method", e.method, names_of(recipes()),
+                  "a mix of parts: sets compressor, feedback, allocation, channel, receiver and momenta; "
+                  "'laser list method' has a "
+                  "sentence on each");
   describe(list, a.compressor);
   describe_round(list, a);
   describe_channel(list, a);

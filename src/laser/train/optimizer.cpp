@@ -213,7 +213,7 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, Range
   if (options.name == "sgd") return std::make_unique<Sgd>(options, std::move(decayed), std::move(rule));
   if (options.name == "adamw")
     return std::make_unique<AdamW>(options, std::move(decayed), std::move(rule), layout);
-  fail(ExitCode::kConfiguration, "optimizer = '{}' is unknown", options.name);
+  fail(ExitCode::kConfiguration, "optimizer = '{}' is unknown. HINT: sgd or adamw", options.name);
 }
 
 void WeightAverage::update(const at::Tensor& values) {

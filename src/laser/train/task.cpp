@@ -1,6 +1,7 @@
 #include "laser/train/task.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -80,7 +81,8 @@ std::shared_ptr<TaskData> load_task_data(const TaskOptions& options) {
     }
     return entry.load(options);
   }
-  fail(ExitCode::kConfiguration, "task = '{}' is unknown", options.name);
+  fail(ExitCode::kConfiguration, "task = '{}' is unknown. HINT: {}", options.name,
+       fmt::join(task_names(), ", "));
 }
 
 std::unique_ptr<Task> make_task(std::shared_ptr<TaskData> data, const TaskOptions& options) {

@@ -51,7 +51,11 @@ class Saver {
       const auto found = checkpoint.texts.find(name);
       return found == checkpoint.texts.end() ? std::string() : found->second;
     };
-    if (text("format") != kFormat) fail(ExitCode::kData, "{}: not a checkpoint of this version", path());
+    if (text("format") != kFormat)
+      fail(ExitCode::kData,
+           "{}: not a checkpoint of this version. HINT: go on with the version that wrote it, or start anew "
+           "in another folder",
+           path());
     if (text("experiment") != course_) {
       fail(ExitCode::kData,
            "{}: belongs to another experiment. HINT: config.toml was changed; start anew in "
