@@ -318,6 +318,7 @@ TEST(BrokenLaws, OfCompressors) {
                      {"SameKeySameBitsOtherKeyOtherBits", compressor<Counting>()},
                      {"PhysicalAndFastModeAgree", compressor<Counting>()},
                      {"ProcessesActAsOne", compressor<Crowded>()},
+                     {"BitsDoNotDependOnThreads", compressor<Counting>()},
                      {"SaveAndLoadMidRunIsTheUninterruptedRun", compressor<Counting>()},
                      {"ScalesFrom1eMinus18To1e18AreOneProblem", compressor<Cutting>()}},
                     {"WithoutPowerNothingArrivesAndMemoryKeepsTheMessage", "NonFiniteGradientsAreNamed"});

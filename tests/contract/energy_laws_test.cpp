@@ -10,6 +10,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "laser/power/factor_split.hpp"
 #include "laws.hpp"
 
 namespace laser::contract {
@@ -140,6 +141,16 @@ std::vector<double> split(const Sent& sent, std::size_t worker, double energy) {
     return parts;
   }
   const auto rank = norms.size() / 2;
+  if (sent.split == Message::Split::kFactorPairOptimal) {  // held against its minimum below (RankAllocation)
+    std::vector<double> kappa(rank);
+    for (std::size_t j = 0; j < rank; ++j) kappa[j] = std::pow(norms[j] * norms[rank + j], 2);
+    const auto best =
+        split_over_ranks(static_cast<std::int64_t>(sent.rows), static_cast<std::int64_t>(sent.columns),
+                         energy, kappa, RankAllocation::optimal);
+    std::ranges::copy(best.left_energies, parts.begin());
+    std::ranges::copy(best.right_energies, parts.begin() + static_cast<std::ptrdiff_t>(rank));
+    return parts;
+  }
   double sum = 0;  // of sqrt(kappa_j) = ||p_j|| ||q_j||, up to a common factor
   for (std::size_t j = 0; j < rank; ++j) sum += norms[j] * norms[rank + j];
   for (std::size_t j = 0; j < rank; ++j) {

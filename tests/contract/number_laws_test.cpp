@@ -35,7 +35,7 @@ class NumberLaws : public testing::TestWithParam<Variant> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Registry, NumberLaws, testing::ValuesIn(variants()),
+INSTANTIATE_TEST_SUITE_P(Registry, NumberLaws, testing::ValuesIn(kinds()),
                          [](const auto& variant) { return variant.param.name; });
 
 /// What round `t` said when worker `worker`'s gradient of a tensor was `value` somewhere in it; empty where

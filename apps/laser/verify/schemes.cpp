@@ -144,7 +144,7 @@ void add_one_shot(SubjectList& list, std::int64_t rows, std::int64_t columns, st
     return theory::one_shot_noise_energy(rows, columns, l, r, split.left_energies, split.right_energies) /
            energy;
   };
-  subject.source = "Lemmas 7, 8; spec 2.4 B";
+  subject.source = "Lemmas 7, 8; spec 2.4 B, 3.3, 3.4";
   subject.bound = [=](double power) { return theory::influence_one_shot_bound(rows, columns, rank, power); };
   subject.bound_source = "Lemma 10";
   if (rows == kSchemeRows && columns == kSchemeColumns) subject.powers = kSweep;

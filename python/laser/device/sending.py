@@ -180,7 +180,8 @@ class Sending(Memories):
         contents = self._with_contents(sent)
         if contents:
             found = [self._tensors[l].compressor.content_norm() for l in contents]
-            table.put("contents", contents, [content for content in found if content is not None])
+            roots = self._channel.as_energies  # norms are those of the roots of what is sent
+            table.put("contents", contents, [content.sqrt() if roots else content for content in found if content is not None])
         holding = self._receiver.weighs and any(self._holds(tensor) for tensor in self._tensors)
         by_messages = self._allocation.by_messages and self._channel.noisy and not self._digital and not self._expects
         asked = sent.number == 0 and (by_messages or state.diagnosed or holding)

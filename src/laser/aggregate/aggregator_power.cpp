@@ -110,11 +110,14 @@ std::pair<WorkerTable, WorkerTable> Aggregator::Impl::norms_of_tensors(
   }
   const auto locals = blocks == 0 ? 0 : static_cast<std::size_t>(transmissions[0].message.blocks[0].size(0));
   WorkerTable contents(locals, blocks);
+  const bool roots = parts_.channel->traits().as_energies;  // norms are those of the roots of what is sent
   for (std::size_t b = 0; b < blocks; ++b) {
     raw.put(b, round.raw_norms.part(transmissions[b].tensor, 1));
     const auto& content = transmissions[b].message.content_norm;
     for (std::size_t i = 0; i < locals; ++i)
-      contents(i, b) = content.empty() ? norm_of(transmissions[b].local_norms.row(i)) : content[i];
+      contents(i, b) = content.empty() ? norm_of(transmissions[b].local_norms.row(i))
+                       : roots         ? std::sqrt(content[i])
+                                       : content[i];
   }
   return {raw, gather(contents)};
 }

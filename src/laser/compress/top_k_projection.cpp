@@ -181,17 +181,22 @@ class TopKProjection final : public FractionCompressor {
     const auto& transposed = constants.at("transposed");
     const auto s = static_cast<double>(y.size(0));
     auto x = at::zeros({transposed.size(0)}, y.options());
-    auto z = y;
+    const double peak = y.abs().max().item<double>();
+    if (peak == 0) return x;
+    if (!std::isfinite(peak)) return lmmse(constants, y, noise);
+    // As in lmmse(): by a power of two, which changes no bit but keeps squares in range.
+    int exponent = 0;
+    (void)std::frexp(peak, &exponent);
+    const auto scaled = y * std::ldexp(1.0, -exponent);
+    auto z = scaled;
     at::Tensor best;
-    double least = y.norm().item<double>();
-    const double start = least;
-    if (start == 0) return x;
+    double least = scaled.norm().item<double>();
     for (int iteration = 0; iteration < kAmpIterations; ++iteration) {
       const double threshold = kAmpThreshold * z.norm().item<double>() / std::sqrt(s);
       const auto moved = x + at::mv(transposed, z);
       x = at::sign(moved) * (moved.abs() - threshold).clamp_min(0);
       const auto nonzeros = static_cast<double>(at::count_nonzero(x).item<std::int64_t>());
-      z = y - at::mv(transposed.t(), x) + z * (nonzeros / s);
+      z = scaled - at::mv(transposed.t(), x) + z * (nonzeros / s);
       const double residual = z.norm().item<double>();
       if (!std::isfinite(residual) || residual > kAmpGrowth * least) break;
       if (residual < least) {
@@ -200,7 +205,7 @@ class TopKProjection final : public FractionCompressor {
       }
     }
     // No iterate beat the start: the problem lies above the recovery limit.
-    return best.defined() ? best : lmmse(constants, y, noise);
+    return best.defined() ? best * std::ldexp(1.0, exponent) : lmmse(constants, y, noise);
   }
 
   std::string decoder_;

@@ -31,6 +31,7 @@ inline at::Tensor blank(const Aggregator& aggregator, at::ScalarType type = at::
 
 // Laws of every role.
 void same_key_same_bits(const Subject& subject, Findings& findings);
+void threads_do_not_matter(const Subject& subject, Findings& findings);
 void physical_and_fast_agree(const Subject& subject, Findings& findings);
 void processes_act_as_one(const Subject& subject, Findings& findings);
 void save_and_load(const Subject& subject, Findings& findings);
