@@ -55,5 +55,41 @@ class ReceiverLaws : public LawTest {};
 INSTANTIATE_TEST_SUITE_P(Registry, ReceiverLaws, testing::ValuesIn(cases(true)), case_name);
 TEST_P(ReceiverLaws, Hold) { hold(); }
 
+/// What the workers keep and what the next round starts from do not depend on how the receiver scales
+/// (spec 1.4: a weight of 0 would leave random directions of a basis). At this power the plug-in weights are
+/// 0 now and then.
+TEST(Receivers, ScaleTheEstimateAndNothingThatLasts) {
+  for (const auto& variant : variants()) {
+    if (!make_compressor(variant.options)->traits().scales) continue;
+    for (const double power : {1e-4, 1.0, 1e4}) {
+      std::map<std::string, NamedTensors> states;
+      std::map<std::string, at::Tensor> estimates;
+      for (const char* receiver : {"unbiased", "mmse", "mmse_genie"}) {
+        auto algorithm = algorithm_of(variant.options);
+        algorithm.receiver = receiver;
+        Solo solo(3);
+        Aggregator aggregator(small_layout(), algorithm, 1, solo, at::kDouble);
+        estimates[receiver] = run_rounds(aggregator, 3, 0, 4, power);
+        for (const auto& [name, tensor] : aggregator.state()) states[receiver][name] = tensor.clone();
+      }
+      for (const char* receiver : {"mmse", "mmse_genie"}) {
+        EXPECT_FALSE(at::equal(estimates[receiver], estimates["unbiased"])) << variant.name;
+        for (const auto& [name, tensor] : states["unbiased"])
+          EXPECT_TRUE(at::equal(states[receiver][name], tensor))
+              << variant.name << ' ' << receiver << ' ' << name;
+        EXPECT_LT(estimates[receiver].norm().item<double>(), estimates["unbiased"].norm().item<double>());
+      }
+    }
+  }
+}
+
+TEST(Receivers, AnEstimateWithoutScaleRefusesThem) {
+  for (const char* receiver : {"mmse", "mmse_genie", "matched"}) {
+    auto algorithm = algorithm_of({.name = "sign"});
+    algorithm.receiver = receiver;
+    EXPECT_THROW(validate(algorithm), Error) << receiver;
+  }
+}
+
 }  // namespace
 }  // namespace laser::contract
