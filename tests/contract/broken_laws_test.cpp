@@ -244,6 +244,15 @@ class Drifting : public Plain, Memory {  // it grows weaker each time that it is
   }
 };
 
+class Threshold : public Plain {  // what is quieter than its own measure is not sent
+  void scale(const Link& link, std::span<const double> norms, std::span<const double> energies,
+             Superposition& result) const override {
+    Plain::scale(link, norms, energies, result);
+    for (std::size_t i = 0; i < norms.size(); ++i)
+      if (norms[i] <= 1e-8) result.amplitude[i] = 0;
+  }
+};
+
 class Short : public Plain {  // it has a gain too few
   [[nodiscard]] Link draw(const StreamKey& key, std::vector<char> present) const override {
     auto link = Plain::draw(key, std::move(present));
@@ -331,6 +340,7 @@ TEST(BrokenLaws, OfFeedbacks) {
                      {"NothingIsSentTwice", feedback<Repeating>()},
                      {"ZeroGradientsStayFinite", feedback<Averaging>()},
                      {"SameKeySameBitsOtherKeyOtherBits", feedback<Wavering>()},
+                     {"BitsDoNotDependOnThreads", feedback<Wavering>()},
                      {"PhysicalAndFastModeAgree", feedback<Wavering>()},
                      {"ProcessesActAsOne", feedback<Sociable>()},
                      {"SaveAndLoadMidRunIsTheUninterruptedRun", feedback<Wavering>()},
@@ -344,6 +354,7 @@ TEST(BrokenLaws, OfReceivers) {
                      {"LittlePowerStaysFinite", receiver<Dividing>()},
                      {"ZeroGradientsStayFinite", receiver<Dividing>()},
                      {"SameKeySameBitsOtherKeyOtherBits", receiver<Moody>()},
+                     {"BitsDoNotDependOnThreads", receiver<Moody>()},
                      {"PhysicalAndFastModeAgree", receiver<Moody>()},
                      {"ProcessesActAsOne", receiver<Moody>()},
                      {"SaveAndLoadMidRunIsTheUninterruptedRun", receiver<Moody>()},
@@ -357,6 +368,7 @@ TEST(BrokenLaws, OfAllocations) {
                      {"AWorkersSharesFollowItsOwnProportionsAlone", allocation<Absolute>()},
                      {"ZeroGradientsStayFinite", allocation<Ratios>()},
                      {"SameKeySameBitsOtherKeyOtherBits", allocation<Fickle>()},
+                     {"BitsDoNotDependOnThreads", allocation<Fickle>()},
                      {"PhysicalAndFastModeAgree", allocation<Fickle>()},
                      {"ProcessesActAsOne", allocation<Fickle>()},
                      {"SaveAndLoadMidRunIsTheUninterruptedRun", allocation<Fickle>()},
@@ -373,6 +385,9 @@ TEST(BrokenLaws, OfChannels) {
                      {"LostMessagesCostTheirEnergy", channel<Drifting>()},
                      {"WeightsOfTheWorkersThatAreHeardAddUpToOne", channel<Deaf>()},
                      {"DrawsAreFresh", channel<Stale>()},
+                     {"SameKeySameBitsOtherKeyOtherBits", channel<Drifting>()},
+                     {"BitsDoNotDependOnThreads", channel<Drifting>()},
+                     {"ScalesFrom1eMinus18To1e18AreOneProblem", channel<Threshold>()},
                      {"ZeroGradientsStayFinite", channel<Short>()}},
                     {});
 }

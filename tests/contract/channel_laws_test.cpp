@@ -9,18 +9,6 @@
 namespace laser::contract {
 namespace {
 
-/// Gains that a test bed might have: 400 rounds of 3 workers, one of them now and then away.
-std::shared_ptr<const GainTrace> trace(std::int64_t antennas) {
-  constexpr std::int64_t kRounds = 400, kColumns = 3;
-  GainTrace trace{kRounds, kColumns, antennas};
-  const auto count = static_cast<std::size_t>(kRounds * kColumns * std::max<std::int64_t>(antennas, 1));
-  std::vector<double> parts(2 * count);
-  fill_normal(std::span(parts), {3, Purpose::kTest, 0, 0, 0});
-  for (std::size_t j = 0; j < count; ++j) trace.gains.emplace_back(parts[2 * j], parts[2 * j + 1]);
-  for (std::size_t j = 0; antennas == 0 && j < count; j += 7) trace.gains[j] = 0;
-  return std::make_shared<const GainTrace>(std::move(trace));
-}
-
 std::vector<LawCase> cases() {
   std::vector<LawCase> result;
   for (const auto& channel : channels()) {

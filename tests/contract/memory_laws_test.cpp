@@ -24,6 +24,21 @@ std::vector<LawCase> cases(bool receiver) {
       }
     }
   }
+  // Over every channel.
+  for (const auto& channel : channels()) {
+    for (const auto& feedback : feedbacks()) {
+      for (const auto& entry : receivers()) {
+        Subject subject{algorithm_of({.name = "low_rank", .rank = 2}, channel.name), {}};
+        subject.algorithm.feedback = feedback.name;
+        subject.algorithm.receiver = entry.name;
+        subject.algorithm.scale_bits = 0;
+        if (!channel.needs.empty()) subject.algorithm.link.trace = trace(0);
+        if (channel.name == "awgn" || !go_together(subject.algorithm, subject.parts)) continue;
+        add_laws(result, channel.name + "_" + feedback.name + "_" + entry.name, subject,
+                 receiver ? receiver_laws() : feedback_laws());
+      }
+    }
+  }
   // With a prediction, and with everything that the filter can do.
   const std::pair<const char*, bool> compressors_and_equal_norms[] = {
       {"identity", true}, {"low_rank", false}, {"sweep", true}, {"random_k", true}};

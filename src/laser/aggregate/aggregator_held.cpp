@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "laser/aggregate/round.hpp"
+#include "laser/compress/sums.hpp"
 
 namespace laser {
 
@@ -26,11 +27,10 @@ void Aggregator::Impl::predict(Round& round, std::vector<Transmission>& transmis
   for (std::size_t j = 0; j < transmissions.size(); ++j) {
     const auto& transmission = transmissions[j];
     for (std::size_t b = 0; b < transmission.held.size(); ++b) {
-      const auto symbols = transmission.message.blocks[b].to(at::kDouble),
-                 held = transmission.held[b].to(at::kDouble);
-      energies[j] += held.square().sum().item<double>();
-      const auto sums = (symbols * held).sum({1, 2}).contiguous();
-      for (std::size_t i = 0; i < products.workers(); ++i) products(i, j) += sums.data_ptr<double>()[i];
+      const auto &symbols = transmission.message.blocks[b], held = transmission.held[b];
+      energies[j] += inner_product(held, held);
+      for (std::size_t i = 0; i < products.workers(); ++i)
+        products(i, j) += inner_product(symbols[static_cast<std::int64_t>(i)], held);
     }
   }
   products = gather(products);

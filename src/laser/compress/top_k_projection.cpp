@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "laser/compress/elementwise.hpp"
+#include "laser/compress/sums.hpp"
 #include "laser/core/fail.hpp"
 #include "laser/core/parallel.hpp"
 #include "laser/core/tensor_span.hpp"
@@ -164,7 +165,7 @@ class TopKProjection final : public FractionCompressor {
   static at::Tensor lmmse(const NamedTensors& constants, const at::Tensor& y, double noise) {
     const auto& transposed = constants.at("transposed");
     const auto s = static_cast<double>(y.size(0)), d = static_cast<double>(transposed.size(0));
-    const double energy = y.to(at::kDouble).pow(2).sum().item<double>();
+    const double energy = inner_product(y, y);
     const double variance = std::max(0.0, energy - s * noise * noise) / d;  // E ||A x||^2 = ||x||^2
     if (variance == 0) return at::zeros({transposed.size(0)}, y.options());
     // Both scaled by one power of two, which changes no bit but keeps squares of huge and
@@ -190,14 +191,14 @@ class TopKProjection final : public FractionCompressor {
     const auto scaled = y * std::ldexp(1.0, -exponent);
     auto z = scaled;
     at::Tensor best;
-    double least = scaled.norm().item<double>();
+    double least = norm_of_all(scaled);
     for (int iteration = 0; iteration < kAmpIterations; ++iteration) {
-      const double threshold = kAmpThreshold * z.norm().item<double>() / std::sqrt(s);
+      const double threshold = kAmpThreshold * norm_of_all(z) / std::sqrt(s);
       const auto moved = x + at::mv(transposed, z);
       x = at::sign(moved) * (moved.abs() - threshold).clamp_min(0);
       const auto nonzeros = static_cast<double>(at::count_nonzero(x).item<std::int64_t>());
       z = scaled - at::mv(transposed.t(), x) + z * (nonzeros / s);
-      const double residual = z.norm().item<double>();
+      const double residual = norm_of_all(z);
       if (!std::isfinite(residual) || residual > kAmpGrowth * least) break;
       if (residual < least) {
         least = residual;

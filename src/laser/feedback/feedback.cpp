@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "laser/compress/sums.hpp"
 #include "laser/core/fail.hpp"
 #include "laser/core/number_or_word.hpp"
 
@@ -75,9 +76,8 @@ class FittedFeedback final : public Feedback {
     for (std::size_t i = 0; i < memory.heard().size(); ++i) {
       if (memory.heard()[i] == 0) continue;
       const auto message = left[static_cast<std::int64_t>(i)], sent = own[static_cast<std::int64_t>(i)];
-      const auto wide = sent.to(at::kDouble);
-      const double energy = wide.square().sum().item<double>();
-      const double alpha = energy > 0 ? (wide * message).sum().item<double>() / energy : 0.0;
+      const double energy = inner_product(sent, sent);
+      const double alpha = energy > 0 ? inner_product(sent, message) / energy : 0.0;
       message.sub_(sent, alpha).mul_(strength_);
     }
   }

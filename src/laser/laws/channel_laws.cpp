@@ -153,6 +153,11 @@ const std::vector<Law>& channel_laws() {
       {"DrawsAreFresh", "fading is drawn anew for every round and tensor, from the seed", draws_are_fresh,
        fades},
       {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
+      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
+       same_key_same_bits},
+      {"BitsDoNotDependOnThreads", "one thread and three give the same bits", threads_do_not_matter},
+      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
+       scales_are_one_problem, has_no_unit},
   };
   return laws;
 }

@@ -229,7 +229,6 @@ const std::vector<Law>& compressor_laws() {
       {"DrawsAreFreshWhereItSaysSo",
        "what it draws itself is drawn anew for every round and tensor of which it says so",
        own_draws_are_fresh, draws},
-      {"BitsDoNotDependOnThreads", "one thread and three give the same bits", threads_do_not_matter},
       {"NonFiniteGradientsAreNamed", "a gradient that is not finite is refused by name", not_finite_is_named},
   });
   return laws;

@@ -166,6 +166,11 @@ void zeros_stay_finite(const Subject& subject, Findings& findings) {
   findings.expect(finite(estimate), "the round after zeros gives an estimate that is not finite");
 }
 
+bool has_no_unit(const Subject& subject) {
+  const auto parts = parts_of(subject);
+  return !(parts.channel->traits().as_energies && parts.receiver->traits().weighs);
+}
+
 void scales_are_one_problem(const Subject& subject, Findings& findings) {
   const auto traits = parts_of(subject).compressor->traits();
   const bool follows = traits.scales;
@@ -216,13 +221,14 @@ std::vector<Law> with_those_of_every_role(std::vector<Law> own) {
       {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
       {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
        same_key_same_bits},
+      {"BitsDoNotDependOnThreads", "one thread and three give the same bits", threads_do_not_matter},
       {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
        physical_and_fast_agree},
       {"ProcessesActAsOne", "workers in several processes give what one process gives", processes_act_as_one},
       {"SaveAndLoadMidRunIsTheUninterruptedRun", "a run that is saved and loaded goes on bit for bit",
        save_and_load},
       {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
-       scales_are_one_problem},
+       scales_are_one_problem, has_no_unit},
   };
   own.insert(own.end(), std::begin(common), std::end(common));
   return own;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "laser/compress/sums.hpp"
 #include "laser/core/fail.hpp"
 
 namespace laser {
@@ -83,12 +84,11 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
          values.dim(), noise_std.size());
   }
   const auto length = static_cast<double>(values.size(1));
-  const auto squares = reference.to(at::kDouble).pow(2).sum(1).contiguous();
   for (std::int64_t c = 0; c < values.size(0); ++c) {
     const double sigma = noise_std[static_cast<std::size_t>(c)];
     const double noise = length * sigma * sigma;
     if (noise == 0) continue;
-    const double signal = squares.data_ptr<double>()[c];
+    const double signal = inner_product(reference[c], reference[c]);
     const double weight = genie        ? signal / (signal + noise)
                           : signal > 0 ? std::max(0.0, 1 - noise / signal)
                                        : 0.0;

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "laser/compress/sums.hpp"
+
 namespace laser {
 namespace {
 
@@ -12,7 +14,7 @@ void make_signs(at::Tensor& update) { update.sign_(); }
 
 /// The length sqrt(m n), whatever it was.
 void make_unit(at::Tensor& update) {
-  const double length = update.to(at::kDouble).norm().item<double>();
+  const double length = norm_of_all(update.to(at::kDouble));
   if (length == 0) return;
   update.mul_(std::sqrt(static_cast<double>(update.numel())) / length);
 }
