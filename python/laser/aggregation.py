@@ -145,8 +145,10 @@ class Aggregator(NotCopied):
         for name, shape in self._shapes.items():
             tensor = given[name]
             if tuple(tensor.shape) != (self._workers, *shape):
+                rows_fit = tensor.dim() > 0 and tensor.shape[0] == self._workers
+                instead = f"{shape} behind them, as told first" if rows_fit else f"one row for each of the {self._workers} workers"
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' have shape {tuple(tensor.shape)}, not "
-                            f"{(self._workers, *shape)}. HINT: one row for each of the {self._workers} workers")
+                            f"{(self._workers, *shape)}. HINT: {instead}")
             if tensor.dtype == torch.float64 and not self._double:
                 raise error(EXIT_CONFIGURATION, f"the gradients of '{name}' are float64 and would be rounded. HINT: "
                             "Aggregator(..., double_precision=True), or gradients in float32")

@@ -41,11 +41,15 @@ def series(axes: Any, rows: list[dict[str, Any]], key: str, look: tuple[str, str
 
 
 def draw_gain(plt: Any, summary: dict[str, Any]) -> Any:
-    """Left: over the target, at the end; right: over the rounds, for targets that are reached early enough."""
+    """Left: over the target, at the end; right, where runs were judged after several numbers of rounds: over the rounds, for targets
+    that are reached early enough."""
     rows = summary["rows"]
     if not rows:
         return None
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True, layout="constrained")
+    over_rounds = len({r["round"] for r in rows}) > 1
+    figure, panels = plt.subplots(1, 1 + over_rounds, figsize=(11 if over_rounds else 6.5, 4.8), sharey=True, squeeze=False,
+                                  layout="constrained")
+    left, right = panels[0, 0], panels[0, -1]
     last = max(r["round"] for r in rows)
     for tuned, label, look in ((True, "step sizes tuned", LOOKS[0]), (False, "the paper's grid or fixed", LOOKS[1])):
         at_end = [r for r in rows if r["round"] == last and r["tuned"] == tuned]
@@ -63,12 +67,13 @@ def draw_gain(plt: Any, summary: dict[str, Any]) -> Any:
         by_target.setdefault(r["target"], []).append(r)
     known = {t: [r for r in rs if r["gain"] is not None] for t, rs in by_target.items()}
     several = sorted((t for t, rs in known.items() if len(rs) > 1), key=lambda t: (-len(known[t]), t))[:len(LOOKS)]
-    for look, target in zip(LOOKS, sorted(several)):
-        series(right, by_target[target], "round", look, f"{target:g}{' %' if summary['unit'] else ''}")
-    right.set_xlabel("Rounds")
-    right.set_xscale("log")
-    right.set_title("over the rounds of training", fontsize=11, loc="left", fontweight="bold")
-    for axes in (left, right):
+    if over_rounds:
+        for look, target in zip(LOOKS, sorted(several)):
+            series(right, by_target[target], "round", look, f"{target:g}{' %' if summary['unit'] else ''}")
+        right.set_xlabel("Rounds")
+        right.set_xscale("log")
+        right.set_title("over the rounds of training", fontsize=11, loc="left", fontweight="bold")
+    for axes in panels[0]:
         axes.set_yscale("log")
         axes.axhline(1, color="#808080", linewidth=0.9)
         if summary["ceiling"]:
@@ -76,7 +81,7 @@ def draw_gain(plt: Any, summary: dict[str, Any]) -> Any:
                          label=f"d/D = {summary['ceiling']:.0f}")
         plain(axes)
         axes.legend(fontsize=9, loc="lower right", ncols=2, bbox_to_anchor=(1, 0.12), framealpha=0.9, edgecolor="none")
-    if summary["lag"]:
+    if summary["lag"] and over_rounds:
         right.axvline(summary["lag"], color="#808080", linewidth=1.0, linestyle=":")
         right.annotate(f" lag {summary['lag']:.0f}", (summary["lag"], 1.05), fontsize=9, color="#606060")
     return figure

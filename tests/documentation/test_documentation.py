@@ -341,6 +341,12 @@ class Gains(unittest.TestCase):
         for target, gain, low, high in told:
             row = rows[float(target), 3760, True]
             self.assertEqual((gain, low, high), tuple(f"{round(row[key]):g}" for key in ("gain", "low", "high")), target)
+        row = self.rows("cifar10")[50.0, 3905, True]
+        for page in "README.md", "docs/headline.md":
+            told = re.findall(r"(\S+) times\s+less(?: energy)? \((\S+) to (\S+)\) for 50 %", (SOURCE / page).read_text())
+            self.assertGreaterEqual(len(told), 1, page)
+            for numbers in told:
+                self.assertEqual(numbers, tuple(f"{round(row[key]):g}" for key in ("gain", "low", "high")), page)
 
 
 class Generated(unittest.TestCase):
