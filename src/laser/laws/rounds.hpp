@@ -37,7 +37,8 @@ void processes_act_as_one(const Subject& subject, Findings& findings);
 void save_and_load(const Subject& subject, Findings& findings);
 void zeros_stay_finite(const Subject& subject, Findings& findings);
 void scales_are_one_problem(const Subject& subject, Findings& findings);
-/// Whether nothing compares an energy with a sum of magnitudes, as a weight over differences of energies does.
+/// Whether nothing compares an energy with a sum of magnitudes, as a weight over differences of energies
+/// does.
 bool has_no_unit(const Subject& subject);
 void memory_keeps_what_was_not_heard(const Subject& subject, Findings& findings);
 
