@@ -377,8 +377,8 @@ class Folders(unittest.TestCase):
         for where, number, code in (("inside", signal.SIGINT, -signal.SIGINT), ("outside", signal.SIGINT, -signal.SIGINT),
                                     ("inside", signal.SIGTERM, 143)):
             with self.subTest(where=where, signal=number):
-                process = subprocess.Popen([sys.executable, str(script), where], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                           text=True)
+                process = subprocess.Popen([sys.executable, str(script), where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # jobs may ignore it
                 last = 0
                 while last < 4:
                     last = int(process.stdout.readline())
