@@ -5,6 +5,8 @@
 // its norm, its scale and its noise are one run of memory.
 #pragma once
 
+#include <utility>
+
 #include "laser/compress/compressor.hpp"
 #include "laser/compress/lag.hpp"
 
