@@ -48,36 +48,25 @@ inline void add_choices(std::vector<Variant>& variants, const std::string& name,
   }
 }
 
-/// Every compressor with every transport, and with `choices` each of its other choices as well.
-inline std::vector<Variant> compressor_cases(bool choices) {
+/// Every compressor with every transport, and with each of its other choices.
+inline std::vector<Variant> variants() {
   std::vector<Variant> result;
-  const auto add = [&](const std::string& name, const CompressorOptions& options) {
-    if (choices) {
-      add_choices(result, name, options);
-    } else {
-      result.push_back({name, options});
-    }
-  };
   for (const auto& entry : compressors()) {
     CompressorOptions options;
     options.name = entry.name;
     options.rank = 2;
     options.compression_factor = 0.4;
     if (!uses_setting(options, "transport")) {
-      add(entry.name, options);
+      add_choices(result, entry.name, options);
       continue;
     }
     for (const auto& transport : transports()) {
       options.transport = transport.name;
-      add(entry.name + "_" + transport.name, options);
+      add_choices(result, entry.name + "_" + transport.name, options);
     }
   }
   return result;
 }
-
-inline std::vector<Variant> variants() { return compressor_cases(true); }
-/// What is tried beside many other things.
-inline std::vector<Variant> kinds() { return compressor_cases(false); }
 
 inline Algorithm algorithm_of(const CompressorOptions& options, const std::string& channel = "awgn") {
   Algorithm algorithm;

@@ -12,7 +12,7 @@ namespace {
 /// All that go together.
 std::vector<LawCase> cases(bool receiver) {
   std::vector<LawCase> result;
-  for (const auto& variant : kinds()) {
+  for (const auto& variant : variants()) {
     for (const auto& feedback : feedbacks()) {
       for (const auto& entry : receivers()) {
         Subject subject{algorithm_of(variant.options), {}};

@@ -35,7 +35,7 @@ class NumberLaws : public testing::TestWithParam<Variant> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Registry, NumberLaws, testing::ValuesIn(kinds()),
+INSTANTIATE_TEST_SUITE_P(Registry, NumberLaws, testing::ValuesIn(variants()),
                          [](const auto& variant) { return variant.param.name; });
 
 /// What round `t` said when worker `worker`'s gradient of a tensor was `value` somewhere in it; empty where
@@ -155,6 +155,9 @@ TEST_P(NumberLaws, WhatIsFiniteStaysFinite) {
         // squares leave float32 for factors of 1e30: the round says so.
         const bool large = what.find("e+3") != what.npos || what.starts_with("from_1e-38");
         if (GetParam().options.transport == "parallel" && large) continue;
+        // A column of 40 numbers at the end of float32 has a norm beyond it, which is a factor's only number
+        // where such tensors are factored as well: the round says so.
+        if (GetParam().options.compress == "always" && what.ends_with("e+38")) continue;
         // At the end of float32 the memory and another gradient add up to more than it can hold.
         const std::int64_t rounds = what.ends_with("e+38") ? 1 : kRounds;
         for (std::int64_t t = 0; t < rounds; ++t) {

@@ -41,7 +41,7 @@ bool should_go_together(const Compressor& part, const FeedbackTraits& feedback,
 
 TEST(Pairs, GoTogetherByTheirTraitsAlone) {
   int together = 0, apart = 0;
-  for (const auto& variant : kinds()) {
+  for (const auto& variant : variants()) {
     const auto compressor = make_compressor(variant.options);
     for (const auto& feedback : feedbacks()) {
       for (const auto& receiver : receivers()) {

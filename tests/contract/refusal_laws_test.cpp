@@ -108,7 +108,7 @@ std::vector<Case> cases() {
   const auto add = [&](Case c) {
     if (go_together(algorithm(c))) result.push_back(std::move(c));
   };
-  for (const auto& variant : kinds()) {
+  for (const auto& variant : variants()) {
     for (const auto& feedback : feedbacks()) add({variant, feedback.name});
     add({variant, "local", "bfloat16"});
     add({variant, "local", "float32", 0.9});

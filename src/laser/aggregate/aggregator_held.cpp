@@ -27,7 +27,8 @@ void Aggregator::Impl::predict(Round& round, std::vector<Transmission>& transmis
   for (std::size_t j = 0; j < transmissions.size(); ++j) {
     const auto& transmission = transmissions[j];
     for (std::size_t b = 0; b < transmission.held.size(); ++b) {
-      const auto &symbols = transmission.message.blocks[b], held = transmission.held[b];
+      const auto symbols = transmission.message.blocks[b].to(at::kDouble),
+                 held = transmission.held[b].to(at::kDouble);
       energies[j] += inner_product(held, held);
       for (std::size_t i = 0; i < products.workers(); ++i)
         products(i, j) += inner_product(symbols[static_cast<std::int64_t>(i)], held);

@@ -76,8 +76,9 @@ class FittedFeedback final : public Feedback {
     for (std::size_t i = 0; i < memory.heard().size(); ++i) {
       if (memory.heard()[i] == 0) continue;
       const auto message = left[static_cast<std::int64_t>(i)], sent = own[static_cast<std::int64_t>(i)];
-      const double energy = inner_product(sent, sent);
-      const double alpha = energy > 0 ? inner_product(sent, message) / energy : 0.0;
+      const auto wide = sent.to(at::kDouble);
+      const double energy = inner_product(wide, wide);
+      const double alpha = energy > 0 ? inner_product(wide, message) / energy : 0.0;
       message.sub_(sent, alpha).mul_(strength_);
     }
   }

@@ -136,7 +136,7 @@ void draws_are_fresh(const Subject& given, Findings& findings) {
 }  // namespace
 
 const std::vector<Law>& channel_laws() {
-  static const std::vector<Law> laws{
+  static const auto laws = with_those_of_every_role({
       {"NoWorkerSendsMoreThanItsOwnBudget", "no worker spends more than its own budget",
        channel_budgets_hold},
       {"PhysicalAndFastModeAgree", "signals formed one by one give what the short way gives",
@@ -152,13 +152,7 @@ const std::vector<Law>& channel_laws() {
        weights_add_up, hears_what_is_sent},
       {"DrawsAreFresh", "fading is drawn anew for every round and tensor, from the seed", draws_are_fresh,
        fades},
-      {"ZeroGradientsStayFinite", "gradients of zeros break nothing", zeros_stay_finite},
-      {"SameKeySameBitsOtherKeyOtherBits", "all randomness follows from seed, round and tensor",
-       same_key_same_bits},
-      {"BitsDoNotDependOnThreads", "one thread and three give the same bits", threads_do_not_matter},
-      {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
-       scales_are_one_problem, has_no_unit},
-  };
+  });
   return laws;
 }
 

@@ -70,6 +70,9 @@ void over_bits(Algorithm& algorithm) { algorithm.channel = "digital"; }
 void with_coordinates(Algorithm& algorithm) { algorithm.compressor.name = "random_k"; }
 void with_signs(Algorithm& algorithm) { algorithm.compressor.name = "sign"; }
 void with_sketches(Algorithm& algorithm) { algorithm.compressor.name = "count_sketch"; }
+void in_two_phases(Algorithm& algorithm) { algorithm.compressor.transport = "two_phase"; }
+void in_one_shot(Algorithm& algorithm) { algorithm.compressor.transport = "one_shot"; }
+void with_raw_gradients(Algorithm& algorithm) { apply(find_recipe("zsgd"), algorithm); }
 void held(Algorithm& algorithm) {
   algorithm.feedback = "hold";
   algorithm.prediction = "matched";
@@ -141,16 +144,10 @@ std::vector<Violation> check_receiver(std::shared_ptr<const Receiver> part) {
 std::vector<Violation> check_allocation(std::shared_ptr<const Allocation> part) {
   Parts parts;
   parts.allocation = std::move(part);
-  const auto by_transport = [](const char* transport) {
-    return [transport](Algorithm& algorithm) { algorithm.compressor.transport = transport; };
-  };
-  const auto of_method = [](const char* method) {
-    return [method](Algorithm& algorithm) { apply(find_recipe(method), algorithm); };
-  };
   return check_in({{"a round of LASER", round_with(parts), allocation_laws()},
-                   {"transport=two_phase", round_with(parts, by_transport("two_phase")), allocation_laws()},
-                   {"transport=one_shot", round_with(parts, by_transport("one_shot")), allocation_laws()},
-                   {"method=zsgd", round_with(parts, of_method("zsgd")), allocation_laws()},
+                   {"transport=two_phase", round_with(parts, in_two_phases), allocation_laws()},
+                   {"transport=one_shot", round_with(parts, in_one_shot), allocation_laws()},
+                   {"method=zsgd", round_with(parts, with_raw_gradients), allocation_laws()},
                    {"feedback=hold", round_with(parts, held), allocation_laws()}});
 }
 

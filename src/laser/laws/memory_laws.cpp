@@ -37,6 +37,16 @@ bool remembers_gradients(const Subject& subject) {
          a.filter.preconditioner == "none";
 }
 
+/// Copies of all tensors' memories; undefined where there is none yet.
+std::vector<at::Tensor> memories_of(Aggregator& aggregator) {
+  std::vector<at::Tensor> memories(aggregator.layout().layers.size());
+  for (std::size_t l = 0; l < memories.size(); ++l) {
+    const auto memory = aggregator.memory(l);
+    if (memory.defined()) memories[l] = memory.clone();
+  }
+  return memories;
+}
+
 /// A worker whose message is lost keeps all of it: e + g, to the last bit.
 void the_unheard_keep_all(const Subject& given, Findings& findings) {
   auto subject = given;
@@ -47,11 +57,7 @@ void the_unheard_keep_all(const Subject& given, Findings& findings) {
   const auto layers = aggregator.layout().layers.size();
   int lost = 0;
   for (std::int64_t t = 0; t < 6; ++t) {
-    std::vector<at::Tensor> before(layers);
-    for (std::size_t l = 0; l < layers; ++l) {
-      const auto memory = aggregator.memory(l);
-      if (memory.defined()) before[l] = memory.clone();
-    }
+    const auto before = memories_of(aggregator);
     const auto gradients =
         random_gradients(kWorkers, aggregator.layout().size, static_cast<std::uint32_t>(t));
     auto estimate = blank(aggregator);
@@ -87,11 +93,7 @@ void the_absent_keep_theirs(const Subject& given, Findings& findings) {
   const auto layers = aggregator.layout().layers.size();
   int absent = 0;
   for (std::int64_t t = 0; t < 6; ++t) {
-    std::vector<at::Tensor> before(layers);
-    for (std::size_t l = 0; l < layers; ++l) {
-      const auto memory = aggregator.memory(l);
-      if (memory.defined()) before[l] = memory.clone();
-    }
+    const auto before = memories_of(aggregator);
     auto estimate = blank(aggregator);
     const auto report = aggregator.round(
         t, budget_of(subject),

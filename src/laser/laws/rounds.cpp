@@ -1,7 +1,7 @@
 #include "laser/laws/rounds.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <thread>
@@ -230,7 +230,9 @@ std::vector<Law> with_those_of_every_role(std::vector<Law> own) {
       {"ScalesFrom1eMinus18To1e18AreOneProblem", "units of the gradients do not matter",
        scales_are_one_problem, has_no_unit},
   };
-  own.insert(own.end(), std::begin(common), std::end(common));
+  for (const auto& law : common) {
+    if (std::ranges::find(own, law.name, &Law::name) == own.end()) own.push_back(law);
+  }
   return own;
 }
 

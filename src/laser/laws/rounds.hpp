@@ -42,7 +42,8 @@ void scales_are_one_problem(const Subject& subject, Findings& findings);
 bool has_no_unit(const Subject& subject);
 void memory_keeps_what_was_not_heard(const Subject& subject, Findings& findings);
 
-/// The laws of a role: its own, and those that hold in any round whatever is tried.
+/// The laws of a role: its own, and those that hold in any round whatever is tried, but for those that the
+/// role has by the same name.
 std::vector<Law> with_those_of_every_role(std::vector<Law> own);
 
 }  // namespace laser::laws

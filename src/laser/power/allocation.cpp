@@ -147,8 +147,7 @@ std::vector<double> block_shares(const Allocation& allocation, const BlockMeasur
       blocks.sent_norms.size() % count != 0 || (!blocks.held.empty() && blocks.held.size() != count)) {
     fail(ExitCode::kConfiguration,
          "an allocation got {} norms of messages, {} of what is sent and {} rounds held for {} blocks. HINT: "
-         "norms [k, B], "
-         "symbols and rounds [B]",
+         "norms [k, B], symbols and rounds [B]",
          blocks.raw_norms.size(), blocks.sent_norms.size(), blocks.held.size(), count);
   }
   for (std::size_t b = 0; b < count; ++b)

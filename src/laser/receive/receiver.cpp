@@ -79,8 +79,7 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
   if (values.dim() != 2 || reference.sizes() != values.sizes() || std::ssize(noise_std) != values.size(0)) {
     fail(ExitCode::kConfiguration,
          "MMSE scaling got values of {} dimensions and {} deviations. HINT: [C, D], a reference of the same "
-         "shape, and one "
-         "deviation a group",
+         "shape, and one deviation a group",
          values.dim(), noise_std.size());
   }
   const auto length = static_cast<double>(values.size(1));
@@ -88,7 +87,8 @@ void apply_mmse(at::Tensor& values, const at::Tensor& reference, const std::vect
     const double sigma = noise_std[static_cast<std::size_t>(c)];
     const double noise = length * sigma * sigma;
     if (noise == 0) continue;
-    const double signal = inner_product(reference[c], reference[c]);
+    const auto row = reference[c];
+    const double signal = inner_product(row, row);
     const double weight = genie        ? signal / (signal + noise)
                           : signal > 0 ? std::max(0.0, 1 - noise / signal)
                                        : 0.0;
